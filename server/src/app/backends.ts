@@ -237,8 +237,8 @@ export function openSignInProvider({ settings, log, clock, closers }: CommandPar
 }
 
 /** Opens what sends webhooks. */
-export function openWebhookPost({ settings, clock, closers }: Pick<ServerParts, 'settings' | 'clock' | 'closers'>) {
-  const post = createWebhookPost({ settings, clock });
+export function openWebhookPost({ settings, log, clock, closers }: CommandParts) {
+  const post = createWebhookPost({ settings, log, clock });
   closers.push('webhook connections', () => post.close());
   return post;
 }

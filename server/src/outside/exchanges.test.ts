@@ -12,7 +12,7 @@ import type { KeptConnections } from './kept-connections.ts';
 const KEPT: KeptConnections = { maxPerHost: 8, maxPerScheme: 16, maxIdle: 2, maxIdleMs: 60_000 };
 
 function open(t: TestContext, kept?: KeptConnections) {
-  const exchanges = createExchanges(kept === undefined ? {} : { kept });
+  const exchanges = createExchanges({ purpose: 'tests', warn() {}, ...(kept !== undefined && { kept }) });
   t.after(() => exchanges.close());
   const ask = (url: string, change: Partial<HttpRequest> = {}) =>
     exchanges.exchange(
@@ -131,6 +131,33 @@ test('closing ends what is under way, and all later exchanges', async (t) => {
   await refused;
   await assert.rejects(ask(url), { code: 'unavailable' });
 });
+
+for (const [how, source, why] of [
+  ['fails', 'throw new Error("out of luck")', /^out of luck$/],
+  ['ends', 'process.exit(3)', /ended with code 3$/],
+] as const) {
+  test(`a thread that ${how} breaks its requests off, and a warning says so`, async () => {
+    const warned: [key: string, facts: { err: Error; requests: number }, message: string][] = [];
+    const exchanges = createExchanges({
+      purpose: 'tests',
+      warn: (key, facts, message) => warned.push([key, facts as never, message]),
+      thread: new URL(`data:text/javascript,${encodeURIComponent(source)}`),
+    });
+    const request = { url: 'http://127.0.0.1/', method: 'GET', headers: {}, body: undefined };
+    const limits = { signal: AbortSignal.timeout(10_000), maxBytes: 1_000 };
+    for (let round = 1; round <= 2; round += 1) {
+      const asked = [1, 2].map(() => exchanges.exchange(request, limits));
+      for (const each of asked) await assert.rejects(each, { name: 'OutsideFault', code: 'unavailable' });
+      assert.equal(warned.length, round, 'each thread is named once');
+    }
+    const [key, { err, requests }, message] = warned[0] ?? assert.fail();
+    assert.deepEqual([key, requests], ['tests', 2]);
+    assert.match(err.message, why);
+    assert.equal(message, 'a thread for requests to the outside ended, and broke its requests off');
+    await exchanges.close();
+    assert.equal(warned.length, 2);
+  });
+}
 
 test('a request that is given up leaves no connection behind', async (t) => {
   const { exchanges } = open(t);

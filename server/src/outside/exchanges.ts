@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import type { WarnRarely } from '../rare-warnings.ts';
 import type { ExchangeData, FromExchangeThread, ToExchangeThread } from './exchange-messages.ts';
 import type { ExchangeLimits, HttpReply, HttpRequest } from './http-exchange.ts';
 import type { KeptConnections } from './kept-connections.ts';
@@ -23,8 +24,21 @@ interface Pending {
   readonly reject: (reason: unknown) => void;
 }
 
-/** The thread is started with the first request. Should it end, the next request starts another. */
-export function createExchanges({ kept }: { kept?: KeptConnections } = {}): Exchanges {
+const THREAD = new URL('./exchange-worker.js', import.meta.url);
+
+/** The thread is started with the first request. Should it end, a warning says so, and the next request starts another. */
+export function createExchanges({
+  purpose,
+  warn,
+  kept,
+  thread = THREAD,
+}: {
+  /** What the requests are for, as the warning says. */
+  purpose: string;
+  warn: WarnRarely;
+  kept?: KeptConnections;
+  thread?: URL;
+}): Exchanges {
   const pending = new Map<number, Pending>();
   let worker: Worker | undefined;
   let lastNumber = 0;
@@ -50,7 +64,7 @@ export function createExchanges({ kept }: { kept?: KeptConnections } = {}): Exch
 
   function start(): Worker {
     const data: ExchangeData = kept;
-    const started = new Worker(new URL('./exchange-worker.js', import.meta.url), {
+    const started = new Worker(thread, {
       workerData: data,
       // Some of those of the process, such as --input-type, no thread can begin with.
       execArgv: [],
@@ -59,6 +73,10 @@ export function createExchanges({ kept }: { kept?: KeptConnections } = {}): Exch
     const fail = (cause: unknown) => {
       if (worker !== started) return;
       worker = undefined;
+      if (!isClosed) {
+        const facts = { err: cause, purpose, requests: pending.size };
+        warn(purpose, facts, 'a thread for requests to the outside ended, and broke its requests off');
+      }
       const reason = isClosed ? stopping() : brokenOff(cause);
       for (const number of [...pending.keys()]) settle(number, ({ reject }) => reject(reason));
     };

@@ -58,7 +58,7 @@ export function createLambda({ settings, warn }: { settings: LambdaSettings; war
   const { region, lambdaEndpoint, lambdaFunctions, outsideMaxResponseBytes: maxBytes } = settings;
   const isListed = createAllowList(lambdaFunctions);
   const routes = new Map(settings.lambdaRoutes.map(readRoute));
-  const exchanges = createExchanges({ kept: CONNECTIONS });
+  const exchanges = createExchanges({ purpose: 'Lambda routes', warn, kept: CONNECTIONS });
   let sdk: Promise<{ client: LambdaClient; Invoke: typeof InvokeCommand }> | undefined;
 
   function loadSdk() {

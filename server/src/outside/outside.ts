@@ -51,7 +51,7 @@ export function createOutside({
   const warn = createRareWarnings({ clock, log });
   const lambda = createLambda({ settings, warn });
   const dynamoDb = createDynamoDb({ settings, warn });
-  const exchanges = createExchanges();
+  const exchanges = createExchanges({ purpose: 'HTTP requests of scripts', warn });
   const fetch = createFetch({ settings, lookUp, exchanges });
   const { outsideTimeoutMs } = settings;
   const underWay = new Set<(fault: OutsideFault) => void>();

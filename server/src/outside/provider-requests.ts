@@ -1,5 +1,7 @@
 import { isIP } from 'node:net';
 import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { createRareWarnings } from '../rare-warnings.ts';
 import { shown } from '../text.ts';
 import { createExchanges } from './exchanges.ts';
 import type { HttpReply, HttpRequest } from './http-exchange.ts';
@@ -22,12 +24,17 @@ export type AskProvider = (
 ) => Promise<HttpReply>;
 
 export function createAskProvider({
+  purpose,
   clock,
+  log,
   lookUps,
   stopping,
   settings,
 }: {
-  clock: Pick<Clock, 'after'>;
+  /** What the provider is asked for, as warnings say. */
+  purpose: string;
+  clock: Clock;
+  log: Pick<Log, 'warn'>;
   lookUps: LookUps;
   /** Ends what is under way when the server stops. */
   stopping: AbortSignal;
@@ -36,7 +43,7 @@ export function createAskProvider({
   const addressesOf = createAddressesOf({ lookUp: lookUps.public });
   const listedAddressesOf = createAddressesOf({ lookUp: lookUps.listed });
   const listed = new Set(settings.identityHosts);
-  const exchanges = createExchanges();
+  const exchanges = createExchanges({ purpose, warn: createRareWarnings({ clock, log }) });
   stopping.addEventListener('abort', () => void exchanges.close(), { once: true });
 
   /** Where the connection may go, so that a name cannot lead to what is behind the server's own network. */

@@ -20,7 +20,10 @@ export function createProviderTokens({
   lookUps?: LookUps;
 }): ProviderTokens & { close(): void } {
   const stopping = new AbortController();
-  const ask = createAskProvider({ clock, lookUps, settings, stopping: stopping.signal });
+  const ask = createAskProvider({
+    ...{ purpose: 'keys of identity providers', clock, log, lookUps, settings },
+    stopping: stopping.signal,
+  });
   const check = createCheckSignedToken({ clock, log, ask });
 
   return {

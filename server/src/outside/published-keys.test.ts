@@ -18,7 +18,8 @@ test('an RSA key that would take long to check a token with cannot be used', asy
   ];
   const server = await startWebServer(t, (response) => response.end(JSON.stringify({ keys: [good, ...costly] })));
   const ask = createAskProvider({
-    ...{ clock: systemClock, lookUps: SYSTEM_LOOK_UPS, stopping: new AbortController().signal },
+    ...{ purpose: 'keys', clock: systemClock, log: { warn() {} }, lookUps: SYSTEM_LOOK_UPS },
+    stopping: new AbortController().signal,
     settings: { identityHosts: ['127.0.0.1'] },
   });
   const fetchKeys = createFetchPublishedKeys({ ask });

@@ -58,7 +58,10 @@ export function createSignInProvider({
 }): SignInProvider & { close(): void } {
   const { signInIssuer: issuer, signInClientId: clientId, signInScopes } = settings;
   const stopping = new AbortController();
-  const ask = createAskProvider({ clock, lookUps, settings, stopping: stopping.signal });
+  const ask = createAskProvider({
+    ...{ purpose: 'sign-ins', clock, log, lookUps, settings },
+    stopping: stopping.signal,
+  });
   const check = createCheckSignedToken({ clock, log, ask });
   const describe = createDescribe({ ask, clock, issuer });
   const codes = createTokenBuckets({ ...CODES, clock });

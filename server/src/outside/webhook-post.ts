@@ -2,6 +2,8 @@ import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import type { Clock } from '../clock.ts';
 import type { WebhookAnswer, WebhookPost } from '../domain/events/post-webhook.ts';
+import type { Log } from '../log.ts';
+import { createRareWarnings } from '../rare-warnings.ts';
 import { shown } from '../text.ts';
 import { createExchanges } from './exchanges.ts';
 import { createAddressesOf, type LookUps, SYSTEM_LOOK_UPS } from './look-up.ts';
@@ -23,17 +25,23 @@ export interface WebhookPostSettings {
 export function createWebhookPost({
   settings,
   clock,
+  log,
   lookUps = SYSTEM_LOOK_UPS,
 }: {
   settings: WebhookPostSettings;
   clock: Clock;
+  log: Pick<Log, 'warn'>;
   lookUps?: LookUps;
 }): WebhookPost & { close(): Promise<void> } {
   const { webhookTimeoutMs: timeoutMs, webhookPrivateHosts } = settings;
   const listed = new Set(webhookPrivateHosts);
   const addressesOf = createAddressesOf({ lookUp: lookUps.public });
   const listedAddressesOf = createAddressesOf({ lookUp: lookUps.listed });
-  const exchanges = createExchanges({ kept: CONNECTIONS });
+  const exchanges = createExchanges({
+    purpose: 'webhooks',
+    warn: createRareWarnings({ clock, log }),
+    kept: CONNECTIONS,
+  });
   const underWay = new Set<AbortController>();
   let isClosed = false;
 
