@@ -47,6 +47,19 @@ export function testDisconnectJobs(open: OpenStore): void {
     assert.deepEqual([await disconnectJobs.countOpen(DEV.id), await disconnectJobs.countOpen(LIVE.id)], [2, 1]);
   });
 
+  test('jobs that have awaited their confirmation for too long are found in all stages, and no others', async (t) => {
+    const { disconnectJobs } = await openZoo(open, t);
+    const state = 'AWAITING_CONFIRMATION';
+    await disconnectJobs.insert(sample('J2', { state }));
+    await disconnectJobs.insert(sample('J1', { state, stageId: LIVE.id }));
+    await disconnectJobs.insert(sample('J3', { state: 'PAUSED' }));
+    await disconnectJobs.insert(sample('J4', { state, updatedAt: NOW + 1 }));
+    assert.deepEqual(await idsOf(disconnectJobs.listUnconfirmed(NOW)), []);
+    assert.deepEqual(await idsOf(disconnectJobs.listUnconfirmed(NOW + 1)), ['J1', 'J2']);
+    await disconnectJobs.update('J1', { state: 'CANCELLED', updatedAt: NOW });
+    assert.deepEqual(await idsOf(disconnectJobs.listUnconfirmed(NOW + 1)), ['J2']);
+  });
+
   test('only a job at work is claimed; its first claim is its beginning, unless it is cancelled', async (t) => {
     const { disconnectJobs } = await openZoo(open, t);
     for (const id of ['J1', 'J2', 'J3']) await disconnectJobs.insert(sample(id));

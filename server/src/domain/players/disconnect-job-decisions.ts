@@ -4,8 +4,8 @@ import { isUnfinished } from '../claimed-work.ts';
 
 // What people may do with a job, by the state that it is in. All throw a `conflict` for a state that does not allow it.
 
-/** Whom the job was to hit has changed too much afterwards. */
-const CONFIRM_WITHIN_MS = 3_600_000;
+/** Afterwards, the players whom the job was to hit have changed too much, and the server cancels it. */
+export const CONFIRM_WITHIN_MS = 3_600_000;
 
 /**
  * Throws `access_denied` for whoever has started the job. Who has signed in for a key is the same person with each key that
@@ -24,10 +24,13 @@ export function confirmed(
     const message = 'you have started this job yourself, when you were signed in before: somebody else must confirm it';
     throw new ServiceError('access_denied', message);
   }
-  if (job.updatedAt + CONFIRM_WITHIN_MS < now) {
-    throw conflict(job, 'it was to be confirmed within an hour: cancel it, and start another one');
-  }
+  if (isOverdue(job, now)) throw conflict(job, 'it was to be confirmed within an hour: start another one');
   return { state: 'PENDING', wish: 'RUN', confirmedBy: actor, updatedAt: now };
+}
+
+/** Whether the job has waited too long for its confirmation. */
+export function isOverdue({ state, updatedAt }: DisconnectJobRecord, now: number): boolean {
+  return state === 'AWAITING_CONFIRMATION' && updatedAt + CONFIRM_WITHIN_MS < now;
 }
 
 export function paused(job: DisconnectJobRecord, now: number): DisconnectJobChange {

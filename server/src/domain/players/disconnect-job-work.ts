@@ -8,6 +8,7 @@ import { createClaimedWork, type WorkKind } from '../claimed-work.ts';
 import type { Events } from '../events/events.ts';
 import type { JobRequest } from './disconnect-job-request.ts';
 import { DisconnectJobRun, type RunEnd, type RunParts } from './disconnect-job-run.ts';
+import { createUnconfirmedJobs } from './unconfirmed-jobs.ts';
 
 /** Jobs at the same time on one node, and of one stage: a slow one takes hours, for which no other stage is to wait. */
 const MAX_AT_ONCE = 64;
@@ -64,10 +65,23 @@ export function createDisconnectJobWork(parts: Parts): DisconnectJobWork {
   };
 
   const work = createClaimedWork({ kind, store, cluster, clock, log });
+  const unconfirmed = createUnconfirmedJobs({
+    ...{ store, clock, log },
+    ended: (job, end) => announce(parts, job, end, { why: 'it was not confirmed within an hour' }),
+  });
   return {
     ...work,
+    async resume() {
+      await work.resume();
+      unconfirmed.watch();
+    },
+    async settled() {
+      await unconfirmed.settled();
+      await work.settled();
+    },
     async close() {
       pauses.end();
+      await unconfirmed.close();
       await work.close();
     },
   };
@@ -78,6 +92,7 @@ async function announce(
   { store, audit, events, arns, log }: Parts,
   { id, stageId, requestId }: DisconnectJobRecord,
   { state, progress: { closed, gone, unproven, silentNodes } }: JobEnd,
+  more: Change['details'] = {},
 ): Promise<void> {
   if (state === 'PAUSED' || state === 'AWAITING_CONFIRMATION') return;
   try {
@@ -89,7 +104,7 @@ async function announce(
     const change: Change = {
       ...{ requestId: id, cause: 'server', actor: 'disconnect job', sourceAddress: '', operation: 'DisconnectJob' },
       resource: arns.stage(gameName, stageName),
-      details: { ...Object.fromEntries(details), state, startedBy: requestId },
+      details: { ...Object.fromEntries(details), state, startedBy: requestId, ...more },
     };
     await audit.around(change, () => {});
     events.emit({ type: 'job.finished', gameName, stageName, data: { jobId: id, kind: 'disconnect', state, counts } });

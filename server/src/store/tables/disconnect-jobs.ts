@@ -36,7 +36,10 @@ export function disconnectJobTable(scope: Scope): DisconnectJobTable {
 
 function createLookUps({
   read,
-}: Scope): Pick<DisconnectJobTable, 'find' | 'list' | 'listUnfinished' | 'countOpen' | 'playerIds'> {
+}: Scope): Pick<
+  DisconnectJobTable,
+  'find' | 'list' | 'listUnfinished' | 'listUnconfirmed' | 'countOpen' | 'playerIds'
+> {
   const jobs = read.selectFrom('disconnect_jobs').select(RECORD);
   return {
     async find(stageId, id) {
@@ -50,6 +53,10 @@ function createLookUps({
     },
     async listUnfinished() {
       return (await jobs.where('state', 'in', UNFINISHED).orderBy('id').execute()).map(toJob);
+    },
+    async listUnconfirmed(before) {
+      const waiting = jobs.where('state', '=', 'AWAITING_CONFIRMATION').where('updated_at', '<', before);
+      return (await waiting.orderBy('id').execute()).map(toJob);
     },
     async countOpen(stageId) {
       const { count } = await read
