@@ -4,7 +4,6 @@ import type { Clock } from '../clock.ts';
 import type { Cluster, LoadBars, NodeRecord } from '../cluster/cluster.ts';
 import { LocalCluster } from '../cluster/local.ts';
 import type { Settings } from '../config/config.ts';
-import { backUp, type LiveFiles } from '../data-directory/backup.ts';
 import { type DataDirectory, findDataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
 import { openRoom, type Room } from '../data-directory/reserve.ts';
 import type { Keyrings } from '../data-directory/restore.ts';
@@ -13,7 +12,6 @@ import type { SignInProvider } from '../domain/access/sign-in-provider.ts';
 import { type Installation, openInstallation } from '../domain/installation.ts';
 import { loadBarsOf } from '../domain/players/bars.ts';
 import type { ProviderTokens } from '../domain/players/provider-tokens.ts';
-import { describeFileFault } from '../file-fault.ts';
 import { findKeyring, type Keyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -23,25 +21,10 @@ import { createSignInProvider } from '../outside/sign-in-provider.ts';
 import { createWebhookPost } from '../outside/webhook-post.ts';
 import type { RandomBytes } from '../random.ts';
 import { SandboxPool } from '../sandbox/pool.ts';
-import { StartupError } from '../startup-error.ts';
 import type { AuditLog, AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
-import { copyAuditJournal } from '../store/audit/journal.ts';
-import { AUDIT_JOURNAL_FILE } from '../store/audit/open-journal.ts';
-import { AUDIT_DATABASE_FILE, openSqliteAuditBeside, openSqliteAuditLog } from '../store/audit/sqlite.ts';
-import {
-  AUDIT_FORM,
-  copyDatabase,
-  type DatabaseForm,
-  EVENTS_FORM,
-  examineDatabase,
-  findOutdated,
-  PLAYER_DATA_FORM,
-  STAGE_LOGS_FORM,
-  STORE_FORM,
-  sizeOfDatabase,
-} from '../store/database-copy.ts';
+import { openSqliteAuditBeside, openSqliteAuditLog } from '../store/audit/sqlite.ts';
+import { findOutdated } from '../store/database-copy.ts';
 import type { EventLog } from '../store/events/event-log.ts';
-import { EVENT_JOURNAL_FILE } from '../store/events/journal.ts';
 import { EVENTS_FILE, openSqliteEventLog } from '../store/events/sqlite.ts';
 import type { PlayerData } from '../store/player-data/player-data.ts';
 import { openSqlitePlayerData, PLAYER_DATA_FILE } from '../store/player-data/sqlite.ts';
@@ -56,8 +39,8 @@ import type { Migrated } from './migrated.ts';
 import { factsOf } from './node-facts.ts';
 import type { NodeFacts } from './node-watch.ts';
 import { playerDataLimitsOf } from './player-data-limits.ts';
-import { readVersion } from './server-info.ts';
 import type { CloudCode } from './services.ts';
+import { backUpOutdated, FORMS } from './sqlite-files.ts';
 import { unlock } from './unlock.ts';
 
 /**
@@ -315,66 +298,6 @@ async function openServerData({
   const keyring = await unlock({ directory, store, isShared: false, isKeyOfSettings: secretKey !== undefined });
   return { directory, keyring, installation: await openInstallation({ store, keyring }), store, room };
 }
-
-/**
- * A migration cannot be undone, so what was there before is kept, in a file for each version. One of the same version is
- * replaced, because a server of that version may have gone on after it.
- */
-async function backUpOutdated({
-  directory,
-  log,
-  clock,
-}: {
-  directory: DataDirectory;
-  log: Log;
-  clock: Clock;
-}): Promise<void> {
-  const versions = Object.entries(FORMS).map(([name, form]) => findOutdated({ form, file: directory.file(name) }));
-  if (versions.every((version) => version === undefined)) return;
-  const name = `before-upgrade-${versions.map((version) => version ?? 'same').join('-')}.tar.gz`;
-  const file = directory.file(name);
-  try {
-    directory.removeFile(name);
-    await backUp({
-      ...{ dataDir: directory.path, file, hasSecretKey: true, live: LIVE_FILES, version: readVersion() },
-      now: () => clock.now(),
-    });
-  } catch (error) {
-    const reason = error instanceof StartupError ? error.message : describeFileFault(error);
-    throw new StartupError(`the databases need an upgrade, before which a backup is made: ${reason}`, { cause: error });
-  }
-  log.info({ file }, 'a backup was made before the databases are brought up to this version');
-}
-
-const FORMS: Readonly<Record<string, DatabaseForm>> = {
-  [DATABASE_FILE]: STORE_FORM,
-  [AUDIT_DATABASE_FILE]: AUDIT_FORM,
-  [PLAYER_DATA_FILE]: PLAYER_DATA_FORM,
-  [STAGE_LOGS_FILE]: STAGE_LOGS_FORM,
-  [EVENTS_FILE]: EVENTS_FORM,
-};
-
-/**
- * How the files of a data directory are copied. A journal is read before the database to which it is moved. What
- * stages have is copied before the stages: a stage that is deleted meanwhile may leave data in the copy without a stage,
- * but never loses data that a stage of the copy should have.
- */
-export const LIVE_FILES: LiveFiles = {
-  names: [
-    ...[PLAYER_DATA_FILE, STAGE_LOGS_FILE, EVENT_JOURNAL_FILE, EVENTS_FILE, DATABASE_FILE],
-    ...[AUDIT_JOURNAL_FILE, AUDIT_DATABASE_FILE],
-  ],
-  copy(name, from, to) {
-    const form = FORMS[name];
-    if (form === undefined) copyAuditJournal({ from, to });
-    else copyDatabase({ form, from, to });
-  },
-  examine(name, file) {
-    const form = FORMS[name];
-    if (form !== undefined) examineDatabase({ form, file });
-  },
-  sizeOf: sizeOfDatabase,
-};
 
 /**
  * Opens what was unpacked from a backup, before a server does. Throws a `StartupError` when none of the

@@ -10,10 +10,11 @@ import { backUp } from '../data-directory/backup.ts';
 import type { RecordLocally } from '../domain/local-changes.ts';
 import { createSystemRandom } from '../random.ts';
 import { temporaryDirectory } from '../store/test-store.ts';
-import { type Backends, LIVE_FILES, openBackends, openBackendsAlone } from './backends.ts';
+import { type Backends, openBackends, openBackendsAlone } from './backends.ts';
 import { restoreBackup, writeBackup } from './backups.ts';
 import { Closers } from './closers.ts';
 import { rotateSecretKey } from './secret-rotation.ts';
+import { LIVE_FILES } from './sqlite-files.ts';
 
 const [clock, random] = [systemClock, createSystemRandom()];
 const { log } = recordedLog();

@@ -8,10 +8,11 @@ import { createRecordLocally } from '../domain/local-changes.ts';
 import type { Log } from '../log.ts';
 import type { RandomBytes } from '../random.ts';
 import { StartupError } from '../startup-error.ts';
-import { LIVE_FILES, openUnpacked } from './backends.ts';
+import { openUnpacked } from './backends.ts';
 import { Closers } from './closers.ts';
 import { osUser } from './os-user.ts';
 import { readVersion } from './server-info.ts';
+import { LIVE_FILES } from './sqlite-files.ts';
 
 type DataSettings = Pick<Settings, 'dataDir' | 'secretKey' | 'nextSecretKey' | 'databaseUrl'>;
 

@@ -10,9 +10,10 @@ import { loadSettings, type Settings } from '../config/config.ts';
 import { writeArchive } from '../data-directory/archive.ts';
 import { createSystemRandom } from '../random.ts';
 import { temporaryDirectory } from '../store/test-store.ts';
-import { LIVE_FILES, openBackends } from './backends.ts';
+import { openBackends } from './backends.ts';
 import { restoreBackup, writeBackup } from './backups.ts';
 import { Closers } from './closers.ts';
+import { LIVE_FILES } from './sqlite-files.ts';
 
 const [clock, random] = [systemClock, createSystemRandom()];
 const { log } = recordedLog();

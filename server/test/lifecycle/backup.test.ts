@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { CreateGameCommand, ListGamesCommand, paginateListGames } from '@aws-sdk/client-gamesparks';
 import { sql } from 'kysely';
 import Libsql from 'libsql';
-import { LIVE_FILES } from '../../src/app/backends.ts';
+import { LIVE_FILES } from '../../src/app/sqlite-files.ts';
 import { loadSettings } from '../../src/config/config.ts';
 import { backUp } from '../../src/data-directory/backup.ts';
 import { openDataDirectory } from '../../src/data-directory/data-directory.ts';
