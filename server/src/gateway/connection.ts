@@ -5,7 +5,6 @@ import {
   decodeClientFrame,
   type EventFrame,
   encode,
-  encodeResponse,
   type HelloFrame,
   type RequestFrame,
   type ServerFrame,
@@ -14,13 +13,12 @@ import {
 import type { Clock } from '../clock.ts';
 import type { Lease } from '../cluster/cluster.ts';
 import type { Session } from '../domain/players/player-tokens.ts';
-import type { Outcome } from '../domain/runtime/message.ts';
 import type { Runtime } from '../domain/runtime/runtimes.ts';
-import { Interrupted } from '../interrupted.ts';
 import type { Log } from '../log.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { Metrics, StageMetrics } from '../metrics.ts';
 import type { SignedInPlayer } from '../player-key.ts';
+import { answerTo } from './message-answer.ts';
 import type { PlayerSocket, SocketProof, TextFrame } from './player-socket.ts';
 
 /**
@@ -387,25 +385,9 @@ export class Connection {
       return;
     }
     this.#requestsInFlight += 1;
-    try {
-      const outcome = await this.#handle(frame);
-      if (!outcome.isHandled) this.send({ kind: 'error', ...id, code: outcome.code, message: outcome.message });
-      else if (frame.kind === 'request') this.#sendFrame(encodeResponse(frame.id, outcome.payloadJson));
-    } catch (error) {
-      // The log gets the error itself; the player learns only that the server is at fault. At a stop it is nobody's, and
-      // thousands of messages may end at once.
-      if (!(error instanceof Interrupted)) {
-        this.#host.log.error({ err: error, connectionId: this.id, type: frame.type }, 'a message handler failed');
-      }
-      this.send({ kind: 'error', ...id, code: 'internal', message: 'the server failed to handle this message' });
-    } finally {
-      this.#requestsInFlight -= 1;
-    }
-  }
-
-  #handle({ kind, type, payload }: RequestFrame | EventFrame): Promise<Outcome> {
-    const [player, runtime] = [this.#player, this.#runtime];
-    if (player === undefined || runtime === undefined) throw new Error(`connection ${this.id} has no player`);
-    return runtime[kind]({ player, session: this.#session, type, payload });
+    const [player, session, runtime] = [this.#player, this.#session, this.#runtime];
+    const answer = await answerTo(frame, { connectionId: this.id, player, session, runtime, log: this.#host.log });
+    this.#requestsInFlight -= 1;
+    if (answer !== undefined) this.#sendFrame(answer);
   }
 }

@@ -20,22 +20,15 @@ import { paced } from './paced.ts';
 import type { PlayerSocket } from './player-socket.ts';
 import { type ListingFault, refusalBy, returnHint } from './refusal.ts';
 import { createMakeRoom, type RoomSettings } from './room.ts';
+import { type WelcomeSettings, welcomeFrame } from './welcome-frame.ts';
 
-export interface GatewaySettings extends RoomSettings {
+export interface GatewaySettings extends RoomSettings, WelcomeSettings {
   readonly authTimeoutMs: number;
-  readonly heartbeatMs: number;
   readonly closeGraceMs: number;
   /** How many players a draining node sends away per second; 0 for all at once. */
   readonly drainConnectionsPerSecond: number;
-  readonly maxFrameBytes: number;
   readonly maxOutboxBytes: number;
   readonly outboxMemoryBytes: number;
-  readonly maxRequestsInFlight: number;
-  readonly messagesPerSecond: number;
-  readonly messagesBurst: number;
-  readonly bytesPerSecond: number;
-  readonly bytesBurst: number;
-  readonly playerTokenLifetimeMs: number;
 }
 
 /** A node whose lease has ended closes its connections in this time. Nothing passes them any more. */
@@ -296,28 +289,18 @@ export class Gateway implements ConnectionHost {
     this.#welcome(connection, admission);
   }
 
-  #welcome(connection: Connection, { player, runtime, session }: Admission): void {
-    const { heartbeatMs, maxFrameBytes, messagesPerSecond, messagesBurst, maxRequestsInFlight } = this.settings;
-    const { bytesPerSecond, bytesBurst } = this.settings;
+  #welcome(connection: Connection, admission: Admission): void {
+    const { player, runtime, session } = admission;
     this.#limits.welcomed(connection.addressGroup);
     this.#unwelcomed.delete(connection);
     this.#heartbeats.add(connection);
-    const welcome = {
-      kind: 'welcome',
-      playerId: player.playerId,
-      connectionId: connection.id,
-      heartbeatMs,
-      maxFrameBytes,
-      messagesPerSecond,
-      messagesBurst,
-      bytesPerSecond,
-      bytesBurst,
-      maxRequestsInFlight,
-      tokenLifetimeMs: session?.lifetimeMs ?? this.settings.playerTokenLifetimeMs,
-    } as const;
     // First, because the welcome may be too much for a slow reader, which ends the connection at once.
     this.#events.opened(connection);
-    connection.open(welcome, this.metrics.ofStage(runtime.stage), session);
+    connection.open(
+      welcomeFrame(connection.id, admission, this.settings),
+      this.metrics.ofStage(runtime.stage),
+      session,
+    );
     this.log.debug(() => ({ connectionId: connection.id, ...keyOf(player) }), 'player connected');
   }
 
