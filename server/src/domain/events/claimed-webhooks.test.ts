@@ -5,7 +5,8 @@ import { recordedLog } from '../../../test/support/domain.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { NO_METRICS } from '../../../test/support/metrics.ts';
 import type { EventLog } from '../../store/events/event-log.ts';
-import type { WebhookRecord } from '../../store/webhooks.ts';
+import type { Store } from '../../store/store.ts';
+import type { WebhookRecord, WebhookTable } from '../../store/webhooks.ts';
 import { type ClaimedWebhooksParts, createClaimedWebhooks } from './claimed-webhooks.ts';
 import { createPostPace } from './post-pace.ts';
 
@@ -23,12 +24,19 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 20; turn += 1) await setImmediate();
 }
 
-/** One event for each webhook, and receivers that never answer. */
-function open() {
+/** One event for each webhook, and receivers that do not answer before they are told to. */
+function open(stored: WebhookRecord[] = [...WEBHOOKS]) {
   const clock = new ManualClock();
   const event = { id: 'e1', type: 'connection.opened', at: clock.now(), game: 'Demo', node: 'n1', data: {} };
   const released: string[] = [];
-  let posts = 0;
+  const sent: { readonly url: string; readonly answer: (status: number) => void }[] = [];
+  const webhooks = {
+    find: async (_, id) => stored.find((webhook) => webhook.id === id),
+    async update(id, change) {
+      const at = stored.findIndex((webhook) => webhook.id === id);
+      stored[at] = { ...stored[at], ...change } as WebhookRecord;
+    },
+  } as WebhookTable;
   const eventLog: Partial<EventLog> = {
     read: async (_, { after }) => ({
       ...{ events: after < 1 ? [{ position: 1, event }] : [], missed: 0, cursor: 1, isEnd: true },
@@ -47,25 +55,30 @@ function open() {
     sealer: { open: () => new Uint8Array(32) } as unknown as ClaimedWebhooksParts['sealer'],
     pace: createPostPace({ postsPerSecond: 1_000, clock }),
     settings: { webhookMaxParallel: 1, webhookDisableAfterHours: 1 },
+    store: { webhooks, transaction: (work) => work({ webhooks } as Store) },
     post: {
-      post() {
-        posts += 1;
-        return new Promise(() => {});
-      },
+      post: ({ url }) =>
+        new Promise((resolve) => {
+          sent.push({ url, answer: (status) => resolve({ status, retryAfterMs: undefined }) });
+        }),
     },
   };
   const claimed = createClaimedWebhooks(parts as ClaimedWebhooksParts);
-  return { claimed, clock, released, posts: () => posts };
+  /** Lets some time pass, so that what can be sent is sent. */
+  const pass = async () => {
+    for (let step = 0; step < 20; step += 1) {
+      await settle();
+      clock.advance(10);
+    }
+  };
+  return { claimed, clock, released, sent, pass };
 }
 
 test('webhooks that hang are given up together, in the time of one', async () => {
-  const { claimed, clock, released, posts } = open();
+  const { claimed, clock, released, sent, pass } = open();
   await claimed.reconcile(WEBHOOKS);
-  for (let step = 0; step < 20; step += 1) {
-    await settle();
-    clock.advance(10);
-  }
-  assert.equal(posts(), 10);
+  await pass();
+  assert.equal(sent.length, 10);
   let isOver = false;
   const over = claimed.reconcile([]).then(() => {
     isOver = true;
@@ -80,4 +93,24 @@ test('webhooks that hang are given up together, in the time of one', async () =>
     released.sort(),
     WEBHOOKS.map(({ id }) => id),
   );
+});
+
+test('a webhook is switched off for what the URL that it has answers, and not for an answer of the one before', async () => {
+  for (const isMoved of [false, true]) {
+    const stored = WEBHOOKS.slice(0, 1);
+    const { claimed, sent, pass } = open(stored);
+    await claimed.reconcile(stored);
+    await pass();
+    // The node has not heard of it yet.
+    if (isMoved) stored[0] = { ...(stored[0] ?? assert.fail()), url: 'https://elsewhere.example/' };
+    sent[0]?.answer(410);
+    await pass();
+    assert.equal(stored[0]?.state, isMoved ? 'ENABLED' : 'DISABLED');
+    await claimed.reconcile(stored);
+    await pass();
+    assert.deepEqual(
+      sent.map(({ url }) => url),
+      ['https://hooks.example/', ...(isMoved ? ['https://elsewhere.example/'] : [])],
+    );
+  }
 });

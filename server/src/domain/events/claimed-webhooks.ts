@@ -4,13 +4,14 @@ import { createRareWarnings } from '../../rare-warnings.ts';
 import type { EventLog } from '../../store/events/event-log.ts';
 import type { Store } from '../../store/store.ts';
 import type { WebhookRecord } from '../../store/webhooks.ts';
-import { Delivery, type DeliveryParts, type Receiver } from './delivery.ts';
+import { Delivery, type DeliveryParts } from './delivery.ts';
+import { receiverOf } from './receiver.ts';
 import { createRecentAttempts } from './recent-attempts.ts';
 import type { WebhookDeliveries } from './webhook-deliveries.ts';
 
 export interface ClaimedWebhooksParts extends Omit<DeliveryParts, 'eventLog' | 'attempts'> {
   readonly eventLog: EventLog;
-  readonly store: Pick<Store, 'webhooks'>;
+  readonly store: Pick<Store, 'webhooks' | 'transaction'>;
   readonly cluster: Pick<Cluster, 'node' | 'isAlive'>;
   readonly sealer: Sealer;
 }
@@ -37,7 +38,7 @@ export interface ClaimedWebhooks {
 }
 
 export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebhooks {
-  const { store, eventLog, cluster, clock, log } = parts;
+  const { eventLog, cluster, clock, log } = parts;
   const warn = createRareWarnings({ clock, log });
   const attempts = createRecentAttempts();
   const running = new Map<string, Delivery>();
@@ -71,16 +72,18 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
     const { id, gameId } = webhook;
     const cursor = await eventLog.claim({ receiver: id, gameId, owner, from });
     if (cursor === undefined || isClosed) return;
-    const ended = (reason: string) => void switchOff(webhook, reason);
+    const ended = (reason: string, url: string) => void switchOff({ ...webhook, url }, reason);
     running.set(id, new Delivery({ ...parts, attempts, receiver: receiverOf(webhook, parts), owner, cursor, ended }));
   }
 
-  async function switchOff({ id, gameName, url }: WebhookRecord, reason: string): Promise<void> {
-    log.warn({ webhookId: id, gameName, host: new URL(url).host, reason }, 'a webhook was switched off');
-    parts.metrics.events.switchedOff();
+  async function switchOff(webhook: WebhookRecord, reason: string): Promise<void> {
+    const { id, gameName, url } = webhook;
     try {
       await running.get(id)?.save();
-      await store.webhooks.update(id, { state: 'DISABLED', reason, updatedAt: clock.now() });
+      if (await disable(parts, webhook, reason)) {
+        log.warn({ webhookId: id, gameName, host: new URL(url).host, reason }, 'a webhook was switched off');
+        parts.metrics.events.switchedOff();
+      }
     } catch (error) {
       // The next attempt to deliver it fails as well, and switches it off.
       warn(id, { err: error, webhookId: id }, 'a webhook could not be switched off');
@@ -131,39 +134,23 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
   };
 }
 
+/** Disables the webhook, and gives whether it did: not if it has another URL by now, which the next look then tries. */
+async function disable(
+  { store, clock }: Pick<ClaimedWebhooksParts, 'store' | 'clock'>,
+  { gameId, id, url }: WebhookRecord,
+  reason: string,
+): Promise<boolean> {
+  return await store.transaction(async ({ webhooks }) => {
+    if ((await webhooks.find(gameId, id))?.url !== url) return false;
+    await webhooks.update(id, { state: 'DISABLED', reason, updatedAt: clock.now() });
+    return true;
+  });
+}
+
 function lagOf(lags: readonly Lag[], now: number): WebhookLag {
   const oldest = Math.min(...lags.map(({ oldestAt }) => oldestAt ?? Number.POSITIVE_INFINITY));
   return {
     webhookBacklog: lags.reduce((sum, { events }) => sum + events, 0),
     webhookOldest: oldest === Number.POSITIVE_INFINITY ? 0 : Math.max(0, now - oldest) / 1000,
   };
-}
-
-function receiverOf(
-  webhook: WebhookRecord,
-  { sealer, clock }: Pick<ClaimedWebhooksParts, 'sealer' | 'clock'>,
-): Receiver {
-  const { id, gameId, gameName, url, stages, types } = webhook;
-  return {
-    id,
-    gameId,
-    gameName,
-    url,
-    filter: { stages, types },
-    secrets: secretsOf(webhook, { sealer, nowMs: clock.now() }),
-  };
-}
-
-/** The secrets that a receiver may know, the newest first. */
-export function secretsOf(
-  { id, sealedSecret, sealedFormerSecret, formerUntil }: WebhookRecord,
-  { sealer, nowMs }: { sealer: Sealer; nowMs: number },
-): Uint8Array[] {
-  const isFormerValid = sealedFormerSecret !== undefined && (formerUntil ?? 0) > nowMs;
-  return [sealedSecret, ...(isFormerValid ? [sealedFormerSecret] : [])].map((sealed) => {
-    const secret = sealer.open(sealed, id);
-    if (secret === undefined)
-      throw new Error(`the secret of webhook ${id} was not sealed with this server's secret key`);
-    return secret;
-  });
 }

@@ -3,23 +3,13 @@ import { withTimeout } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
-import type { EventCursor, EventFilter, EventLog, LoggedEvent } from '../../store/events/event-log.ts';
+import type { EventCursor, EventLog, LoggedEvent } from '../../store/events/event-log.ts';
 import { isWanted } from './event-filter.ts';
 import type { PostPace } from './post-pace.ts';
 import type { WebhookPost } from './post-webhook.ts';
+import type { Receiver } from './receiver.ts';
 import { attemptOf, type Outcome, type RecentAttempts } from './recent-attempts.ts';
 import { type SentEvent, sendEvent } from './send-event.ts';
-
-/** Who gets events, and how. */
-export interface Receiver {
-  readonly id: string;
-  readonly gameId: string;
-  readonly gameName: string;
-  readonly url: string;
-  readonly filter: EventFilter;
-  /** Those that the receiver may know, the newest first. */
-  readonly secrets: readonly Uint8Array[];
-}
 
 export interface DeliveryParts {
   readonly eventLog: Pick<EventLog, 'read' | 'onMoved' | 'save'>;
@@ -82,7 +72,7 @@ interface Lane {
 export class Delivery {
   readonly owner: string;
   readonly #parts: DeliveryParts;
-  readonly #ended: (reason: string) => void;
+  readonly #ended: (reason: string, url: string) => void;
   #receiver: Receiver;
   /** What was read and is not settled, by position, in that order. */
   readonly #unsettled = new Map<number, Entry>();
@@ -106,14 +96,19 @@ export class Delivery {
   #cancelAsking: (() => void) | undefined;
   readonly #endListening: () => void;
 
-  /** `ended` is called once when the webhook must be switched off, with the reason. */
+  /** `ended` is called once when the webhook must be switched off, with the reason and the URL that it is about. */
   constructor({
     receiver,
     owner,
     cursor,
     ended,
     ...parts
-  }: DeliveryParts & { receiver: Receiver; owner: string; cursor: EventCursor; ended: (reason: string) => void }) {
+  }: DeliveryParts & {
+    receiver: Receiver;
+    owner: string;
+    cursor: EventCursor;
+    ended: (reason: string, url: string) => void;
+  }) {
     this.#parts = parts;
     this.#receiver = receiver;
     this.#ended = ended;
@@ -394,7 +389,7 @@ export class Delivery {
     this.#isStopped = true;
     // Whoever enables it again gives it as much time as a new one has.
     this.#failingSince = undefined;
-    this.#ended(reason);
+    this.#ended(reason, this.#receiver.url);
     return { outcome: 'switched_off' };
   }
 }
