@@ -60,7 +60,7 @@ function columnsOf(of: Place, hidesPlayer: boolean): readonly Column<AuditRecord
 
 function OutcomeOf({ record: { Outcome, Details: details } }: { record: AuditRecord }) {
   if (Outcome === undefined) return <Badge kind="warning">{t('outcomeUnknown')}</Badge>;
-  const { Error: error, ConnectionsClosed = [], ConnectionsNotProvenClosed = [] } = Outcome;
+  const { Error: error, ConnectionsClosed = [], ConnectionsNotProvenClosed = [], Counts: counts } = Outcome;
   if (error !== undefined) return <Badge kind="bad">{error}</Badge>;
   // It has looked at what it would do, and has done none of it.
   if (details?.dryRun === 'true') return <Badge kind="plain">{t('outcomeDryRun')}</Badge>;
@@ -70,6 +70,7 @@ function OutcomeOf({ record: { Outcome, Details: details } }: { record: AuditRec
       <Badge kind={unproven === 0 ? 'good' : 'bad'}>{t('done')}</Badge>{' '}
       {ConnectionsClosed.length > 0 && <span class="muted">{counted('closedNow', ConnectionsClosed.length)}</span>}
       {unproven > 0 && <span class="muted"> {counted('unprovenNow', unproven)}</span>}
+      {counts?.reached !== undefined && <span class="muted">{counted('notified', counts.reached)}</span>}
     </>
   );
 }

@@ -13,7 +13,7 @@ const PROBE_PERIOD_MS = 1_000;
 export type Change = Omit<AuditIntent, 'at'>;
 
 /** What the record keeps of a rule's result, beside the success itself. */
-type Details = Pick<AuditOutcome, 'successes' | 'failures' | 'connections'>;
+type Details = Pick<AuditOutcome, 'successes' | 'failures' | 'connections' | 'counts'>;
 
 /**
  * There is no change without a record: the intent is written before anything is done, the outcome before the answer.

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Settings } from '../../src/config/config.ts';
 import { policyOfRole, type Role } from '../../src/domain/access/roles.ts';
-import { createKey } from '../support/administration.ts';
+import { createKey, readAudit } from '../support/administration.ts';
 import { fileOf } from '../support/game-document.ts';
 import { createSnapshot, deploy } from '../support/publishing.ts';
 import { rawCall } from '../support/raw-call.ts';
@@ -77,6 +77,14 @@ test('everybody in a stage hears a notification, also on an older runtime; a dry
   assert.deepEqual([status, json.Connections, (json.Nodes as unknown[]).length], [200, players.length, 1]);
   await all;
   for (const player of players) assert.equal((await notificationsOf(player)).length, 1);
+  const records = await readAudit(server, { operation: 'SendNotificationToStage' });
+  assert.deepEqual(
+    records.map(({ details, outcome }) => [details?.dryRun, outcome?.counts]),
+    [
+      ['true', { reached: players.length, silentNodes: 0 }],
+      [undefined, { reached: players.length, silentNodes: 0 }],
+    ],
+  );
 });
 
 test('a notification that the stage does not have, or that does not fit, reaches nobody', async (t) => {

@@ -18,6 +18,7 @@ const outcome = structure({
   Connections: connections,
   ConnectionsClosed: connectionIds,
   ConnectionsNotProvenClosed: connectionIds,
+  Counts: map(text, integer({ min: 0 })),
   DurationMicroseconds: integer({ min: 0 }),
   Error: text,
   Status: integer({ min: 100, max: 599 }),
@@ -58,7 +59,7 @@ export const listAuditRecords = ownOperation({
     'Lists what was changed, by which principal (`Actor`, such as an access key id), from where and with what outcome. Records are listed newest first unless `Order` says otherwise; `Since` is inclusive, `Until` is exclusive.',
     'Calls that no policy allows are listed with `AccessDeniedException`; `Details` have the action. The first ten different ones of a key in a minute have a record each. Repetitions, and what exceeds the ten, are counted: at the end of the minute one record for each has the `count`, beside what the latest of these calls asked for.',
     'Changes that were made on the server’s machine are listed too: `CreateAccessKey`, `RevokeAccessKey`, `RotateRootAccessKey`, `RotateSecretKey`, `CreateConsoleLink`, `RestoreBackup` and `CopyStore` by commands (the first two also by calls of their own), `CreateRootAccessKey` by the first start, and `ChangeRootAccessKey` by a start with another root key in its settings than the last. The `Actor` of what is no call is the user of the operating system, such as `uid=1000(alice)`. The `Actor` of a CreateAccessKey by which somebody has signed in at an identity provider is the issuer and the subject of their ID token, and `Details` has their name, role and group. `policySha256` in the `Details` of a new key is the SHA-256 of its policy document.',
-    '`Connections` in the `Outcome` of a DisconnectPlayer that asked for details has what its reply had, so that a record tells how the end of each connection was proven.',
+    '`Connections` in the `Outcome` of a DisconnectPlayer that asked for details has what its reply had, so that a record tells how the end of each connection was proven. `Counts` in that of a notification are the connections that it `reached`, or would have reached in a dry run, and the `silentNodes` that did not say.',
     'If a record has no `Outcome`, the outcome of the change is unknown: it is still under way, or the server stopped before recording it.',
     'One call examines at most 5,000 records (with PostgreSQL 50,000), and a page ends early when it has more than 64 KiB, so a page may have few records, or none, and still have a `NextToken`.',
     'The log covers all games, so policies cannot restrict the call to one: its only resource is `*`. As in IAM, an `Allow` of all actions, or one with `NotAction`, includes it, and a `Deny` on a game does not hide the records of that game: deny `respark:ListAuditRecords` to keys that must not read them.',
@@ -110,12 +111,14 @@ function toDetails({
 }
 
 /** Durations are whole microseconds, because the API's numbers are integers. */
-function toOutcome({ error, durationMs, successes, failures, connections: each }: NonNullable<AuditRecord['outcome']>) {
+function toOutcome(outcome: NonNullable<AuditRecord['outcome']>) {
+  const { error, durationMs, successes, failures, connections: each, counts } = outcome;
   const { status, name } = error === undefined ? { status: 200, name: undefined } : wireErrorOf(error);
   return {
     Connections: each?.map(toConnection),
     ConnectionsClosed: successes,
     ConnectionsNotProvenClosed: failures,
+    Counts: counts,
     DurationMicroseconds: Math.round(durationMs * 1_000),
     Error: name,
     Status: status,

@@ -101,6 +101,7 @@ interface AuditRecord {
     readonly Connections?: readonly Readonly<Record<string, string>>[];
     readonly ConnectionsClosed?: readonly string[];
     readonly ConnectionsNotProvenClosed?: readonly string[];
+    readonly Counts?: Readonly<Record<string, number>>;
   };
 }
 
@@ -175,6 +176,7 @@ function forScripts(record: AuditRecord): object {
             durationMs: outcome.DurationMicroseconds / 1_000,
             successes: outcome.ConnectionsClosed,
             failures: outcome.ConnectionsNotProvenClosed,
+            counts: outcome.Counts,
             connections: outcome.Connections?.map(({ Id, Outcome, Proof, ClosedAt, Node, Created }) => ({
               ...{ id: Id, outcome: Outcome, proof: Proof, closedAt: ClosedAt, node: Node, created: Created },
             })),
@@ -199,9 +201,11 @@ function describe({ Outcome: outcome, Details: details = {} }: AuditRecord): str
 function describeOutcome(outcome: AuditRecord['Outcome']): string {
   if (outcome === undefined) return 'unknown (still under way, or the server stopped before it was written)';
   const { Status, Error: error, DurationMicroseconds, ConnectionsClosed, ConnectionsNotProvenClosed = [] } = outcome;
+  const { Counts = {} } = outcome;
   const facts = [error === undefined ? 'done' : `${Status} ${error}`];
   if (ConnectionsClosed !== undefined) {
     facts.push(`${ConnectionsClosed.length} closed`, `${ConnectionsNotProvenClosed.length} not proven closed`);
   }
+  for (const [name, count] of Object.entries(Counts)) facts.push(`${name}: ${count}`);
   return `${facts.join(', ')} (${DurationMicroseconds / 1_000} ms)`;
 }

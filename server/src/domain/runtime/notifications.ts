@@ -149,9 +149,12 @@ export function createNotifications({
     }
   }
 
+  const around = (change: Change, rule: () => Promise<readonly NodeReach[]>) =>
+    audit.around(change, rule, onRecordOfReach);
+
   return {
     toPlayer: async (player, notification, change) =>
-      await audit.around({ playerId: player.playerId, ...recorded(change, notification) }, async () => {
+      await around({ playerId: player.playerId, ...recorded(change, notification) }, async () => {
         const { type, isDryRun } = notification;
         const stage = await getStage(player);
         const payload = await read(stage, notification);
@@ -159,7 +162,7 @@ export function createNotifications({
       }),
 
     toStage: async (named, notification, change, selection) =>
-      await audit.around(recorded(change, notification, selection), async () => {
+      await around(recorded(change, notification, selection), async () => {
         const { type, isDryRun } = notification;
         const stage = await getStage(named);
         const selector = selection && readSelection(selection, stage);
@@ -177,6 +180,12 @@ export function createNotifications({
         return await (isDryRun ? share(stage.gameId, ask) : ask());
       }),
   };
+}
+
+/** What the audit record says of a notification that was sent. */
+function onRecordOfReach(nodes: readonly NodeReach[]): { readonly counts: Readonly<Record<string, number>> } {
+  const reached = nodes.reduce((sum, { connections = 0 }) => sum + connections, 0);
+  return { counts: { reached, silentNodes: nodes.filter(({ connections }) => connections === undefined).length } };
 }
 
 const MAX_LISTED = 10;

@@ -64,7 +64,8 @@ export function testAuditLog({ open, openReader }: AuditLogs): void {
       { ...player, outcome: undefined },
       { ...game, outcome: undefined },
     ]);
-    await auditLog.finish(game, { error: 'conflict', durationMs: 0.5 });
+    const counts = { reached: 3, silentNodes: 0 };
+    await auditLog.finish(game, { error: 'conflict', durationMs: 0.5, counts });
     const connections = [
       { id: 'a', outcome: 'closed', proof: 'socket_destroyed', closedAt: 7, node: 'n', createdAt: 5 },
     ];
@@ -72,7 +73,7 @@ export function testAuditLog({ open, openReader }: AuditLogs): void {
     const outcomes = (await findRecords(auditLog)).map(({ outcome }) => outcome);
     assert.deepEqual(JSON.parse(JSON.stringify(outcomes)), [
       { durationMs: 1.234, successes: ['a', 'b'], failures: [], connections },
-      { error: 'conflict', durationMs: 0.5 },
+      { error: 'conflict', durationMs: 0.5, counts },
     ]);
     assert.equal(outcomes[0]?.error, undefined);
   });

@@ -36,6 +36,8 @@ export interface AuditOutcome {
   readonly failures?: readonly string[] | undefined;
   /** What became of each connection, where the call has asked. */
   readonly connections?: readonly AuditedConnection[] | undefined;
+  /** How many of what the change was about, by name, where the change is known by numbers only. */
+  readonly counts?: Readonly<Record<string, number>> | undefined;
 }
 
 /** A connection that a disconnect was about. */

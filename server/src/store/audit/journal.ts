@@ -21,9 +21,9 @@ export function openRecord(intent: AuditIntent): OpenRecord {
 export type LateOutcome = AuditPosition & { readonly outcome: AuditOutcome };
 
 /** Leaves out the status of the reply, which older records have beside the error's name and which follows from it. */
-export function toOutcome({ error, durationMs, successes, failures, connections }: AuditOutcome): AuditOutcome {
+export function toOutcome({ error, durationMs, successes, failures, connections, counts }: AuditOutcome): AuditOutcome {
   const lists = { ...(successes && { successes }), ...(failures && { failures }), ...(connections && { connections }) };
-  return { error, durationMs, ...lists };
+  return { error, durationMs, ...lists, ...(counts && { counts }) };
 }
 
 /** What is in a journal, by request id. */
