@@ -19,6 +19,7 @@ import {
   selector,
 } from './connection-filters.ts';
 import { ownOperation } from './own-operation.ts';
+import { sharedTime } from './shared-time.ts';
 import { farewellOf, wordingMembers } from './wording.ts';
 
 const JOBS = '/respark/game/{GameName}/stage/{StageName}/disconnect-job';
@@ -211,6 +212,7 @@ export const startDisconnectJob = ownOperation({
     '`DryRun` ends nothing and starts nothing: the reply has how many `Connections` of how many `Players` are meant now, and at which `Nodes`; a player who is connected to several nodes counts at each. It is on record as well.',
     '`RatePerSecond`, 500 by default, is for all nodes together. Players are closed with 4500 and do not come back by themselves. With `ReturnWithinSeconds` they are closed with 4000, and their clients come back, each after a random time within this one. `Reason`, `Message`, `Messages` and `Evidence` are what they are for DisconnectPlayer; the close frame has the request id of this call.',
     'When more than `ConfirmAbove` connections are meant, the job waits for ConfirmDisconnectJob with another access key; so it does when it comes to more of them than it has counted. `ConfirmAbove` may not exceed `RESPARK_JOB_CONFIRM_ABOVE`, which it is by default.',
+    `Each node has ten seconds to count, for a job as for a dry run. ${sharedTime('the counts of jobs')} Dry runs take turns with jobs, too, so they keep none waiting.`,
     'It is a retryable `InternalServerException`, and nothing has begun, while a node does not say how many it has. A stage may have five jobs that have not ended, and a node works on three of them at once.',
   ],
   async handler({ input, services, change }) {
@@ -248,7 +250,7 @@ function decision(
 }
 
 export const confirmDisconnectJob = decision('ConfirmDisconnectJob', 'confirm', [
-  'Lets a job go on that awaits it. Whoever has started the job cannot confirm it, neither with the same access key nor with another one that they have got by a sign-in at the same identity provider: that is an `AccessDeniedException`. What is meant is counted anew, for the reply. A job can be confirmed for an hour; later, or in another state, it is a `ConflictException`.',
+  'Lets a job go on that awaits it. Whoever has started the job cannot confirm it, neither with the same access key nor with another one that they have got by a sign-in at the same identity provider: that is an `AccessDeniedException`. What is meant is counted anew, for the reply, in the time that StartDisconnectJob has for that. A job can be confirmed for an hour, and is then `CANCELLED` by the server, within a minute; later, or in another state, it is a `ConflictException`.',
   'A job that is confirmed ends as many connections as are meant.',
 ]);
 
@@ -276,7 +278,7 @@ export const getDisconnectJob = ownOperation({
   resourceTags: stageTags,
   decisions: [
     'Describes a job. `Address` is missing in the `Selector` for callers whose policies do not allow `respark:ListConnections`. `Message` and `Messages` are what its players are told. `Connections` and `Players` are what it meant when it was counted last. `Closed` are proven by the nodes that owned them; `GoneAlready` had ended before, or with their node; `InFlight` are being ended; `Unproven` are not proven, and `Failures` has the first 100 of them: ask for those players with DisconnectPlayer. `SilentNodes` did not answer for a minute, though they are not proven dead.',
-    'A job is `COMPLETED` when the end of all that it meant is proven, and `FAILED` otherwise. It goes on after a restart, and on another node when the one that does the work dies. Its end is on record under its id, as `DisconnectJob`, and is the event `job.finished`. The 50 newest that have ended are kept.',
+    'A job is `COMPLETED` when the end of all that it meant is proven, and `FAILED` otherwise. It goes on after a restart, and on another node when the one that does the work dies. Its end is on record under its id, as `DisconnectJob`, and is the event `job.finished`; of one that was not confirmed in time, the record has `why`. The 50 newest that have ended are kept.',
   ],
   async handler({ input, services, permissions }) {
     const found = await services.disconnectJobs.get(nameOf(input), input.JobId);

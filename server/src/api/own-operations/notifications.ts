@@ -14,6 +14,7 @@ import {
   selector,
 } from './connection-filters.ts';
 import { ownOperation } from './own-operation.ts';
+import { sharedTime } from './shared-time.ts';
 
 const REACHED = 'REACHED';
 const UNKNOWN = 'UNKNOWN';
@@ -108,6 +109,7 @@ export const sendNotificationToStage = ownOperation({
     `${SELECTORS} A node of an earlier version, which knows no selectors, is \`UNKNOWN\` and sends to nobody.`,
     ...ABOUT_NOTIFICATIONS,
     'A stage gets one such notification a second, and five at once, from each node that takes calls; beyond that the call is a `ThrottlingException`. Dry runs do not count.',
+    sharedTime('dry runs of them'),
   ],
   async handler({ input, services, change }) {
     const stage = { gameName: input.GameName, stageName: input.StageName };

@@ -5,6 +5,7 @@ import { integer, list, query, string, structure, timestamp } from '../shape.ts'
 import { stageMembers } from './block-shapes.ts';
 import { actionsOfFilter, FILTERS, filterMembers, node, runtime, toFilter } from './connection-filters.ts';
 import { ownOperation } from './own-operation.ts';
+import { sharedTime } from './shared-time.ts';
 
 const STAGE = '/respark/game/{GameName}/stage/{StageName}';
 const IN_STAGE = ['GameName', 'StageName'] as const;
@@ -26,7 +27,9 @@ const nameOf = ({ GameName, StageName }: { readonly GameName: string; readonly S
 });
 
 const PAGES =
-  'A call looks at about 1,000 players, so a page may have few entries, or none, although there are more: go on until there is no `NextToken`. Whoever is connected throughout is on exactly one page, and what a page costs does not grow with the stage. A node spends a tenth of its time on such pages and 250 ms at once after a pause, so the pages of a long list come at the pace that leaves DisconnectPlayer its own.';
+  'A call looks at about 1,000 players, so a page may have few entries, or none, although there are more: go on until there is no `NextToken`. Whoever is connected throughout is on exactly one page, and what a page costs does not grow with the stage.';
+/** So a long list comes at the pace that leaves DisconnectPlayer its own. */
+const TIME = sharedTime('pages and counts of who is online');
 const AWAY =
   'It is a retryable `InternalServerException`, and never a shorter list, while the directory of the cluster is away or recovering, or a node of an earlier version is in it';
 
@@ -51,6 +54,7 @@ export const listPlayers = ownOperation({
     'Lists the players who are connected to a stage, on all nodes, in order of their ids. With filters, those who have a connection that meets all of them; `Connections`, how many, and `Since`, the oldest one’s time, are about such connections alone.',
     FILTERS,
     PAGES,
+    TIME,
     `${AWAY}; with \`Address\`, also when a node that owns connections does not answer. Connections of a node that was killed are listed until its lease has ended.`,
   ],
   async handler({ input, services }) {
@@ -95,6 +99,7 @@ export const listConnections = ownOperation({
     '`AddressGroup` is what the connection counts against: an IPv4 address, or the /64 of an IPv6 address. Only the node that owns the connection knows it, so it is missing where that node does not answer within two seconds. Addresses are personal data in many places: grant this action to whom they concern, and ListPlayers to others.',
     FILTERS,
     PAGES,
+    TIME,
     `${AWAY}; with \`Address\`, also when a node that owns connections does not answer.`,
   ],
   async handler({ input, services }) {
@@ -136,6 +141,7 @@ export const countConnections = ownOperation({
   decisions: [
     'Counts the players and connections of a stage, and the connections on each runtime and on each node. It costs the same whatever their number.',
     'In a cluster each part of the directory is counted at a moment of its own. Connections of a node that has died are not counted once that is known; its players are until the directory has let go of them, which takes moments.',
+    TIME,
     `${AWAY}.`,
   ],
   async handler({ input, services }) {
