@@ -35,7 +35,7 @@ export function excerpt(text: string, maxCharacters = MAX_VALUE_CHARACTERS): str
 export function shown(value: unknown, maxCharacters = MAX_VALUE_CHARACTERS): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'string') {
-    // As much as an excerpt looks at.
+    // An excerpt looks at no more than this.
     const start = value.slice(0, 2 * maxCharacters + 1);
     return `"${excerpt(start.replace(/["\\]/g, '\\$&'), maxCharacters)}"`;
   }

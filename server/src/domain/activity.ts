@@ -50,7 +50,7 @@ export function createActivity({
       const look = () => cluster.nodes();
       const records = await orUnavailable('directory of nodes', look, settings.disconnectDeadlineMs, clock);
       const ids = records.map(({ node }) => node).sort();
-      // One call after the other: each node has hundreds of steps.
+      // Calls take turns, because each node answers with hundreds of steps.
       return await share('', () => Promise.all(ids.map((node) => ask(node, after))));
     },
   };

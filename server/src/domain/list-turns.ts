@@ -7,7 +7,7 @@ export const MAX_PAGE_BYTES = 65_536;
 
 /**
  * Resolves in a turn of the event loop in which no other part of a list is made. What a part takes is bounded, so however
- * many lists are asked for at once, whoever wants a player disconnected waits for one part at most.
+ * many lists are asked for at once, a call of DisconnectPlayer waits for one part at most.
  */
 export type ListTurn = () => Promise<void>;
 
@@ -32,9 +32,9 @@ export type ListShare = <T>(lane: string, part: () => Promise<T>) => Promise<T>;
 /** How much of its time a node spends on lists that ask the directory and other nodes, and how long at once after a pause. */
 const SHARE = 0.1;
 const AT_ONCE_MS = 250;
-/** A part that takes longer waits for somebody who does not answer, which keeps nobody busy. */
+/** A part that takes longer waits for a node that does not answer, and such a wait takes no time of the processor. */
 const MAX_COUNTED_MS = 50;
-/** However many ask, the last of them waits for so many parts, a few seconds in a cluster. */
+/** How many parts may wait. The last of them waits for all others, a few seconds in a cluster. */
 const MAX_WAITING = 32;
 const RETRY_AFTER_MS = 1_000;
 

@@ -71,7 +71,7 @@ export function createStageLogLines({
           ...(until === undefined ? {} : { until }),
         };
         const read = () => stageLogs.read(id, query);
-        // Hundreds of lines, most of which may be for nobody, take milliseconds, and a session with the database.
+        // A filter goes through hundreds of lines, which takes milliseconds and a session with the database.
         const page = await (isFiltered ? share(gameId, read) : read());
         missed += page.missed;
         examined += page.lines.length;

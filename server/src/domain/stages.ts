@@ -177,7 +177,7 @@ export function isBeingDeleted(stage: Pick<Stage, 'state' | 'gameState'>): boole
   return stage.state === 'DELETING' || stage.gameState === 'DELETING';
 }
 
-/** Whether there is still this very stage, which is not being deleted; another one may have got its name. */
+/** Whether the stage of this id still exists and is not being deleted. A new stage may have the same name. */
 export function isStageThere(
   store: Parameters<typeof findStage>[0],
   { stageId, gameName, stageName }: { stageId: string; gameName: string; stageName: string },

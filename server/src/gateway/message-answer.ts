@@ -25,8 +25,8 @@ export async function answerTo(frame: RequestFrame | EventFrame, messenger: Mess
     if (!outcome.isHandled) return encode({ kind: 'error', ...id, code: outcome.code, message: outcome.message });
     return frame.kind === 'request' ? encodeResponse(frame.id, outcome.payloadJson) : undefined;
   } catch (error) {
-    // The log gets the error itself; the player learns only that the server is at fault. At a stop it is nobody's, and
-    // thousands of messages may end at once.
+    // The log gets the error itself; the player learns only that the server is at fault. A stop is no fault, and
+    // may end thousands of messages at once.
     if (!(error instanceof Interrupted)) {
       log.error({ err: error, connectionId, type }, 'a message handler failed');
     }

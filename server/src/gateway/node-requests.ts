@@ -105,7 +105,7 @@ export function answerNodeRequests({
 
   const closing = createOneAtATime();
   cluster.answer('close_stage', async ({ stageId }) => {
-    // Whoever got no answer in time asks again.
+    // A node that got no answer in time asks again while the first request is still at work.
     await closing(stageId, () =>
       endEach(membership.ofStage(stageId), clock, (connection) => end(connection, { name: 'stage_deleted' })),
     );

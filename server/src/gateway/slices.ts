@@ -6,7 +6,7 @@ const SLICE_CONNECTIONS = 100;
 const SLICE_MS = 2;
 const PAUSE_MS = 1;
 
-/** An end costs about as much as a thousand looks at a connection. */
+/** To end a connection takes about as long as to look at a thousand. */
 const ENDS_AT_ONCE = 20;
 
 /**
@@ -17,7 +17,7 @@ export function createSlices(clock: Clock, sliceConnections = SLICE_CONNECTIONS)
   let [left, endsAt] = [sliceConnections, clock.monotonic() + SLICE_MS];
   const pause = async () => {
     await new Promise<void>((resolve) => void clock.after(PAUSE_MS, resolve));
-    // One of them is dealt with right after the pause.
+    // The caller deals with one connection right after the pause.
     [left, endsAt] = [sliceConnections - 1, clock.monotonic() + SLICE_MS];
   };
   return () => {

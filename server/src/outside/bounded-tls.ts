@@ -6,11 +6,11 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import { OutsideFault } from './outside-fault.ts';
 
 /**
- * Until the handshake is done. Certificates take three to eight kilobytes, and the time to check what they say of one another
- * grows faster than their length.
+ * The limit until the handshake is done. Certificates take three to eight kilobytes, and the time to check how they constrain
+ * one another grows faster than their length.
  */
 const HANDSHAKE_BYTES = 24_576;
-/** For heads of answers, and what TLS adds to each of its records. */
+/** Allowed for heads of answers, and for what TLS adds to each of its records. */
 const BYTES_BESIDE = 131_072;
 /** An answer in records of a few hundred bytes takes less than twice its own bytes. */
 const BYTES_OF_TLS = 2;

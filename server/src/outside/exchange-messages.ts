@@ -1,7 +1,7 @@
 import type { HttpReply, HttpRequest } from './http-exchange.ts';
 import type { KeptConnections } from './kept-connections.ts';
 
-/** What the thread of `exchanges.ts` begins with; undefined when each request has a connection of its own. */
+/** What the thread of `exchanges.ts` is started with; undefined when each request has a connection of its own. */
 export type ExchangeData = KeptConnections | undefined;
 
 export type ToExchangeThread =

@@ -81,7 +81,7 @@ test('certificates that take long to check are not looked at', async (t) => {
 
 test('a connection that fails at once is a failure like any other', async (t) => {
   const { ask } = open(t);
-  // The system refuses to connect to everybody.
+  // The system refuses to connect to the broadcast address.
   const addresses = [{ address: '255.255.255.255', family: 4 }];
   for (const url of ['http://everybody.example/', 'https://everybody.example/']) {
     await assert.rejects(ask(url, { addresses }), { name: 'OutsideFault', code: 'unavailable' }, url);
@@ -112,7 +112,7 @@ test('a connection that is kept ends when its time is over, or when the other en
   const chatty = open(t, KEPT);
   const { url, sockets } = await startPatientServer(t);
   await chatty.ask(url);
-  // Later than the answer, for which it would be part of that.
+  // It is sent later than the answer, of which it would be a part otherwise.
   setTimeout(() => sockets[0]?.write('x'), 50);
   await firstClosed(sockets);
 

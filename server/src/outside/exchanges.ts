@@ -6,8 +6,8 @@ import type { KeptConnections } from './kept-connections.ts';
 import { OutsideFault } from './outside-fault.ts';
 
 /**
- * Exchanges requests for replies, in a thread of their own. The other end may be anybody's, and decides how long it takes to
- * check its certificates, or to read an answer in thousands of pieces. Meanwhile the server goes on.
+ * Exchanges requests for replies, in a thread of their own. The other end decides how long it takes to check its certificates,
+ * or to read an answer in thousands of pieces, and it may be an attacker's. The server's own thread goes on meanwhile.
  */
 export interface Exchanges {
   /** As `http-exchange.ts` says. Throws the signal's reason when it aborts. */
@@ -16,7 +16,7 @@ export interface Exchanges {
   close(): Promise<void>;
 }
 
-/** More than the replies of all requests at once take. */
+/** More than the replies of all requests that are under way at once need. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 256 };
 
 interface Pending {
@@ -66,7 +66,7 @@ export function createExchanges({
     const data: ExchangeData = kept;
     const started = new Worker(thread, {
       workerData: data,
-      // Some of those of the process, such as --input-type, no thread can begin with.
+      // A thread cannot start with some of the process's own, such as --input-type.
       execArgv: [],
       resourceLimits: RESOURCE_LIMITS,
     });

@@ -13,8 +13,8 @@ import { connectionFault, OutsideFault } from './outside-fault.ts';
 const MAX_INTERIM_ANSWERS = 16;
 
 /**
- * An answer may come in so many pieces, and one more for each so many bytes that it may have. Each piece takes some
- * microseconds, and may have a single byte.
+ * An answer may come in this many pieces, and in one more for each `BYTES_OF_PIECE` of the bytes that it may have. A piece
+ * takes some microseconds, even one of a single byte.
  */
 const PIECES = 256;
 const BYTES_OF_PIECE = 64;
@@ -38,7 +38,7 @@ export interface HttpReply {
 
 export interface ExchangeLimits {
   readonly signal: AbortSignal;
-  /** Of the reply's body. */
+  /** The limit of the reply's body. */
   readonly maxBytes: number;
 }
 
@@ -49,7 +49,7 @@ export interface ExchangeLimits {
  */
 export async function exchange(
   request: HttpRequest,
-  /** Keeps connections for later requests, of TLS a `BoundedTlsAgent`; false is for a connection of its own. */
+  /** Keeps connections for later requests; for TLS it must be a `BoundedTlsAgent`. With false, the request has its own. */
   agent: Agent | false,
   { signal, maxBytes }: ExchangeLimits,
 ): Promise<HttpReply> {
@@ -92,11 +92,11 @@ function start(
   });
 }
 
-/** What is read at once may hold thousands of pieces, each of which is handed over before anything else can run. */
+/** One read may bring thousands of pieces, and all of them are handed over before anything else can run. */
 function limitPieces(response: IncomingMessage, max: number, whom: string): void {
   let pieces = 0;
   const { push } = response;
-  // It may fail before it is read, and says so once more then.
+  // An error may come before the response is read, which throws it again; without a listener it would end the thread.
   response.on('error', () => {});
   response.push = (chunk, encoding) => {
     if (chunk !== null) pieces += 1;
@@ -113,7 +113,7 @@ function responseTo(outgoing: ClientRequest, body: string | undefined, maxPieces
     // The listener stays: an error may also follow the response.
     outgoing.on('error', reject);
     outgoing.on('response', (response) => {
-      // What was read together with the head is handed over before anybody else hears of the response.
+      // Pieces that came with the head are handed over before other code hears of the response.
       limitPieces(response, maxPieces, outgoing.host);
       resolve(response);
     });

@@ -6,12 +6,12 @@ import { BoundedTlsAgent } from './bounded-tls.ts';
 export interface KeptConnections {
   readonly maxPerHost: number;
   readonly maxPerScheme: number;
-  /** Of all hosts together. */
+  /** For all hosts together. */
   readonly maxIdle: number;
   readonly maxIdleMs: number;
 }
 
-/** The agents of connections that are kept. */
+/** Makes the agents that keep connections. */
 export function createKeptAgents(limits: KeptConnections) {
   const idle = new IdleConnections(limits);
   const { maxPerHost: maxSockets, maxPerScheme: maxTotalSockets } = limits;
@@ -21,7 +21,8 @@ export function createKeptAgents(limits: KeptConnections) {
 
 /**
  * The connections that wait for a request. Node.js bounds those of each host, and lets the other end keep one for ever by
- * sending something on it now and then. Here they have a bound in all and an age, and none may say anything.
+ * sending something on it now and then. Here all of them together have a bound, each has a greatest age, and one on which
+ * something comes is ended.
  */
 class IdleConnections {
   readonly #limits: KeptConnections;
@@ -54,7 +55,7 @@ class IdleConnections {
 /** Has an agent ask before it keeps a connection. */
 function keeping<Kind extends HttpAgent>(agent: Kind, idle: IdleConnections): Kind {
   const { keepSocketAlive, reuseSocket } = agent;
-  // What it returns is documented, but not among the types.
+  // Its result is in the documentation, and not in the types.
   agent.keepSocketAlive = (socket) => {
     const isToBeKept: unknown = keepSocketAlive.call(agent, socket);
     return isToBeKept === true && idle.take(socket);

@@ -51,7 +51,7 @@ const LAMBDA: AwsService = {
 
 const NAME = /^[\w-]{1,64}(?::[\w$-]{1,128})?$/;
 
-/** Connections of routes. */
+/** Limits of the connections to routes. */
 const CONNECTIONS = { maxPerHost: 50, maxPerScheme: 512, maxIdle: 64, maxIdleMs: 20_000 };
 
 export function createLambda({ settings, warn }: { settings: LambdaSettings; warn: WarnRarely }): Lambda {

@@ -10,7 +10,7 @@ export type LookUp = (host: string) => Promise<readonly LookupAddress[]>;
 const FIRST_WAIT_MS = 800;
 const TRIES = 2;
 
-/** Of each family. An answer of a name server has room for thousands, and each is checked for each request. */
+/** How many of each family are kept. A name server's answer may have thousands, and each request checks all that are kept. */
 const MAX_ADDRESSES = 8;
 
 /**
@@ -47,7 +47,7 @@ function found(answer: PromiseSettledResult<string[]>, family: 4 | 6): LookupAdd
   return answer.status === 'rejected' ? [] : answer.value.map((address) => ({ address, family }));
 }
 
-/** The first of each family, in their order. */
+/** The first `MAX_ADDRESSES` of each family, in their order. */
 function firstOfEach(addresses: readonly LookupAddress[]): LookupAddress[] {
   const left = new Map([4, 6].map((family) => [family, MAX_ADDRESSES]));
   return addresses.filter(({ family }) => {
@@ -84,8 +84,8 @@ export function createAddressesOf({ lookUp }: { lookUp: LookUp }): LookUp {
 }
 
 /**
- * Has a connection go to addresses that were looked up, and checked, before. The answer comes later, as from every look-up:
- * a connection that fails at once would otherwise do so before anybody listens to that.
+ * Has a connection go to addresses that were looked up, and checked, before. The answer comes later, as that of every look-up
+ * does: otherwise a connection that fails at once would do so before its error has a listener.
  */
 export function always(addresses: readonly LookupAddress[]): LookupFunction {
   return (_host, options, callback) => {

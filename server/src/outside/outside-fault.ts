@@ -15,7 +15,7 @@ const NETWORK_CODES = new Set([
   // Name servers' own.
   ...['ENODATA', 'ETIMEOUT', 'ESERVFAIL', 'EREFUSED', 'EBADNAME', 'EBADRESP', 'EFORMERR', 'ENOTIMP'],
   ...['EHOSTDOWN', 'EHOSTUNREACH', 'ENETDOWN', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EMFILE', 'ENFILE'],
-  // Of firewalls, and of systems without IPv6.
+  // Firewalls cause these, and systems without IPv6.
   ...['EACCES', 'EPERM', 'EAFNOSUPPORT'],
 ]);
 

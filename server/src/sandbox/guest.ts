@@ -134,7 +134,7 @@ export class Guest {
   load(scripts: ReadonlyMap<string, string>): ScriptSet {
     this.#restore(this.#base);
     this.#atRest = undefined;
-    // If something is thrown on the way, nobody knows what is in the memory.
+    // When something is thrown on the way, the contents of the memory are unknown.
     this.#isSpoiled = true;
     const names = new Map<string, QuickJSHandle>();
     for (const [handler, script] of scripts) names.set(handler, this.#defineOne(handler, script));

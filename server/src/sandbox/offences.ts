@@ -5,9 +5,9 @@ const WINDOW_MS = 60_000;
 const PAUSE_MS = 60_000;
 /** Stages that are remembered; beyond that, the one that was looked at first is forgotten. */
 const MAX_STAGES = 10_000;
-/** So much of a stage's time in threads is remembered, about. */
+/** About this much of a stage's latest time in threads counts. */
 const MEMORY_MS = 200;
-/** A stage whose time in threads is mostly spent on invocations that take longer is slow. */
+/** A stage is slow when it spends most of its time in threads on invocations that take longer than this. */
 const SLOW_MS = 20;
 
 interface Record {
@@ -39,7 +39,7 @@ export class Offences {
 
   spent(stageId: string, ms: number): void {
     const record = this.#of(stageId);
-    // By time rather than by number, or a few short ones would hide each long one.
+    // Weighted by time rather than by number: otherwise a few short invocations would hide each long one.
     record.typicalMs += (ms - record.typicalMs) * (1 - Math.exp(-ms / MEMORY_MS));
   }
 

@@ -36,7 +36,7 @@ export interface Thread {
   startedAt: number;
   /** Loads that the thread has been sent and has not answered, the first first. */
   readonly loading: Loading[];
-  /** The ids of runtimes that it has loaded, as far as it has not said that it has dropped them. */
+  /** The ids of the runtimes that the thread has loaded. It may have dropped some, and says so when one is to run. */
   readonly loaded: Set<string>;
   cancelWatchdog: () => void;
   cancelDeadline: () => void;

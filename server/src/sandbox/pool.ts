@@ -22,7 +22,7 @@ const LOAD_TIMEOUT_MS = 5_000;
 const TOO_LONG_TO_LOAD =
   'the scripts of the stage take too long to be loaded: give them fewer variables, or split them';
 
-/** Runtimes of which it is known that a thread has loaded them. */
+/** How many loaded runtimes are remembered for each thread. */
 const MAX_KNOWN = 1_000;
 
 /**

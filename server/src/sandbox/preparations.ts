@@ -29,7 +29,7 @@ export class Preparations {
     const promise = new Promise<void>((onDone, onFault) => {
       [resolve, reject] = [onDone, onFault];
     });
-    // To send a runtime that is there already would take as long as to send another.
+    // A thread that has the runtime is left out: sending it once more would take as long as the first time.
     const left = new Set([...threads].filter(({ loaded }) => !loaded.has(runtime.id)));
     this.#waiting.set(runtime.id, { runtime, left, promise, resolve, reject });
     return promise;

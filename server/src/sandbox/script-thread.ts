@@ -101,7 +101,7 @@ export class ScriptThread {
   }
 
   #invoke({ runtimeId, handler, inputJson }: Extract<ToThread, { kind: 'invoke' }>): MaybePromise<void> {
-    // Scripts that cannot be loaded again are missing: when they are sent once more, the answer says why.
+    // Scripts that cannot be loaded again count as missing. The pool then sends them once more, and is told why.
     const found = orElse(
       () => this.#guests.find(runtimeId),
       () => undefined,

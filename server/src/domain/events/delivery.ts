@@ -321,7 +321,7 @@ export class Delivery {
   #settleAttempt(lane: Lane, entry: Entry, sent: SentEvent & { readonly url: string }): Outcome {
     if (sent.isAccepted) return this.#accepted(lane, entry);
     if (sent.url !== this.#receiver.url) {
-      // What is wrong at the old URL says nothing of the new one.
+      // The answer of the old URL says nothing about the new one.
       this.#queue(lane);
       return { outcome: 'to_be_retried', retryAt: this.#parts.clock.now() };
     }

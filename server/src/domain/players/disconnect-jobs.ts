@@ -155,9 +155,9 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
         confirmed(job, { startedBy: readRequest(job).startedBy, actor, subject }, clock.now());
       return await decide(named, id, change, decision, async (stage) => {
         const job = await getJob(store, stage, id);
-        // The nodes are not asked for whoever may not confirm it.
+        // A caller who may not confirm the job is refused before the nodes are asked.
         decision(job);
-        // A job that has begun is about those whom it has not come to yet.
+        // A job that has begun goes on with what it was counted for, so nothing is counted anew.
         if (job.begunAt !== undefined) return {};
         const meant = { ...readRequest(job).selector, playerIds: await store.disconnectJobs.playerIds(id) };
         const { connections, players } = await count(stage, meant);
@@ -219,7 +219,7 @@ function createCount({ cluster, clock, settings }: Pick<DisconnectJobsParts, 'cl
     const sumOf = (name: 'connections' | 'players') => byNode.reduce((sum, counts) => sum + counts[name], 0);
     return { connections: sumOf('connections'), players: sumOf('players'), byNode };
   };
-  // Whoever looks at what a job would mean keeps nobody from starting one.
+  // Dry runs have a lane of their own, so they do not hold up jobs that are to start.
   return ({ id, gameId }: Stage, selector: ConnectionSelector, lane = 'job of') =>
     share(`${lane} ${gameId}`, () => ask(id, selector));
 }

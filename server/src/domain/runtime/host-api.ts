@@ -46,7 +46,7 @@ export interface HostApiParts {
   ) => Promise<DisconnectResult>;
   /** Sends a notification to every connection of the player, on any node. */
   readonly notify: (player: PlayerKey, type: string, payload: Readonly<Record<string, unknown>>) => Promise<unknown>;
-  /** Whether the stage is there, and not being deleted. */
+  /** Whether the stage still exists and is not being deleted. */
   readonly isThere: (stage: RuntimeName['stage']) => MaybePromise<boolean>;
   /** Has the event's handler run for the same player, after this one. */
   readonly raise: (context: CallContext, type: string, payload: Readonly<Record<string, unknown>>) => void;
@@ -168,7 +168,7 @@ function errorFor(error: unknown): { readonly code: string; readonly message: st
   throw error;
 }
 
-/** What scripts of a deleted stage would still do could be about another one of its name, or stay for good. */
+/** Throws for a deleted stage: its scripts could act on a new stage of the same name, or leave data that nothing removes. */
 async function assertThere({ isThere }: HostApiParts, { stage }: CallContext): Promise<void> {
   if (!(await isThere(stage))) throw new CallError('not_found', `stage ${shown(stage.stageName)} has been deleted`);
 }

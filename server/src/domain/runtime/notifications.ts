@@ -176,7 +176,7 @@ export function createNotifications({
         const nodes = records.map(({ node }) => node).sort();
         const request = { stageId: stage.id, type, payload, isDryRun };
         const ask = () => Promise.all(nodes.map((node) => askNode(node, request, selector)));
-        // Nothing else bounds those that reach nobody.
+        // Dry runs have no other limit.
         return await (isDryRun ? share(stage.gameId, ask) : ask());
       }),
   };

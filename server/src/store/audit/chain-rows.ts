@@ -15,7 +15,7 @@ import {
 import type { AuditCause, AuditChain, AuditItem, AuditItemPlace, AuditLink, PlacedRecord } from './audit-log.ts';
 import type { AuditRow } from './rows.ts';
 
-/** Of the digests of a page of links, a hundred of 32 each, unless its first link alone has more. */
+/** The limit of the digests on a page of links, a hundred of 32 bytes, unless the first link alone has more. */
 export const DIGEST_BYTES_OF_PAGE = 3_200;
 /** The same for the bytes of what is in it. */
 const BYTES_OF_PAGE = 65_536;

@@ -219,7 +219,7 @@ async function readLinks(
   { query }: Query,
   { writer, after, limit }: { writer: string; after: number; limit: number },
 ): Promise<AuditLink[]> {
-  // The digests of those that fit, and of no others, leave the database.
+  // Only the digests of links that fit on the page leave the database.
   const { rows: page } = await query<LinkRow>(
     `select audit_links.* from (
        select number, row_number() over (order by number) as place, sum(size) over (order by number) as bytes

@@ -202,7 +202,7 @@ function cut(database: Libsql.Database, chain: ChainRow): RemovalNote['cutTo'] {
 
 function readLinks(database: Libsql.Database, after: number, limit: number): AuditLink[] {
   const rows = database
-    // The digests of those that fit, and of no others, are read.
+    // Only the digests of links that fit on the page are read.
     .prepare(
       `SELECT audit_links.* FROM (
          SELECT number, row_number() OVER (ORDER BY number) AS place, sum(size) OVER (ORDER BY number) AS bytes
