@@ -1,5 +1,5 @@
-import { getPriority, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
+import { lowerThreadPriority } from '../thread-priority.ts';
 import type { ExchangeData, FromExchangeThread, ToExchangeThread } from './exchange-messages.ts';
 import { exchange } from './http-exchange.ts';
 import { createKeptAgents } from './kept-connections.ts';
@@ -8,8 +8,7 @@ import { OutsideFault } from './outside-fault.ts';
 /** In Node.js's scale: on a busy processor, this thread gets about a third of what the server's own thread gets. */
 const LOW_PRIORITY = 5;
 
-// Linux, and no other system, has a priority for each thread. It lets no thread raise its own.
-if (process.platform === 'linux' && getPriority() < LOW_PRIORITY) setPriority(LOW_PRIORITY);
+lowerThreadPriority(LOW_PRIORITY);
 
 const kept = workerData as ExchangeData;
 const agents = kept && createKeptAgents(kept);

@@ -9,6 +9,7 @@ import { createAddressesOf, type LookUp } from './look-up.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { badArgument, isObject, type OptionRow, readOptions } from './parameters.ts';
 import { isLoopback, isPublic } from './public-address.ts';
+import { bareHostOf, placeOf } from './url-place.ts';
 
 export interface FetchSettings {
   /** `host:port`, or `host` for https on port 443, spelled as in a URL. */
@@ -83,13 +84,13 @@ export function createFetch({
     if (Body !== undefined && (Method === 'GET' || Method === 'HEAD')) {
       throw badArgument(`a request with Method ${Method} must not have a Body`);
     }
-    const place = `${url.hostname}:${url.port || (url.protocol === 'https:' ? 443 : 80)}`;
+    const place = placeOf(url);
     const isOrdinary = url.protocol === 'https:' && url.port === '';
     const isListed = listed.has(place) || (isOrdinary && listed.has(url.hostname));
     if (!isListed) throw notAllowed(`the host ${shown(place)}`, place, 'RESPARK_OUTSIDE_HOSTS');
     const request = { url: url.href, method: Method, headers: Headers, body: Body };
     // No address is looked up for one that is listed itself.
-    const isAddress = isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0;
+    const isAddress = isIP(bareHostOf(url)) !== 0;
     const where = isAddress ? {} : { addresses: await checkedAddresses(url.hostname) };
     signal.throwIfAborted();
     return answerOf(await exchanges.exchange({ ...request, ...where }, { signal, maxBytes }), url.host);

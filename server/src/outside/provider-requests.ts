@@ -8,6 +8,7 @@ import type { HttpReply, HttpRequest } from './http-exchange.ts';
 import { createAddressesOf, type LookUps } from './look-up.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { isPublic } from './public-address.ts';
+import { bareHostOf, placeOf } from './url-place.ts';
 
 export interface ProviderSettings {
   /** Hosts that may be asked although their addresses are not public. */
@@ -47,10 +48,10 @@ export function createAskProvider({
   stopping.addEventListener('abort', () => void exchanges.close(), { once: true });
 
   /** Where the connection may go, so that a name cannot lead to what is behind the server's own network. */
-  async function addressesFor({ hostname, host, port, protocol }: URL) {
-    const place = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`;
-    const name = hostname.replace(/^\[|\]$/g, '');
-    const isListed = listed.has(hostname) || listed.has(place);
+  async function addressesFor(url: URL) {
+    const { hostname, host } = url;
+    const name = bareHostOf(url);
+    const isListed = listed.has(hostname) || listed.has(placeOf(url));
     const lookUp = isListed ? listedAddressesOf : (host: string) => addressesOf(host).catch(withAdvice);
     const addresses = isIP(name) === 0 ? await lookUp(hostname) : [{ address: name, family: isIP(name) }];
     const fit = addresses.filter(({ address }) => isListed || isPublic(address));

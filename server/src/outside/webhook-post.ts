@@ -9,6 +9,7 @@ import { createExchanges } from './exchanges.ts';
 import { createAddressesOf, type LookUps, SYSTEM_LOOK_UPS } from './look-up.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { isPublic } from './public-address.ts';
+import { bareHostOf, placeOf } from './url-place.ts';
 
 const VARIABLE = 'RESPARK_WEBHOOK_PRIVATE_HOSTS';
 /** What a receiver says beside its status is thrown away. */
@@ -45,8 +46,8 @@ export function createWebhookPost({
   const underWay = new Set<AbortController>();
   let isClosed = false;
 
-  function isListed({ hostname, port, protocol }: URL): boolean {
-    return listed.has(hostname) || listed.has(`${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`);
+  function isListed(url: URL): boolean {
+    return listed.has(url.hostname) || listed.has(placeOf(url));
   }
 
   function faultOf(text: string): string | undefined {
@@ -58,7 +59,7 @@ export function createWebhookPost({
     if (url.protocol === 'http:') {
       return `a webhook’s URL must begin with https://, unless ${VARIABLE} lists its host ${shown(url.hostname)}`;
     }
-    const address = url.hostname.replace(/^\[|\]$/g, '');
+    const address = bareHostOf(url);
     if (isIP(address) === 0 || isPublic(address)) return undefined;
     return `${shown(url.hostname)} is an address of a private network: list it in ${VARIABLE} to allow it`;
   }
@@ -80,7 +81,7 @@ export function createWebhookPost({
     const fault = faultOf(text);
     if (fault !== undefined) throw new OutsideFault('not_allowed', fault);
     const url = new URL(text);
-    const isAddress = isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0;
+    const isAddress = isIP(bareHostOf(url)) !== 0;
     const where = isAddress ? {} : { addresses: await checkedAddresses(url) };
     signal.throwIfAborted();
     const request = {

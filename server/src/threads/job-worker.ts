@@ -1,14 +1,13 @@
-import { getPriority, setPriority } from 'node:os';
 import { parentPort, type Transferable } from 'node:worker_threads';
 import { ServiceError } from '../errors.ts';
+import { lowerThreadPriority } from '../thread-priority.ts';
 import { JOBS } from './jobs.ts';
 import type { Answer, Task } from './pool.ts';
 
 /** In Node.js's scale: processors are shared with the server's own thread about one to nine. */
 const LOW_PRIORITY = 10;
 
-// Linux, and no other system, has a priority for each thread. It lets no thread raise its own.
-if (process.platform === 'linux' && getPriority() < LOW_PRIORITY) setPriority(LOW_PRIORITY);
+lowerThreadPriority(LOW_PRIORITY);
 
 // What a thread of `pool.ts` runs: one task after the other.
 parentPort?.on('message', ({ job, argument }: Task) => {
