@@ -66,7 +66,7 @@ export function createPayloadReaders(shapes: ReadonlyMap<string, Shape>): (struc
   };
 }
 
-/** Of the shapes those that the structures refer to, themselves included, without their descriptions. */
+/** The shapes that the structures refer to, and the structures themselves, without their descriptions. */
 export function shapesUnder(
   structures: readonly Structure[],
   shapes: PayloadShape['shapes'],

@@ -62,7 +62,7 @@ export function createNode(parts: {
   /** The URL of the management listener. Only calls ask for it, so the listener may open later. */
   ownUrl: () => string;
   longWork: LongWork<InputJobs>;
-  /** Sign in who has no key yet: newcomers who follow the link of the start, and teams by their provider. */
+  /** Sign in people who have no key yet: newcomers who follow the link of the start, and teams by their provider. */
   signInSites: readonly Site[];
 }) {
   const { settings, log, clock, random, backends, access, audit, refusals, metrics, arns, services } = parts;

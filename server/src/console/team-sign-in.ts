@@ -21,7 +21,7 @@ const BURST = 60;
 const MAX_COUNTED_ADDRESSES = 10_000;
 /** Each waits for the provider, for seconds if that is slow. */
 const MAX_UNDER_WAY = 32;
-/** Of those, so many are of one address, so that no address keeps everybody else waiting. */
+/** How many of those may be of one address, so that no address keeps all others waiting. */
 const MAX_UNDER_WAY_PER_ADDRESS = 4;
 
 /**

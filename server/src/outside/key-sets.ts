@@ -18,7 +18,7 @@ const ASK_SPACING_MS = 30_000;
 /** How often the keys of one stage's providers are fetched; whoever sets new URLs again and again must not wear the node out. */
 const FETCHES_PER_SECOND = 0.1;
 const FETCH_BURST = 10;
-/** Whoever does not answer keeps a place for seconds, so that costs as much as this many fetches. */
+/** A provider that does not answer keeps a place for seconds, which counts as much as this many fetches. */
 const SILENCE_COSTS = 6;
 const MAX_OWNERS = 10_000;
 /** More than there are providers in use at once. The set that was used longest ago makes way. */

@@ -38,7 +38,7 @@ interface Description {
   readonly authorizationUrl: string;
   readonly tokenUrl: string;
   readonly jwksUrl: string;
-  /** Whether it always says that it is itself who sends people back. */
+  /** Whether the provider always names itself when it sends a person back (RFC 9207). */
   readonly namesItself: boolean;
   /** How a client with a secret shows it. */
   readonly takesSecretIn: 'header' | 'body';

@@ -67,7 +67,7 @@ export interface NewKey {
   readonly description: string;
   /** When it ends by itself, in milliseconds from now. */
   readonly lifetimeMs?: number | undefined;
-  /** Whose it is, where somebody has signed in to get it. */
+  /** The person whose key it is, if a sign-in gave it. */
   readonly subject?: string | undefined;
 }
 

@@ -2,7 +2,7 @@ import { ServiceError } from '../../errors.ts';
 import type { Policy, Statement } from './policy.ts';
 import type { Principal } from './principal.ts';
 
-/** Of actions that may not be granted, so many are named. */
+/** How many of the actions that may not be granted a refusal names. */
 const MAX_NAMED = 5;
 
 const RULE =

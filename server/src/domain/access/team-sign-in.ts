@@ -54,7 +54,7 @@ interface GivenRole extends RoleLimits {
 }
 
 interface Person {
-  /** Names the person for good: nobody else has it at this issuer. */
+  /** Names the person for good: the issuer gives it to no one else. */
   readonly sub: string;
   /** For people to read. */
   readonly words: string;
@@ -66,11 +66,11 @@ const TICKET_MS = 600_000;
 const TICKET = 'sign-in ticket';
 const SECRET_BYTES = 32;
 const MAX_CODE_CHARACTERS = 4_096;
-/** In as many browsers somebody is signed in at once; whoever signs in once more is signed out where that was longest ago. */
+/** In how many browsers a person may be signed in at once. One more sign-in ends the oldest of them. */
 const MAX_KEYS_OF_PERSON = 5;
 const MAX_SUB_CHARACTERS = 255;
 const MAX_WORDS_CHARACTERS = 120;
-/** Of the groups that somebody is in none of, so many are named. */
+/** How many groups a refusal names when the person is in none of them. */
 const MAX_NAMED_GROUPS = 10;
 
 export function createTeamSignIn(parts: {
@@ -104,7 +104,7 @@ export function createTeamSignIn(parts: {
     throw refused(noneOf(roles, settings.signInGroupsClaim));
   }
 
-  /** Leaves a trace of who was not let in, and of a provider that does not do what it is there for. */
+  /** Logs a sign-in that was refused, and a provider that does not do its part. */
   function note(fault: SignInFault, { requestId, sourceAddress }: SignInCaller): void {
     const reason = fault.message;
     if (fault.isOfProvider) warn('', { requestId, reason }, 'nobody can sign in to the console');

@@ -20,7 +20,7 @@ export interface WebhookDeliveriesParts {
   readonly settings: { readonly disconnectDeadlineMs: number };
 }
 
-/** Nobody waits longer for a node that is held up. */
+/** How long a call waits for a node that is held up. */
 const ANSWER_MS = 2_000;
 
 /**

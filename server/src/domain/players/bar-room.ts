@@ -3,7 +3,7 @@ import { ServiceError } from '../../errors.ts';
 import type { BarRecord } from '../../store/bars.ts';
 import type { Store } from '../../store/store.ts';
 
-/** Of what is free, so much is given away before the bars are counted again: other nodes give away too. */
+/** One part in so many of the free room is given away before the bars are counted again: other nodes give away, too. */
 const SHARES_OF_ROOM = 16;
 /** How soon a game that was full is counted again. */
 const FULL_MS = 1_000;

@@ -8,8 +8,8 @@ import { isUnfinished } from '../claimed-work.ts';
 export const CONFIRM_WITHIN_MS = 3_600_000;
 
 /**
- * Throws `access_denied` for whoever has started the job. Who has signed in for a key is the same person with each key that
- * they get so; whose a key is that somebody has made, nobody knows.
+ * Throws `access_denied` for the person who has started the job. A person who has signed in is known again with each key that
+ * a sign-in gives; the server does not know who uses a key that was made by a call.
  */
 export function confirmed(
   job: DisconnectJobRecord,

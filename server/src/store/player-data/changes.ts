@@ -30,11 +30,11 @@ export function outdated(expectedVersion: number): ServiceError {
 /** How much a player has. */
 export interface Size {
   readonly keys: number;
-  /** Of the keys and values, as UTF-8. */
+  /** The bytes of the keys and values as UTF-8. */
   readonly bytes: number;
 }
 
-/** What a stage is charged for a player who has so much. */
+/** How many bytes a stage is charged for what one player has. */
 export function chargeFor({ keys, bytes }: Size): number {
   return bytes + keys * BYTES_BESIDE_ENTRY;
 }

@@ -6,7 +6,7 @@ import { BYTES_BESIDE_ENTRY } from './player-data.ts';
 
 /** The total of a stage is the sum of so many rows, so that nodes seldom wait for each other's. */
 export const SLOTS = 16;
-/** What is only found out later has one of its own, so that nobody who writes waits for it, nor it for them. */
+/** What only a later count finds has a slot of its own, so that the count and writers do not wait for each other. */
 const LATER = SLOTS;
 
 /** So many players are looked at in one statement, which takes a tenth of a second. */
