@@ -14,9 +14,9 @@ export interface NodeActivity {
 export interface Activity {
   /**
    * What each node remembers of the last hour, only of what ended later than `after`. Throws an `internal` that may be
-   * tried again when the directory is away.
+   * tried again when the directory is away, and `throttled` when too many calls wait. Callers take turns.
    */
-  list(after: number): Promise<readonly NodeActivity[]>;
+  list(after: number, caller: string): Promise<readonly NodeActivity[]>;
 }
 
 /** A node that is held up must not hold up the others. */
@@ -46,12 +46,12 @@ export function createActivity({
   }
 
   return {
-    async list(after) {
+    async list(after, caller) {
       const look = () => cluster.nodes();
       const records = await orUnavailable('directory of nodes', look, settings.disconnectDeadlineMs, clock);
       const ids = records.map(({ node }) => node).sort();
-      // Calls take turns, because each node answers with hundreds of steps.
-      return await share('', () => Promise.all(ids.map((node) => ask(node, after))));
+      // Callers take turns, because each node answers with hundreds of steps.
+      return await share(caller, () => Promise.all(ids.map((node) => ask(node, after))));
     },
   };
 }

@@ -2,6 +2,7 @@ import type { ActivityStep } from '../../activity.ts';
 import { COMMON_ERRORS } from '../operation.ts';
 import { boolean, integer, list, query, string, structure, timestamp } from '../shape.ts';
 import { ownOperation } from './own-operation.ts';
+import { sharedTime } from './shared-time.ts';
 
 const count = integer({ min: 0 });
 
@@ -41,11 +42,11 @@ export const listActivity = ownOperation({
     'Lists what has happened on each node in the last hour, in steps of about ten seconds, the oldest first: of all games and stages together. `After` leaves out what ended before. A node that was started since remembers only what came after, and one that does not answer within two seconds has `IsKnown` false and no steps.',
     '`Connections` are those that were open at the end of the step; `Opened`, `Messages`, `Failed` and `Disconnected` count what happened in it. `Failed` are messages that were not answered with `ok`, and `Disconnected` connections that DisconnectPlayer has closed.',
     '`MicrosecondsHalf` and `MicrosecondsMost` are the time within which half of the messages of the step were answered, and 95 of 100; they are missing where there were none. They are read off a histogram, so they are as exact as its buckets.',
-    'A node spends a tenth of its time on such calls, and 250 ms at once after a pause. When 32 wait for that, the next one is a `ThrottlingException`: try again in a second.',
+    sharedTime('such calls', 'Callers'),
     'It is an `InternalServerException` while the directory of the cluster is away.',
   ],
-  async handler({ input, services }) {
-    const nodes = await services.clusterActivity.list(input.After ?? 0);
+  async handler({ input, services, principal }) {
+    const nodes = await services.clusterActivity.list(input.After ?? 0, principal.id);
     return {
       Nodes: nodes.map(({ node, steps }) => ({
         IsKnown: steps !== undefined,
