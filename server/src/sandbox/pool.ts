@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { Interrupted } from '../interrupted.ts';
 import type { Log } from '../log.ts';
 import { answerText, parametersOf } from './bridge.ts';
+import { Crew } from './crew.ts';
 import { compileEngine } from './engine.ts';
 import { FairQueue } from './fair-queue.ts';
 import { createHostAnswers } from './host-answers.ts';
@@ -44,9 +45,7 @@ export class SandboxPool implements Sandbox {
   readonly #queue: FairQueue<Job>;
   readonly #offences: Offences;
   readonly #answer: ReturnType<typeof createHostAnswers>;
-  readonly #threads = new Set<Thread>();
-  #spare: Thread | undefined;
-  #reserve: Thread | undefined;
+  readonly #crew = new Crew(() => this.#startThread());
   /** Stage id → how many threads run its scripts. */
   readonly #running = new Map<string, number>();
   readonly #preparations = new Preparations();
@@ -76,16 +75,14 @@ export class SandboxPool implements Sandbox {
 
   /** Starts the threads, unless it has: for a server that will have scripts to run. */
   start(): void {
-    if (this.#isClosed || this.#threads.size > 0) return;
-    for (let count = 0; count < this.#settings.scriptThreads; count += 1) this.#threads.add(this.#startThread());
-    this.#spare = this.#startThread();
+    if (!this.#isClosed && !this.#crew.isStarted) this.#crew.start(this.#settings.scriptThreads);
   }
 
   async prepare(runtime: ScriptedRuntime): Promise<void> {
     if (this.#isClosed) throw new Interrupted();
     if (this.#isPaused(runtime)) throw new Error('the scripts of the stage are paused');
     this.start();
-    const prepared = this.#preparations.add(runtime, this.#threads);
+    const prepared = this.#preparations.add(runtime, this.#crew.members);
     this.#prepareNext();
     await prepared;
   }
@@ -122,13 +119,7 @@ export class SandboxPool implements Sandbox {
     this.#isClosed = true;
     for (const { reject } of this.#queue.clear()) reject(new Interrupted());
     this.#preparations.giveAllUp(new Interrupted());
-    await Promise.all([...this.#all()].map((thread) => thread.worker.terminate()));
-  }
-
-  *#all(): Generator<Thread, void> {
-    yield* this.#threads;
-    if (this.#spare !== undefined) yield this.#spare;
-    if (this.#reserve !== undefined) yield this.#reserve;
+    await Promise.all([...this.#crew.all()].map((thread) => thread.worker.terminate()));
   }
 
   #startThread(): Thread {
@@ -149,9 +140,9 @@ export class SandboxPool implements Sandbox {
 
   /** Makes runtimes ready in threads that have nothing else to do: one at a time, so that the others serve messages. */
   #prepareNext(): void {
-    for (const thread of this.#threads) if (thread.job === undefined && thread.loading.length > 0) return;
+    for (const thread of this.#crew.members) if (thread.job === undefined && thread.loading.length > 0) return;
     const mayLoad = ({ gameId }: ScriptedRuntime) => !this.#isLoading(gameId);
-    const next = this.#preparations.take({ threads: this.#threads, mayLoad });
+    const next = this.#preparations.take({ threads: this.#crew.members, mayLoad });
     if (next === undefined) return;
     const { thread, runtime } = next;
     this.#load(thread, runtime).catch((error: unknown) => this.#preparations.giveUp(runtime, error));
@@ -164,7 +155,8 @@ export class SandboxPool implements Sandbox {
 
   /** Whether a thread loads scripts of the game. */
   #isLoading(gameId: string): boolean {
-    for (const { loading } of this.#all()) if (loading.some(({ runtime }) => runtime.gameId === gameId)) return true;
+    for (const { loading } of this.#crew.all())
+      if (loading.some(({ runtime }) => runtime.gameId === gameId)) return true;
     return false;
   }
 
@@ -173,7 +165,7 @@ export class SandboxPool implements Sandbox {
   }
 
   #runNext(): void {
-    for (const thread of this.#threads) {
+    for (const thread of this.#crew.members) {
       if (!isFree(thread)) continue;
       const job = this.#takeJob((stageId, next) => this.#mayRun(stageId, next));
       if (job === undefined) break;
@@ -184,18 +176,18 @@ export class SandboxPool implements Sandbox {
   }
 
   #runOnSpare(): void {
-    for (const thread of this.#threads) if (!isHeld(thread)) return;
-    const spare = this.#spare;
+    for (const thread of this.#crew.members) if (!isHeld(thread)) return;
+    const { spare } = this.#crew;
     if (isFree(spare)) {
       const job = this.#takeJob((stageId) => !this.#running.has(stageId));
       if (job !== undefined) this.#run(spare, job);
     }
     if (spare === undefined || !isHeld(spare) || this.#queue.size === 0) return;
-    this.#reserve ??= this.#startThread();
-    if (!isFree(this.#reserve)) return;
-    const games = new Set([...this.#all()].map(({ job }) => job?.invocation.runtime.gameId));
+    const reserve = this.#crew.callReserve();
+    if (!isFree(reserve)) return;
+    const games = new Set([...this.#crew.all()].map(({ job }) => job?.invocation.runtime.gameId));
     const job = this.#takeJob((_, { invocation }) => !games.has(invocation.runtime.gameId));
-    if (job !== undefined) this.#run(this.#reserve, job);
+    if (job !== undefined) this.#run(reserve, job);
   }
 
   /** Leaves out those who have waited so long that their players have given up. */
@@ -212,7 +204,7 @@ export class SandboxPool implements Sandbox {
   #mayRun(stageId: string, { invocation: { runtime } }: Job): boolean {
     if (!this.#offences.isSlow(stageId)) return true;
     let running = 0;
-    for (const { job } of this.#threads) {
+    for (const { job } of this.#crew.members) {
       const other = job?.invocation.runtime;
       if (other?.gameId === runtime.gameId && this.#offences.isSlow(other.stageId)) running += 1;
     }
@@ -353,10 +345,10 @@ export class SandboxPool implements Sandbox {
 
   /** Ends a thread that a script keeps from ending by itself. */
   #kill(thread: Thread): void {
-    if (!this.#has(thread)) return;
+    if (!this.#crew.has(thread)) return;
     const job = this.#release(thread);
     const [loading] = thread.loading;
-    this.#replace(thread);
+    this.#crew.remove(thread, { replace: !this.#isClosed });
     void thread.worker.terminate();
     const runtime = loading?.runtime ?? job?.invocation.runtime;
     if (runtime !== undefined) this.#offences.killed(runtime.stageId);
@@ -366,26 +358,11 @@ export class SandboxPool implements Sandbox {
     this.#runNext();
   }
 
-  #has(thread: Thread): boolean {
-    return this.#threads.has(thread) || this.#spare === thread || this.#reserve === thread;
-  }
-
-  #replace(thread: Thread): void {
-    if (this.#reserve === thread) {
-      this.#reserve = undefined;
-      return;
-    }
-    const isSpare = !this.#threads.delete(thread);
-    if (this.#isClosed) return;
-    if (!isSpare) this.#threads.add(this.#spare ?? this.#startThread());
-    this.#spare = this.#startThread();
-  }
-
   #exited(thread: Thread): void {
     for (const { reject } of thread.loading.splice(0)) reject(new Interrupted());
-    if (!this.#has(thread)) return;
+    if (!this.#crew.has(thread)) return;
     const job = this.#release(thread);
-    this.#replace(thread);
+    this.#crew.remove(thread, { replace: !this.#isClosed });
     job?.reject(this.#isClosed ? new Interrupted() : new Error('a thread for scripts ended'));
     if (!this.#isClosed) this.#runNext();
   }

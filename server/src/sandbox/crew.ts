@@ -1,0 +1,57 @@
+import type { Thread } from './pool-thread.ts';
+
+/**
+ * The threads of a pool: its members, which run what comes, a spare one that is ready to take the place of a member, and
+ * one in reserve, which is started when it is first needed.
+ */
+export class Crew {
+  readonly members = new Set<Thread>();
+  readonly #startThread: () => Thread;
+  #spare: Thread | undefined;
+  #reserve: Thread | undefined;
+
+  constructor(startThread: () => Thread) {
+    this.#startThread = startThread;
+  }
+
+  get spare(): Thread | undefined {
+    return this.#spare;
+  }
+
+  get isStarted(): boolean {
+    return this.members.size > 0;
+  }
+
+  start(size: number): void {
+    for (let count = 0; count < size; count += 1) this.members.add(this.#startThread());
+    this.#spare = this.#startThread();
+  }
+
+  /** The thread in reserve, which may have to be started. */
+  callReserve(): Thread {
+    this.#reserve ??= this.#startThread();
+    return this.#reserve;
+  }
+
+  *all(): Generator<Thread, void> {
+    yield* this.members;
+    if (this.#spare !== undefined) yield this.#spare;
+    if (this.#reserve !== undefined) yield this.#reserve;
+  }
+
+  has(thread: Thread): boolean {
+    return this.members.has(thread) || this.#spare === thread || this.#reserve === thread;
+  }
+
+  /** Removes a thread that has ended, or is to end. Without `replace`, no other is started for it. */
+  remove(thread: Thread, { replace }: { readonly replace: boolean }): void {
+    if (this.#reserve === thread) {
+      this.#reserve = undefined;
+      return;
+    }
+    const isSpare = !this.members.delete(thread);
+    if (!replace) return;
+    if (!isSpare) this.members.add(this.#spare ?? this.#startThread());
+    this.#spare = this.#startThread();
+  }
+}
