@@ -65,14 +65,19 @@ export class FairQueue<T> {
     return true;
   }
 
-  /** The work whose turn it is, of the lanes that may have theirs done now. */
-  take(mayRun: (lane: string, work: T) => boolean): T | undefined {
+  /**
+   * The work whose turn it is, of the lanes that may have theirs done now. With the name of a lane: only if it is the turn
+   * of that lane.
+   */
+  take(mayRun: (lane: string, work: T) => boolean, onlyLane?: string): T | undefined {
     let next: Lane<T> | undefined;
+    let nextName: string | undefined;
     for (const [name, lane] of this.#lanes) {
       const [[first] = []] = lane.parties.values();
-      if (first !== undefined && (next === undefined || lane.used < next.used) && mayRun(name, first.work)) next = lane;
+      if (first === undefined || (next !== undefined && lane.used >= next.used) || !mayRun(name, first.work)) continue;
+      [next, nextName] = [lane, name];
     }
-    if (next === undefined) return undefined;
+    if (next === undefined || (onlyLane !== undefined && nextName !== onlyLane)) return undefined;
     this.#start = Math.max(this.#start, next.used);
     const [party, entries] = next.parties.entries().next().value as [string, [Entry<T>, ...Entry<T>[]]];
     const [{ work, bytes }] = entries;
@@ -84,6 +89,19 @@ export class FairQueue<T> {
     this.#waiting -= 1;
     this.#bytes -= bytes;
     return work;
+  }
+
+  /** Takes work again that could not be done: it is the first that its lane has done, and no bound refuses it. */
+  putBack(laneName: string, party: string, work: T, bytes: number): void {
+    const lane = this.#lanes.get(laneName) ?? this.#open(laneName);
+    const others = [...lane.parties].filter(([name]) => name !== party);
+    const first: [string, Entry<T>[]] = [party, [{ work, bytes }, ...(lane.parties.get(party) ?? [])]];
+    lane.parties.clear();
+    for (const [name, entries] of [first, ...others]) lane.parties.set(name, entries);
+    lane.waiting += 1;
+    lane.bytes += bytes;
+    this.#waiting += 1;
+    this.#bytes += bytes;
   }
 
   /** Counts what the lane's work has cost. */

@@ -9,6 +9,8 @@ const MAX_STAGES = 10_000;
 const MEMORY_MS = 200;
 /** A stage is slow when it spends most of its time in threads on invocations that take longer than this. */
 const SLOW_MS = 20;
+/** The same where they are shorter than this: a stage is quick. */
+const QUICK_MS = 2;
 
 interface Record {
   /** The average length of the stage's invocations, weighted by their length. */
@@ -29,6 +31,10 @@ export class Offences {
 
   isSlow(stageId: string): boolean {
     return (this.#stages.get(stageId)?.typicalMs ?? 0) >= SLOW_MS;
+  }
+
+  isQuick(stageId: string): boolean {
+    return (this.#stages.get(stageId)?.typicalMs ?? 0) <= QUICK_MS;
   }
 
   /** How much longer the stage is paused; 0 when it is not. */

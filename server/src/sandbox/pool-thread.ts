@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { AnswerBox } from './bridge.ts';
 import type { Invocation, InvocationResult, ScriptedRuntime } from './sandbox.ts';
+import { SentAhead } from './sent-ahead.ts';
 import type { ThreadData, ThreadLimits } from './thread-messages.ts';
 import type { CompiledEngine } from './web-assembly.ts';
 
@@ -31,6 +32,9 @@ export interface Thread {
   isReady: boolean;
   readonly answers: AnswerBox;
   job: Job | undefined;
+  readonly sentAhead: SentAhead;
+  /** What it has been sent to do after its job. */
+  next: { readonly job: Job; readonly number: number } | undefined;
   /** Whether the script of the job waits for the answer to a call. */
   isWaiting: boolean;
   startedAt: number;
@@ -44,7 +48,8 @@ export interface Thread {
 
 export function openThread(engine: CompiledEngine, limits: ThreadLimits): Thread {
   const answers = new AnswerBox();
-  const data: ThreadData = { engine, answers: answers.memory, limits };
+  const sentAhead = new SentAhead();
+  const data: ThreadData = { engine, answers: answers.memory, sentAhead: sentAhead.memory, limits };
   const worker = new Worker(new URL('./script-worker.js', import.meta.url), {
     workerData: data,
     // A script must find nothing of the server's environment, not even if it left its guest.
@@ -58,6 +63,8 @@ export function openThread(engine: CompiledEngine, limits: ThreadLimits): Thread
     answers,
     isReady: false,
     job: undefined,
+    sentAhead,
+    next: undefined,
     isWaiting: false,
     startedAt: 0,
     loading: [],
@@ -75,4 +82,12 @@ export function isFree(thread: Thread | undefined): thread is Thread {
 /** Whether what the thread does may take long without a message being served. */
 export function isHeld({ isWaiting, loading }: Thread): boolean {
   return isWaiting || loading.length > 0;
+}
+
+/** Takes back what the thread was sent to do after its job, unless it has begun with that. */
+export function takeBack(thread: Thread): Job | undefined {
+  const { next, sentAhead } = thread;
+  if (next === undefined || !sentAhead.take(next.number)) return undefined;
+  thread.next = undefined;
+  return next.job;
 }

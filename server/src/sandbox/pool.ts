@@ -7,7 +7,7 @@ import { compileEngine } from './engine.ts';
 import { FairQueue } from './fair-queue.ts';
 import { createHostAnswers } from './host-answers.ts';
 import { Offences } from './offences.ts';
-import { isFree, isHeld, type Job, openThread, type Thread } from './pool-thread.ts';
+import { isFree, isHeld, type Job, openThread, type Thread, takeBack } from './pool-thread.ts';
 import { Preparations } from './preparations.ts';
 import type { Ending, Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
 import { limitsOf, type SandboxSettings } from './settings.ts';
@@ -32,6 +32,9 @@ const MAX_KNOWN = 1_000;
  * that one runs those of the stages that have no thread. One game may have more stages than there are threads, so while
  * that one waits too, another in reserve, which is started when it is first needed, runs those of the games that have no
  * thread.
+ *
+ * A busy thread is sent the next message of its stage before it is done, if the stage is quick and it is its turn, so that
+ * it need not sleep in between. Until the thread comes to that message, the pool may take it back.
  *
  * Nothing can stop the engine while it compiles, and what a hostile studio writes may keep it busy for minutes. So a
  * thread that loads scripts does nothing for other stages, a game loads in one thread at a time, and whoever's scripts
@@ -167,12 +170,38 @@ export class SandboxPool implements Sandbox {
   #runNext(): void {
     for (const thread of this.#crew.members) {
       if (!isFree(thread)) continue;
-      const job = this.#takeJob((stageId, next) => this.#mayRun(stageId, next));
+      const job = this.#takeJob((stageId, next) => this.#mayRun(stageId, next)) ?? this.#takeFromWaiting();
       if (job === undefined) break;
       this.#run(thread, job);
     }
+    this.#sendAhead();
     this.#runOnSpare();
     this.#prepareNext();
+  }
+
+  /** What a thread was sent ahead that waits for the answer to a call. */
+  #takeFromWaiting(): Job | undefined {
+    for (const thread of this.#crew.members) {
+      const job = thread.isWaiting ? takeBack(thread) : undefined;
+      if (job !== undefined) return job;
+    }
+    return undefined;
+  }
+
+  #sendAhead(): void {
+    for (const thread of this.#crew.members) {
+      if (this.#queue.size === 0) return;
+      const stageId = thread.job?.invocation.runtime.stageId;
+      if (stageId === undefined || thread.next !== undefined || isHeld(thread)) continue;
+      if (!this.#offences.isQuick(stageId)) continue;
+      const isReady = (other: string, { invocation: { runtime } }: Job) =>
+        other !== stageId || thread.loaded.has(runtime.id);
+      const job = this.#takeJob((other, next) => isReady(other, next) && this.#mayRun(other, next), stageId);
+      if (job === undefined) continue;
+      const number = thread.sentAhead.next();
+      thread.next = { job, number };
+      this.#sendJob(thread, job, number);
+    }
   }
 
   #runOnSpare(): void {
@@ -191,10 +220,10 @@ export class SandboxPool implements Sandbox {
   }
 
   /** Leaves out those who have waited so long that their players have given up. */
-  #takeJob(mayRun: (stageId: string, job: Job) => boolean): Job | undefined {
+  #takeJob(mayRun: (stageId: string, job: Job) => boolean, onlyStageId?: string): Job | undefined {
     const mayLoad = ({ isUnloaded, invocation }: Job) => !isUnloaded || !this.#isLoading(invocation.runtime.gameId);
     for (;;) {
-      const job = this.#queue.take((stageId, next) => mayLoad(next) && mayRun(stageId, next));
+      const job = this.#queue.take((stageId, next) => mayLoad(next) && mayRun(stageId, next), onlyStageId);
       if (job === undefined || this.#clock.monotonic() - job.enqueuedAt <= this.#settings.scriptMaxMs) return job;
       job.resolve(busy('the handlers of other messages took too long'));
     }
@@ -212,17 +241,35 @@ export class SandboxPool implements Sandbox {
   }
 
   #run(thread: Thread, job: Job): void {
+    this.#begin(thread, job);
+    this.#sendJob(thread, job);
+  }
+
+  /** The thread has a job now. */
+  #begin(thread: Thread, job: Job): void {
     const { stageId } = job.invocation.runtime;
     thread.job = job;
     thread.startedAt = this.#clock.monotonic();
     this.#running.set(stageId, (this.#running.get(stageId) ?? 0) + 1);
     thread.cancelDeadline = this.#clock.after(this.#settings.scriptMaxMs, () => this.#kill(thread));
-    this.#sendJob(thread, job);
+    this.#watch(thread);
   }
 
-  #sendJob(thread: Thread, { invocation: { runtime, handler }, inputJson }: Job): void {
-    this.#watch(thread);
-    this.#send(thread, { kind: 'invoke', runtimeId: runtime.id, handler, inputJson });
+  /** The thread goes on with what it was sent ahead, once it is done with its job. */
+  #goOn(thread: Thread): void {
+    const { next } = thread;
+    if (next === undefined) return;
+    thread.next = undefined;
+    this.#begin(thread, next.job);
+  }
+
+  #putBack(job: Job): void {
+    const { runtime, playerId } = job.invocation;
+    this.#queue.putBack(runtime.stageId, playerId, job, job.inputJson.length);
+  }
+
+  #sendJob(thread: Thread, { invocation: { runtime, handler }, inputJson }: Job, aheadNumber?: number): void {
+    this.#send(thread, { kind: 'invoke', runtimeId: runtime.id, handler, inputJson, aheadNumber });
   }
 
   #watch(thread: Thread): void {
@@ -277,6 +324,16 @@ export class SandboxPool implements Sandbox {
     const { job } = thread;
     if (job === undefined) return;
     thread.loaded.delete(job.invocation.runtime.id);
+    const after = takeBack(thread);
+    if (after !== undefined) this.#putBack(after);
+    if (thread.next !== undefined) {
+      // It has gone on with what it was sent ahead.
+      this.#release(thread);
+      this.#goOn(thread);
+      this.#putBack(job);
+      this.#runNext();
+      return;
+    }
     if (job.hasScriptsSent) {
       this.#fail(thread, new Error('a thread for scripts has no room for those of one runtime'));
       return;
@@ -293,6 +350,7 @@ export class SandboxPool implements Sandbox {
     this.#load(thread, runtime).catch((error: unknown) => {
       if (!this.#isClosed) this.#log.error({ err: error, runtimeId: runtime.id }, 'scripts could not be loaded');
     });
+    this.#watch(thread);
     this.#sendJob(thread, job);
   }
 
@@ -304,7 +362,9 @@ export class SandboxPool implements Sandbox {
     if (job === undefined) return;
     thread.cancelWatchdog();
     thread.isWaiting = true;
-    this.#runOnSpare();
+    // Another thread may have nothing to do, and can have what this one was sent ahead.
+    if (thread.next === undefined) this.#runOnSpare();
+    else this.#runNext();
     const parameters = parametersOf(parametersJson);
     const answer = await this.#answer(job.invocation, operation, parameters);
     // The thread may have been ended meanwhile.
@@ -316,6 +376,7 @@ export class SandboxPool implements Sandbox {
 
   #end(thread: Thread, { ending, lines, linesDropped }: InvocationResult): void {
     const job = this.#release(thread);
+    this.#goOn(thread);
     job?.resolve({ ending, lines, linesDropped });
     this.#runNext();
   }
@@ -346,6 +407,9 @@ export class SandboxPool implements Sandbox {
   /** Ends a thread that a script keeps from ending by itself. */
   #kill(thread: Thread): void {
     if (!this.#crew.has(thread)) return;
+    const after = takeBack(thread);
+    // It has gone on with that, so its job has ended, and the message that says so is on its way.
+    if (thread.next !== undefined) return;
     const job = this.#release(thread);
     const [loading] = thread.loading;
     this.#crew.remove(thread, { replace: !this.#isClosed });
@@ -355,16 +419,23 @@ export class SandboxPool implements Sandbox {
     if (loading !== undefined) this.#preparations.giveUp(loading.runtime, new Error(TOO_LONG_TO_LOAD));
     const why = loading === undefined ? 'it did not end in time and was ended by force' : TOO_LONG_TO_LOAD;
     job?.resolve(ended({ kind: 'stopped', why }));
+    if (after !== undefined) this.#putBack(after);
     this.#runNext();
   }
 
   #exited(thread: Thread): void {
     for (const { reject } of thread.loading.splice(0)) reject(new Interrupted());
     if (!this.#crew.has(thread)) return;
-    const job = this.#release(thread);
+    const after = takeBack(thread);
+    const lost = [this.#release(thread), thread.next?.job];
     this.#crew.remove(thread, { replace: !this.#isClosed });
-    job?.reject(this.#isClosed ? new Interrupted() : new Error('a thread for scripts ended'));
-    if (!this.#isClosed) this.#runNext();
+    const error = this.#isClosed ? new Interrupted() : new Error('a thread for scripts ended');
+    for (const job of lost) job?.reject(error);
+    if (this.#isClosed) after?.reject(error);
+    else {
+      if (after !== undefined) this.#putBack(after);
+      this.#runNext();
+    }
   }
 }
 

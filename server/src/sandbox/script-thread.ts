@@ -10,6 +10,7 @@ import { Guests, type Ready } from './guests.ts';
 import { withHint } from './hints.ts';
 import { hasMoreValues } from './json-values.ts';
 import type { Ending, ScriptFailure, ScriptLine } from './sandbox.ts';
+import { SentAhead } from './sent-ahead.ts';
 import type { FromThread, ThreadData, ThreadLimits, ToThread } from './thread-messages.ts';
 
 const WARM_UP_INVOCATIONS = 100;
@@ -29,6 +30,7 @@ interface Running {
 export class ScriptThread {
   readonly #port: MessagePort;
   readonly #answers: AnswerBox;
+  readonly #sentAhead: SentAhead;
   readonly #limits: ThreadLimits;
   readonly #clock: Clock;
   readonly #random: RandomBytes;
@@ -41,7 +43,7 @@ export class ScriptThread {
 
   constructor({
     port,
-    data: { engine, answers, limits },
+    data: { engine, answers, sentAhead, limits },
     clock,
     random,
   }: {
@@ -52,6 +54,7 @@ export class ScriptThread {
   }) {
     this.#port = port;
     this.#answers = new AnswerBox(answers);
+    this.#sentAhead = new SentAhead(sentAhead);
     this.#limits = limits;
     this.#clock = clock;
     this.#random = random;
@@ -100,7 +103,8 @@ export class ScriptThread {
     this.#post({ kind: 'loaded', fault });
   }
 
-  #invoke({ runtimeId, handler, inputJson }: Extract<ToThread, { kind: 'invoke' }>): MaybePromise<void> {
+  #invoke({ runtimeId, handler, inputJson, aheadNumber }: Extract<ToThread, { kind: 'invoke' }>): MaybePromise<void> {
+    if (aheadNumber !== undefined && !this.#sentAhead.take(aheadNumber)) return;
     // Scripts that cannot be loaded again count as missing. The pool then sends them once more, and is told why.
     const found = orElse(
       () => this.#guests.find(runtimeId),

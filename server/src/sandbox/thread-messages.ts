@@ -17,12 +17,20 @@ export interface ThreadLimits extends GuestLimits {
 export interface ThreadData {
   readonly engine: CompiledEngine;
   readonly answers: SharedArrayBuffer;
+  readonly sentAhead: SharedArrayBuffer;
   readonly limits: ThreadLimits;
 }
 
 export type ToThread =
   | { readonly kind: 'load'; readonly runtime: Omit<ScriptedRuntime, 'stageId'> }
-  | { readonly kind: 'invoke'; readonly runtimeId: string; readonly handler: string; readonly inputJson: string };
+  | {
+      readonly kind: 'invoke';
+      readonly runtimeId: string;
+      readonly handler: string;
+      readonly inputJson: string;
+      /** The number of a message that was sent ahead: it is not to be run when the pool has taken it back. */
+      readonly aheadNumber: number | undefined;
+    };
 
 export type FromThread =
   /** Sent once, before anything else. */

@@ -1,0 +1,32 @@
+const NOTHING = 0;
+const MAX_NUMBER = 0x7fff_fffe;
+/** A message that the thread has not come to yet, though it is its turn, and the one after it. */
+const PLACES = 2;
+
+/**
+ * Whose a message is that a thread was sent while it was busy with another one: the thread's, which takes it when it comes
+ * to it, or the pool's, which may take it back until then. It is taken once, so that it runs once.
+ */
+export class SentAhead {
+  readonly memory: SharedArrayBuffer;
+  /** The numbers of those that nobody has taken. */
+  readonly #numbers: Int32Array;
+  #last = NOTHING;
+
+  constructor(memory = new SharedArrayBuffer(PLACES * Int32Array.BYTES_PER_ELEMENT)) {
+    this.memory = memory;
+    this.#numbers = new Int32Array(memory);
+  }
+
+  /** For the pool, before it sends a message ahead: returns its number. The one before the last must have been taken. */
+  next(): number {
+    this.#last = (this.#last % MAX_NUMBER) + 1;
+    Atomics.store(this.#numbers, this.#last % PLACES, this.#last);
+    return this.#last;
+  }
+
+  /** For both: whether the message of this number is the caller's now. */
+  take(number: number): boolean {
+    return Atomics.compareExchange(this.#numbers, number % PLACES, number, NOTHING) === number;
+  }
+}
