@@ -90,3 +90,33 @@ test('a lane that comes late is not owed what others used before', () => {
   queue.charge('flood', 10);
   assert.equal(take(), 'b');
 });
+
+test('work is asked for of one lane only when it is the turn of that lane', () => {
+  const queue = new FairQueue<string>(LIMITS);
+  for (const [lane, work] of [
+    ['a', 'a1'],
+    ['b', 'b1'],
+  ] as const)
+    queue.add(lane, '', work, 1);
+  queue.charge('a', 1);
+  const take = (lane: string) => queue.take(() => true, lane);
+  assert.equal(take('a'), undefined);
+  assert.deepEqual([take('b'), take('a')], ['b1', 'a1']);
+});
+
+test('work that is put back is the first of its lane, even where no more may wait', () => {
+  const queue = new FairQueue<string>(LIMITS);
+  for (const [party, work] of [
+    ['p', 'p1'],
+    ['q', 'q1'],
+    ['p', 'p2'],
+    ['q', 'q2'],
+  ] as const)
+    queue.add('lane', party, work, 1);
+  const first = queue.take(() => true) ?? '';
+  assert.ok(queue.add('lane', 'r', 'r1', 1));
+  queue.putBack('lane', 'p', first, 1);
+  assert.equal(queue.size, 5);
+  assert.deepEqual(takeAll(queue), ['p1', 'q1', 'r1', 'p2', 'q2']);
+  assert.equal(queue.size, 0);
+});

@@ -23,3 +23,18 @@ test('a stage of ordinary invocations is not slow', () => {
   for (let each = 0; each < 1_000; each += 1) offences.spent('stage', each % 10);
   assert.equal(offences.isSlow('stage'), false);
 });
+
+test('a stage is quick until a long invocation, and again after many short ones', () => {
+  const offences = new Offences({ clock: new ManualClock() });
+  const short = (count: number) => {
+    for (let each = 0; each < count; each += 1) offences.spent('stage', 0.5);
+  };
+  assert.equal(offences.isQuick('stage'), true);
+  short(100);
+  assert.equal(offences.isQuick('stage'), true);
+  offences.spent('stage', 50);
+  short(100);
+  assert.equal(offences.isQuick('stage'), false);
+  short(2_000);
+  assert.equal(offences.isQuick('stage'), true);
+});

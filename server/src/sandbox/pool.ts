@@ -4,18 +4,15 @@ import type { Log } from '../log.ts';
 import { answerText, parametersOf } from './bridge.ts';
 import { Crew } from './crew.ts';
 import { compileEngine } from './engine.ts';
-import { FairQueue } from './fair-queue.ts';
 import { createHostAnswers } from './host-answers.ts';
+import { busy, JobQueue, withoutLines } from './job-queue.ts';
 import { Offences } from './offences.ts';
 import { isFree, isHeld, type Job, openThread, type Thread, takeBack } from './pool-thread.ts';
 import { Preparations } from './preparations.ts';
-import type { Ending, Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
+import type { Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
 import { limitsOf, type SandboxSettings } from './settings.ts';
 import type { FromThread, ToThread } from './thread-messages.ts';
 import type { CompiledEngine } from './web-assembly.ts';
-
-/** What waits for a thread, as JSON. Beside each text there is the payload that was read from it, which takes more. */
-const MAX_WAITING_BYTES = 67_108_864;
 
 /** Many times what the largest configuration takes. */
 const LOAD_TIMEOUT_MS = 5_000;
@@ -45,7 +42,7 @@ export class SandboxPool implements Sandbox {
   readonly #log: Log;
   readonly #settings: SandboxSettings;
   readonly #engine: CompiledEngine;
-  readonly #queue: FairQueue<Job>;
+  readonly #queue: JobQueue;
   readonly #offences: Offences;
   readonly #answer: ReturnType<typeof createHostAnswers>;
   readonly #crew = new Crew(() => this.#startThread());
@@ -66,12 +63,7 @@ export class SandboxPool implements Sandbox {
     this.#clock = clock;
     this.#log = log;
     this.#settings = settings;
-    this.#queue = new FairQueue({
-      maxWaiting: settings.scriptMaxWaiting,
-      maxWaitingPerLane: settings.scriptMaxWaitingPerStage,
-      maxBytes: MAX_WAITING_BYTES,
-      maxBytesPerLane: MAX_WAITING_BYTES / 4,
-    });
+    this.#queue = new JobQueue({ clock, settings });
     this.#offences = new Offences({ clock });
     this.#answer = createHostAnswers({ clock, log, settings });
   }
@@ -83,7 +75,7 @@ export class SandboxPool implements Sandbox {
 
   async prepare(runtime: ScriptedRuntime): Promise<void> {
     if (this.#isClosed) throw new Interrupted();
-    if (this.#isPaused(runtime)) throw new Error('the scripts of the stage are paused');
+    if (this.#offences.pausedMs(runtime.stageId) > 0) throw new Error('the scripts of the stage are paused');
     this.start();
     const prepared = this.#preparations.add(runtime, this.#crew.members);
     this.#prepareNext();
@@ -98,23 +90,14 @@ export class SandboxPool implements Sandbox {
     if (pausedMs > 0) return Promise.resolve(busy(`the scripts of this stage are paused for ${pausedMs} ms more`));
     const inputJson = JSON.stringify({ playerId, claims, message });
     return new Promise((resolve, reject) => {
-      const job: Job = {
-        invocation,
-        inputJson,
-        resolve,
-        reject,
-        enqueuedAt: this.#clock.monotonic(),
-        hasScriptsSent: false,
-        isUnloaded: false,
-      };
-      this.#enqueue(job);
+      const enqueuedAt = this.#clock.monotonic();
+      const isNew = { hasScriptsSent: false, isUnloaded: false };
+      this.#enqueue({ invocation, inputJson, resolve, reject, enqueuedAt, ...isNew });
     });
   }
 
   #enqueue(job: Job): void {
-    const { runtime, playerId } = job.invocation;
-    const isTaken = this.#queue.add(runtime.stageId, playerId, job, job.inputJson.length);
-    if (!isTaken) job.resolve(busy('too many messages wait for their handlers'));
+    this.#queue.add(job);
     this.#runNext();
   }
 
@@ -152,10 +135,6 @@ export class SandboxPool implements Sandbox {
     this.#watch(thread);
   }
 
-  #isPaused({ stageId }: ScriptedRuntime): boolean {
-    return this.#offences.pausedMs(stageId) > 0;
-  }
-
   /** Whether a thread loads scripts of the game. */
   #isLoading(gameId: string): boolean {
     for (const { loading } of this.#crew.all())
@@ -170,7 +149,7 @@ export class SandboxPool implements Sandbox {
   #runNext(): void {
     for (const thread of this.#crew.members) {
       if (!isFree(thread)) continue;
-      const job = this.#takeJob((stageId, next) => this.#mayRun(stageId, next)) ?? this.#takeFromWaiting();
+      const job = this.#takeJob((next) => this.#mayRun(next)) ?? this.#takeFromWaiting();
       if (job === undefined) break;
       this.#run(thread, job);
     }
@@ -194,9 +173,9 @@ export class SandboxPool implements Sandbox {
       const stageId = thread.job?.invocation.runtime.stageId;
       if (stageId === undefined || thread.next !== undefined || isHeld(thread)) continue;
       if (!this.#offences.isQuick(stageId)) continue;
-      const isReady = (other: string, { invocation: { runtime } }: Job) =>
-        other !== stageId || thread.loaded.has(runtime.id);
-      const job = this.#takeJob((other, next) => isReady(other, next) && this.#mayRun(other, next), stageId);
+      const isReady = ({ invocation: { runtime } }: Job) =>
+        runtime.stageId !== stageId || thread.loaded.has(runtime.id);
+      const job = this.#takeJob((next) => isReady(next) && this.#mayRun(next), stageId);
       if (job === undefined) continue;
       const number = thread.sentAhead.next();
       thread.next = { job, number };
@@ -208,30 +187,25 @@ export class SandboxPool implements Sandbox {
     for (const thread of this.#crew.members) if (!isHeld(thread)) return;
     const { spare } = this.#crew;
     if (isFree(spare)) {
-      const job = this.#takeJob((stageId) => !this.#running.has(stageId));
+      const job = this.#takeJob(({ invocation }) => !this.#running.has(invocation.runtime.stageId));
       if (job !== undefined) this.#run(spare, job);
     }
     if (spare === undefined || !isHeld(spare) || this.#queue.size === 0) return;
     const reserve = this.#crew.callReserve();
     if (!isFree(reserve)) return;
     const games = new Set([...this.#crew.all()].map(({ job }) => job?.invocation.runtime.gameId));
-    const job = this.#takeJob((_, { invocation }) => !games.has(invocation.runtime.gameId));
+    const job = this.#takeJob(({ invocation }) => !games.has(invocation.runtime.gameId));
     if (job !== undefined) this.#run(reserve, job);
   }
 
-  /** Leaves out those who have waited so long that their players have given up. */
-  #takeJob(mayRun: (stageId: string, job: Job) => boolean, onlyStageId?: string): Job | undefined {
+  #takeJob(mayRun: (job: Job) => boolean, onlyStageId?: string): Job | undefined {
     const mayLoad = ({ isUnloaded, invocation }: Job) => !isUnloaded || !this.#isLoading(invocation.runtime.gameId);
-    for (;;) {
-      const job = this.#queue.take((stageId, next) => mayLoad(next) && mayRun(stageId, next), onlyStageId);
-      if (job === undefined || this.#clock.monotonic() - job.enqueuedAt <= this.#settings.scriptMaxMs) return job;
-      job.resolve(busy('the handlers of other messages took too long'));
-    }
+    return this.#queue.take((job) => mayLoad(job) && mayRun(job), onlyStageId);
   }
 
   /** The slow stages of a game leave a thread to the others, if there is more than one. */
-  #mayRun(stageId: string, { invocation: { runtime } }: Job): boolean {
-    if (!this.#offences.isSlow(stageId)) return true;
+  #mayRun({ invocation: { runtime } }: Job): boolean {
+    if (!this.#offences.isSlow(runtime.stageId)) return true;
     let running = 0;
     for (const { job } of this.#crew.members) {
       const other = job?.invocation.runtime;
@@ -261,11 +235,6 @@ export class SandboxPool implements Sandbox {
     if (next === undefined) return;
     thread.next = undefined;
     this.#begin(thread, next.job);
-  }
-
-  #putBack(job: Job): void {
-    const { runtime, playerId } = job.invocation;
-    this.#queue.putBack(runtime.stageId, playerId, job, job.inputJson.length);
   }
 
   #sendJob(thread: Thread, { invocation: { runtime, handler }, inputJson }: Job, aheadNumber?: number): void {
@@ -325,17 +294,19 @@ export class SandboxPool implements Sandbox {
     if (job === undefined) return;
     thread.loaded.delete(job.invocation.runtime.id);
     const after = takeBack(thread);
-    if (after !== undefined) this.#putBack(after);
+    if (after !== undefined) this.#queue.putBack(after);
     if (thread.next !== undefined) {
       // It has gone on with what it was sent ahead.
       this.#release(thread);
       this.#goOn(thread);
-      this.#putBack(job);
+      this.#queue.putBack(job);
       this.#runNext();
       return;
     }
     if (job.hasScriptsSent) {
-      this.#fail(thread, new Error('a thread for scripts has no room for those of one runtime'));
+      this.#release(thread);
+      job.reject(new Error('a thread for scripts has no room for those of one runtime'));
+      this.#runNext();
       return;
     }
     if (this.#isLoading(job.invocation.runtime.gameId)) {
@@ -381,11 +352,6 @@ export class SandboxPool implements Sandbox {
     this.#runNext();
   }
 
-  #fail(thread: Thread, error: Error): void {
-    this.#release(thread)?.reject(error);
-    this.#runNext();
-  }
-
   /** Takes the thread's job off it, and counts what it cost. */
   #release(thread: Thread): Job | undefined {
     const { job } = thread;
@@ -418,8 +384,8 @@ export class SandboxPool implements Sandbox {
     if (runtime !== undefined) this.#offences.killed(runtime.stageId);
     if (loading !== undefined) this.#preparations.giveUp(loading.runtime, new Error(TOO_LONG_TO_LOAD));
     const why = loading === undefined ? 'it did not end in time and was ended by force' : TOO_LONG_TO_LOAD;
-    job?.resolve(ended({ kind: 'stopped', why }));
-    if (after !== undefined) this.#putBack(after);
+    job?.resolve(withoutLines({ kind: 'stopped', why }));
+    if (after !== undefined) this.#queue.putBack(after);
     this.#runNext();
   }
 
@@ -433,16 +399,8 @@ export class SandboxPool implements Sandbox {
     for (const job of lost) job?.reject(error);
     if (this.#isClosed) after?.reject(error);
     else {
-      if (after !== undefined) this.#putBack(after);
+      if (after !== undefined) this.#queue.putBack(after);
       this.#runNext();
     }
   }
-}
-
-function busy(why: string): InvocationResult {
-  return ended({ kind: 'busy', why });
-}
-
-function ended(ending: Ending): InvocationResult {
-  return { ending, lines: [], linesDropped: 0 };
 }

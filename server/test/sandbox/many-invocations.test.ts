@@ -143,6 +143,8 @@ test(`of ${INVOCATIONS} invocations, some of which fail, are stopped or killed, 
   const pool = await SandboxPool.open({ clock: systemClock, log, settings });
   t.after(() => pool.close());
   const counts = new Map<string, number>();
+  const asked = new Set<number>();
+  const askedTwice: number[] = [];
   let next = 0;
   const runUpTo = async (end: number) => {
     const lane = async () => {
@@ -150,7 +152,12 @@ test(`of ${INVOCATIONS} invocations, some of which fail, are stopped or killed, 
         const n = next;
         next += 1;
         const invocation = { handler: handlerOf(n), playerId: `player ${n}`, message: { n } };
-        const call = (operation: string) => answer(n, operation);
+        const call = (operation: string) => {
+          // Each handler asks for data once, so a second time is that of a message that ran twice.
+          if (operation === 'GetData' && asked.has(n)) askedTwice.push(n);
+          if (operation === 'GetData') asked.add(n);
+          return answer(n, operation);
+        };
         const outcome = check(n, await pool.invoke({ runtime: runtimeOf(n), ...invocation, call }));
         counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
       }
@@ -184,6 +191,7 @@ test(`of ${INVOCATIONS} invocations, some of which fail, are stopped or killed, 
     const [early, late] = [Math.max(...samplesOf(of, 2, 5)), Math.min(...samplesOf(of, 7, 10))];
     assert.ok(late - early < maxGrowth, `${of} grew from ${early} MiB to ${late} MiB`);
   }
+  assert.deepEqual(askedTwice, []);
   for (const handler of Object.keys(SCRIPTS)) assert.ok((counts.get(handler) ?? 0) > 0, `${handler} never ran`);
   assert.ok((counts.get('busy') ?? 0) < INVOCATIONS / 4);
   assert.ok((counts.get('late') ?? 0) < INVOCATIONS / 1_000);

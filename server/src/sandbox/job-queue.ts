@@ -1,0 +1,73 @@
+import type { Clock } from '../clock.ts';
+import { FairQueue } from './fair-queue.ts';
+import type { Job } from './pool-thread.ts';
+import type { Ending, InvocationResult } from './sandbox.ts';
+import type { SandboxSettings } from './settings.ts';
+
+/** What waits for a thread, as JSON. Beside each text there is the payload that was read from it, which takes more. */
+const MAX_WAITING_BYTES = 67_108_864;
+
+/** The messages that wait for a thread: the stages take turns, and in each of them its players. */
+export class JobQueue {
+  readonly #queue: FairQueue<Job>;
+  readonly #clock: Clock;
+  readonly #maxMs: number;
+
+  constructor({ clock, settings }: { clock: Clock; settings: SandboxSettings }) {
+    this.#clock = clock;
+    this.#maxMs = settings.scriptMaxMs;
+    this.#queue = new FairQueue({
+      maxWaiting: settings.scriptMaxWaiting,
+      maxWaitingPerLane: settings.scriptMaxWaitingPerStage,
+      maxBytes: MAX_WAITING_BYTES,
+      maxBytesPerLane: MAX_WAITING_BYTES / 4,
+    });
+  }
+
+  get size(): number {
+    return this.#queue.size;
+  }
+
+  /** Answers the message at once when too many wait. */
+  add(job: Job): void {
+    const { runtime, playerId } = job.invocation;
+    const isTaken = this.#queue.add(runtime.stageId, playerId, job, job.inputJson.length);
+    if (!isTaken) job.resolve(busy('too many messages wait for their handlers'));
+  }
+
+  /** Takes a message again that has been taken, and has not run. It is the next of its stage. */
+  putBack(job: Job): void {
+    const { runtime, playerId } = job.invocation;
+    this.#queue.putBack(runtime.stageId, playerId, job, job.inputJson.length);
+  }
+
+  /**
+   * The message whose turn it is, of those that may be run now; with a stage, only if it is the turn of that one. Those
+   * that have waited so long that their players have given up are left out.
+   */
+  take(mayRun: (job: Job) => boolean, onlyStageId?: string): Job | undefined {
+    for (;;) {
+      const job = this.#queue.take((_, next) => mayRun(next), onlyStageId);
+      if (job === undefined || this.#clock.monotonic() - job.enqueuedAt <= this.#maxMs) return job;
+      job.resolve(busy('the handlers of other messages took too long'));
+    }
+  }
+
+  /** Counts the time that a stage had a thread. */
+  charge(stageId: string, ms: number): void {
+    this.#queue.charge(stageId, ms);
+  }
+
+  clear(): Job[] {
+    return this.#queue.clear();
+  }
+}
+
+/** The answer to a message that is not run. */
+export function busy(why: string): InvocationResult {
+  return withoutLines({ kind: 'busy', why });
+}
+
+export function withoutLines(ending: Ending): InvocationResult {
+  return { ending, lines: [], linesDropped: 0 };
+}

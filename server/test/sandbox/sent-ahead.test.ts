@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { loadSettings } from '../../src/config/config.ts';
+import { SandboxPool } from '../../src/sandbox/pool.ts';
+import { recordedLog } from '../support/domain.ts';
+import { until } from '../support/server.ts';
+
+const RUNTIME = {
+  id: 'runtime',
+  gameId: 'game',
+  stageId: 'stage',
+  scripts: new Map([
+    ['Good', 'return GameSparks().Messaging().Response({});'],
+    ['Calls', "GameSparks().Lambda('any').Invoke({}); return GameSparks().Messaging().Response({});"],
+    ['Stuck', 'Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1);'],
+  ]),
+};
+
+/** A pool whose threads have the scripts, so that messages are sent ahead. */
+async function open(t: TestContext, threads: number) {
+  const settings = loadSettings({
+    env: { RESPARK_SCRIPT_THREADS: `${threads}`, RESPARK_SCRIPT_WATCHDOG_MS: '300', RESPARK_SCRIPT_MAX_MS: '60000' },
+  });
+  const pool = await SandboxPool.open({ clock: systemClock, log: recordedLog().log, settings });
+  t.after(() => pool.close());
+  await pool.prepare(RUNTIME);
+  /** Lets the call of a message be answered, by its number. */
+  const held = new Map<number, () => void>();
+  const calls: number[] = [];
+  let sent = 0;
+  return {
+    pool,
+    held,
+    /** The numbers of the messages that made a call, once for each. */
+    calls,
+    async invoke(handler: string, { isHeld = false } = {}): Promise<string> {
+      sent += 1;
+      const number = sent;
+      const call = async () => {
+        calls.push(number);
+        if (isHeld) await new Promise<void>((resolve) => held.set(number, resolve));
+        return { result: {} };
+      };
+      const { ending } = await pool.invoke({ runtime: RUNTIME, handler, playerId: 'p', message: {}, call });
+      return ending.kind;
+    },
+  };
+}
+
+test('what was sent ahead to a thread that has to be ended runs in another, once', async (t) => {
+  const { invoke, calls } = await open(t, 1);
+  const stuck = invoke('Stuck');
+  const after = [invoke('Calls'), invoke('Calls')];
+  assert.equal(await stuck, 'stopped');
+  assert.deepEqual(await Promise.all(after), ['returned', 'returned']);
+  assert.deepEqual(calls, [2, 3]);
+});
+
+test('what was sent ahead to a thread whose script waits is run by one that has nothing to do', async (t) => {
+  const { invoke, held, calls } = await open(t, 2);
+  const waiting = [invoke('Calls', { isHeld: true }), invoke('Calls', { isHeld: true })];
+  const ahead = [invoke('Calls'), invoke('Calls'), invoke('Calls')];
+  await until(() => held.size === 2);
+  // One thread goes on, and takes over what the other one was sent.
+  held.get(1)?.();
+  assert.deepEqual(await Promise.all(ahead), ['returned', 'returned', 'returned']);
+  held.get(2)?.();
+  assert.deepEqual(await Promise.all(waiting), ['returned', 'returned']);
+  const later = await Promise.all([invoke('Good'), invoke('Good'), invoke('Good'), invoke('Good')]);
+  assert.deepEqual(new Set(later), new Set(['returned']), 'the other thread does not run them as well');
+  assert.deepEqual(calls.toSorted(), [1, 2, 3, 4, 5]);
+});
+
+test('a pool that is closed lets go of what was sent ahead', async (t) => {
+  const { pool, invoke, held } = await open(t, 1);
+  const all = [invoke('Calls', { isHeld: true }), invoke('Good'), invoke('Good')];
+  const settled = Promise.allSettled(all);
+  await until(() => held.size === 1);
+  await pool.close();
+  const names = (await settled).map((result) => (result.status === 'rejected' ? result.reason.name : result.value));
+  assert.deepEqual(names, ['Interrupted', 'Interrupted', 'Interrupted']);
+});
