@@ -34,6 +34,9 @@ export interface GatewaySettings extends RoomSettings, WelcomeSettings {
 /** A node whose lease has ended closes its connections in this time. Nothing passes them any more. */
 const FENCE_SPREAD_MS = 1_000;
 
+/** A client sends its hello at once, which has come by then over most networks. */
+const YOUNG_MS = 1_000;
+
 /** How often a hello is looked up anew because its stage got another runtime meanwhile. */
 const MAX_LOOK_UPS = 5;
 
@@ -56,6 +59,8 @@ export class Gateway implements ConnectionHost {
   readonly #random: RandomBytes;
   /** Every connection whose socket is not closed yet. */
   readonly #sockets = new Set<Connection>();
+  /** Those of them that were never welcomed and have been stopped. Their clients may take their time to go. */
+  readonly #refused = new Set<Connection>();
   /** Connection that is being closed → settles when its end is proven and the directory has let go of it. */
   readonly #closings = new Map<Connection, Promise<void>>();
   readonly #outboxes: Outboxes<Connection>;
@@ -164,6 +169,7 @@ export class Gateway implements ConnectionHost {
   /** Must be called when the socket is gone, with the code of the peer's close frame, or 1006 when none came. */
   socketClosed(connection: Connection, code: number): void {
     this.#sockets.delete(connection);
+    this.#refused.delete(connection);
     this.#graces.delete(connection);
     this.metrics.closed(code);
     this.#limits.closed(connection.addressGroup, { wasWelcomed: connection.isWelcomed });
@@ -188,15 +194,27 @@ export class Gateway implements ConnectionHost {
     return this.#limits.takeBytes(addressGroup, bytes);
   }
 
-  /** The connection that has waited longest without a hello, which may have to give way to a new one. */
-  findSilent(): Connection | undefined {
+  /**
+   * The connection that may have to give way to a new one: one that was refused and whose client has not gone, or else the
+   * one that has been silent for longest, or else the one that has waited longest for another of its player to end. How long any
+   * of these takes is up to clients, who could fill all places with them. Who has only just come gives way last.
+   */
+  findYielding(): Connection | undefined {
+    const [refused] = this.#refused;
+    if (refused !== undefined) return refused;
+    const silent = this.#findSilent();
+    const isOld = silent !== undefined && this.clock.monotonic() - silent.lastFrameAt >= YOUNG_MS;
+    return isOld ? silent : (this.#membership.findAwaitingRoom() ?? silent);
+  }
+
+  #findSilent(): Connection | undefined {
     for (const connection of this.#unwelcomed.items()) if (connection.isAwaitingHello) return connection;
     return undefined;
   }
 
   /** Ends a connection for the sake of another: at once, because it counts until its socket is gone. */
   giveWay(connection: Connection): void {
-    const text = 'the server has too many connections without a hello';
+    const text = 'the server has too many connections that are not welcomed yet';
     this.close(connection, 'try_again_later', text, { retryAfterMs: RETRY_WHEN_FULL_MS });
     connection.destroy();
   }
@@ -330,6 +348,7 @@ export class Gateway implements ConnectionHost {
     this.#outboxes.delete(connection);
     if (this.#sockets.has(connection)) {
       if (connection.isWelcomed) this.#events.closed(connection, { name, text, facts, reasonCode });
+      else this.#refused.add(connection);
       this.#graces.add(connection);
       if (ended instanceof Promise) {
         this.#flushes.add(connection);

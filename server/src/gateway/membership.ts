@@ -24,6 +24,8 @@ export class Membership {
   readonly #maxConnectionsPerPlayer: number;
   /** Connection id → connection, from before the directory may list it until after it no longer does. */
   readonly #listed = new Map<string, Connection>();
+  /** Those whose players have too many connections, while it is found out whether one of these ends. */
+  readonly #awaitingRoom = new Set<Connection>();
   /** Registrations that the directory has not answered yet. */
   readonly #registrations = new Map<Connection, Promise<unknown>>();
 
@@ -49,6 +51,15 @@ export class Membership {
 
   get size(): number {
     return this.#listed.size;
+  }
+
+  /** Of the connections that wait for another of their player to end, the one that has waited longest. */
+  findAwaitingRoom(): Connection | undefined {
+    for (const connection of this.#awaitingRoom) {
+      if (!connection.isStopped) return connection;
+      this.#awaitingRoom.delete(connection);
+    }
+    return undefined;
   }
 
   find(connectionId: string): Connection | undefined {
@@ -96,7 +107,8 @@ export class Membership {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const fault = await this.#list(connection, player, entry, era);
       if (fault !== 'player_full' || connection.isStopped) return fault;
-      const room = await this.#makeRoom(player);
+      this.#awaitingRoom.add(connection);
+      const room = await this.#makeRoom(player).finally(() => this.#awaitingRoom.delete(connection));
       // A connection that was stopped meanwhile may be unlisted already, and must not be listed again.
       if (connection.isStopped || room === 'none') return fault;
       if (room === 'unknown') return 'player_maybe_full';

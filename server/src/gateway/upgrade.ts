@@ -83,7 +83,7 @@ export function createUpgradeHandler({
       return refuse(socket, { status: 403, message: NO_ADDRESS });
     }
     const group = addressGroup(head.remoteAddress);
-    const refusal = limits.refusal(group, () => gateway.findSilent() !== undefined);
+    const refusal = limits.refusal(group, () => gateway.findYielding() !== undefined);
     if (refusal !== undefined) metrics.refused(`${refusal.isOfAddress ? 'address_' : ''}${refusal.limit}`);
     if (refusal !== undefined && refusal.limit !== 'full') {
       const status = refusal.isOfAddress ? 429 : 503;
@@ -99,8 +99,8 @@ export function createUpgradeHandler({
     socket.write(acceptance(head, SUBPROTOCOL));
     const isAllowed = isOriginAllowed(head);
     // Only now is it certain that the new connection takes the place.
-    const silent = refusal === undefined && isAllowed && limits.isCrowded ? gateway.findSilent() : undefined;
-    if (silent !== undefined) gateway.giveWay(silent);
+    const yielding = refusal === undefined && isAllowed && limits.isCrowded ? gateway.findYielding() : undefined;
+    if (yielding !== undefined) gateway.giveWay(yielding);
     const webSocket = new ServerWebSocket(socket, firstBytes, host);
     const connection = gateway.accept(webSocket, group);
     webSocket.owner = connection;

@@ -42,7 +42,7 @@ const rows = {
     default: 1_000,
     min: 1,
     max: 10_000_000,
-    help: 'Maximum number of sockets that have not been welcomed yet; one more takes the place of the one that has waited longest without a hello, or is refused with 503.',
+    help: 'Maximum number of sockets that have not been welcomed yet; one more takes the place of one that was refused and has not gone yet, of the one that has waited longest without a hello, or of one that waits for another connection of its player to end; where there are none of these it is refused with 503.',
   }),
   maxUnauthenticatedPerAddress: integer({
     default: 100,
