@@ -85,3 +85,11 @@ test('the server’s own origin may connect where no page of others could have i
   ] as const;
   for (const [origin, host, isSecure] of others) assert(!check([], origin, { host, isSecure }), `${origin} at ${host}`);
 });
+
+test('what is too long for an origin, or for the host of one, is not read', (t) => {
+  const read = t.mock.method(URL, 'canParse');
+  const long = `https://${'ü'.repeat(4_000)}.example`;
+  for (const allowed of [[], ['*'], ['https://*.example']]) assert(!check(allowed, long), allowed.join());
+  assert(!check([], 'https://play.example', { host: `${'ü'.repeat(4_000)}.example`, isSecure: true }));
+  for (const { arguments: given } of read.mock.calls) assert(String(given[0]).length <= 400);
+});

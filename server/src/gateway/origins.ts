@@ -1,5 +1,9 @@
 import { isIP } from 'node:net';
+import { urlOf } from '../http/client-address.ts';
 import type { RequestHead } from '../http/request-head.ts';
+
+/** Longer than any with a host. To read one that is not ASCII takes the longer the longer it is, for any stranger. */
+const MAX_ORIGIN_CHARACTERS = 400;
 
 export type IsOriginAllowed = (head: Pick<RequestHead, 'headers' | 'isSecure'>) => boolean;
 
@@ -20,6 +24,7 @@ export function createOriginCheck(allowedOrigins: readonly string[]): IsOriginAl
     // Only browsers and some frameworks of apps send an origin. Another client could send any, so there is no point in
     // asking for one.
     if (given === undefined) return true;
+    if (given.length > MAX_ORIGIN_CHARACTERS) return false;
     const origin = asBrowsersSpell(given);
     if (listed.has(origin) || (listed.has('*') && origin !== 'null')) return true;
     if (!isWebOrigin(origin)) return false;
@@ -36,9 +41,9 @@ export function createOriginCheck(allowedOrigins: readonly string[]): IsOriginAl
  * have its own name lead to this server (DNS rebinding); with TLS, browsers find that the certificate does not fit.
  */
 function isOwnOrigin(origin: string, hosts: readonly string[], isSecure: boolean): boolean {
-  const own = asBrowsersSpell(`${isSecure ? 'https' : 'http'}://${hosts.join()}`);
-  if (origin !== own) return false;
-  const { hostname } = new URL(own);
+  const own = urlOf(isSecure ? 'https' : 'http', hosts.join());
+  if (own === undefined || origin !== own.origin) return false;
+  const { hostname } = own;
   return isSecure || hostname === 'localhost' || isIP(hostname.replace(/^\[|\]$/g, '')) !== 0;
 }
 

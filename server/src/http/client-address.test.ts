@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WarnRarely } from '../rare-warnings.ts';
-import { addressGroup, createClientAddress, createProxyCheck } from './client-address.ts';
+import { addressGroup, createClientAddress, createProxyCheck, isLoopbackName, urlOf } from './client-address.ts';
 import { collectHeaders } from './exchange.ts';
 
 const direct = finder([]);
@@ -165,4 +165,15 @@ test('an address and its group do not depend on how the address is written', () 
     assert.equal(addressGroup(text), text);
   }
   assert.equal(addressGroup('2001:db8:1:2::5%eth0'), '2001:db8:1:2::/64');
+});
+
+test('a loopback name is a host alone, and what is too long for one is not read', (t) => {
+  for (const host of ['localhost', 'LOCALHOST:8080', '127.0.0.1', '127.0.0.2:1', '[::1]:8080'])
+    assert(isLoopbackName(host), host);
+  const read = t.mock.method(URL, 'canParse');
+  for (const host of ['', 'evil.example', 'x@localhost', 'localhost/', 'localhost?', 'ü'.repeat(10_000)]) {
+    assert(!isLoopbackName(host), host.slice(0, 20));
+  }
+  assert.equal(urlOf('https', `${'a'.repeat(253)}:65535`)?.host, `${'a'.repeat(253)}:65535`);
+  for (const { arguments: given } of read.mock.calls) assert(String(given[0]).length <= 400);
 });

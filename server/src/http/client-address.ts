@@ -155,10 +155,23 @@ function listOf(headers: RequestHeaders, name: string): string[] {
   return (headers.get(name) ?? []).flatMap((line) => line.split(',')).map((item) => item.trim());
 }
 
+/**
+ * A host name has at most 253 characters, with a port behind it. To read a longer one that is not ASCII as a URL takes
+ * milliseconds, and any stranger may send it.
+ */
+const AUTHORITY = /^[^/?#@\\\s]{1,300}$/;
+
+/** The URL of an authority, which is a host and perhaps a port; undefined for what is none. */
+export function urlOf(scheme: 'http' | 'https', authority: string): URL | undefined {
+  if (!AUTHORITY.test(authority)) return undefined;
+  const url = `${scheme}://${authority}`;
+  return URL.canParse(url) ? new URL(url) : undefined;
+}
+
 /** A web page may have a name of its own lead to this machine (DNS rebinding), but then it says that name. */
 export function isLoopbackName(host: string): boolean {
-  const url = `http://${host}`;
-  if (!URL.canParse(url)) return false;
-  const { hostname } = new URL(url);
+  const url = urlOf('http', host);
+  if (url === undefined) return false;
+  const { hostname } = url;
   return hostname === 'localhost' || isLoopback(parseIpAddress(hostname.replace(/^\[|\]$/g, ''))?.toString());
 }

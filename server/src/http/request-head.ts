@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { ClientAddress } from './client-address.ts';
+import { type ClientAddress, urlOf } from './client-address.ts';
 import { collectHeaders, type HttpRequest, type RequestHeaders } from './exchange.ts';
 
 /** All that a request says before its body. */
@@ -68,6 +68,5 @@ function withHost(authority: string, rawHeaders: readonly string[]): RequestHead
 }
 
 function canonical(authority: string): string {
-  const url = `http://${authority}`;
-  return URL.canParse(url) ? new URL(url).host : authority;
+  return urlOf('http', authority)?.host ?? authority;
 }
