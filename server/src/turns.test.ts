@@ -59,6 +59,29 @@ describe('turns', () => {
     assert.deepEqual(done, ['1', '2', '3', '4', '5']);
   });
 
+  it('have every second piece be one of the lanes that are preferred, which take turns as well', () => {
+    const loop = createLoop();
+    for (const lane of ['known', 'known too']) loop.turns.prefer(lane);
+    for (let number = 0; number < 100; number += 1) loop.offer(`stranger ${number}`, 'stranger', 2);
+    for (const name of ['1', '2']) loop.offer('known', name, 2);
+    loop.offer('known too', 'too', 2);
+    const done: string[] = [];
+    while (!loop.isIdle) done.push(...loop.turn());
+    const served = done.slice(0, 8).filter((name) => name !== 'stranger');
+    assert.deepEqual(served, ['1', 'too', '2']);
+    assert.equal(done.filter((name) => name === 'stranger').length, 100);
+  });
+
+  it('leave what waits in a lane where it is when the lane becomes a preferred one', () => {
+    const loop = createLoop();
+    for (const name of ['1', '2', '3']) loop.offer('x', name, 2);
+    loop.turns.prefer('x');
+    loop.offer('x', '4', 2);
+    const done: string[] = loop.turn();
+    while (!loop.isIdle) done.push(...loop.turn());
+    assert.deepEqual(done, ['1', '2', '3', '4']);
+  });
+
   it('do no more in one turn than there is time for', () => {
     const loop = createLoop();
     for (let number = 0; number < 50; number += 1) loop.offer(`lane ${number}`, `${number}`, 1);

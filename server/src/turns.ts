@@ -19,6 +19,11 @@ export interface Turns {
   isOpen(lane: string): boolean;
   /** Has `work` run in one of the next turns, after what waits in its lane. The caller bounds how much that is. */
   wait(lane: string, work: () => void): void;
+  /**
+   * From now on, has every second piece of work that waits be one of this lane or of others that are preferred, so that
+   * however many lanes there are of strangers, a client that has shown who it is waits for few of them.
+   */
+  prefer(lane: string): void;
   /** Pieces of work that are waiting. */
   readonly size: number;
 }
@@ -34,8 +39,10 @@ export function createTurns({
   /** Runs a task in the next turn of the event loop, after its sockets have been read. */
   later?: (task: () => void) => unknown;
 }): Turns {
-  /** Lane → what waits in it, the oldest first. The lane whose turn it is comes first. A lane is never empty. */
-  const lanes = new Map<string, (() => void)[]>();
+  const preferred = new Set<string>();
+  const preferredLanes: Lanes = new Map();
+  const otherLanes: Lanes = new Map();
+  let wasPreferred = false;
   let size = 0;
   /** When the present turn of the loop ends; undefined before it has any work. */
   let endsAt: number | undefined;
@@ -59,33 +66,59 @@ export function createTurns({
   function runOne(): void {
     calls -= 1;
     if (endsAt !== undefined && clock.monotonic() >= endsAt) return;
-    const [first] = lanes;
-    if (first === undefined) return;
-    const [lane, waiting] = first;
-    const work = waiting.shift();
-    lanes.delete(lane);
-    if (waiting.length > 0) lanes.set(lane, waiting);
+    if (size === 0) return;
+    wasPreferred = otherLanes.size === 0 || (preferredLanes.size > 0 && !wasPreferred);
     size -= 1;
-    work?.();
+    takeFirst(wasPreferred ? preferredLanes : otherLanes)?.();
+  }
+
+  /** What waits in a lane stays with it when the lane becomes a preferred one, or is forgotten. */
+  function lanesOf(lane: string): Lanes {
+    if (preferredLanes.has(lane)) return preferredLanes;
+    return preferred.has(lane) && !otherLanes.has(lane) ? preferredLanes : otherLanes;
   }
 
   return {
     isOpen(lane) {
       const now = clock.monotonic();
-      return now < (endsAt ?? begin()) && !lanes.has(lane);
+      return now < (endsAt ?? begin()) && !preferredLanes.has(lane) && !otherLanes.has(lane);
     },
     wait(lane, work) {
       if (endsAt === undefined) begin();
       size += 1;
+      const lanes = lanesOf(lane);
       const waiting = lanes.get(lane);
       if (waiting === undefined) lanes.set(lane, [work]);
       else waiting.push(work);
+    },
+    prefer(lane) {
+      preferred.delete(lane);
+      preferred.add(lane);
+      const [oldest = ''] = preferred;
+      if (preferred.size > MAX_PREFERRED) preferred.delete(oldest);
     },
     get size() {
       return size;
     },
   };
 }
+
+/** Lane → what waits in it, the oldest first. The lane whose turn it is comes first. A lane is never empty. */
+type Lanes = Map<string, (() => void)[]>;
+
+/** Takes the first piece of the lane whose turn it is. */
+function takeFirst(lanes: Lanes): (() => void) | undefined {
+  const [first] = lanes;
+  if (first === undefined) return undefined;
+  const [lane, waiting] = first;
+  const work = waiting.shift();
+  lanes.delete(lane);
+  if (waiting.length > 0) lanes.set(lane, waiting);
+  return work;
+}
+
+/** Beyond this many, the lane that was preferred longest ago is one of the others again. */
+const MAX_PREFERRED = 30_000;
 
 /** How many pieces one turn prepares to run. Pieces that take less than a turn / MAX_CALLS each leave time unused. */
 const MAX_CALLS = 64;

@@ -22,6 +22,7 @@ function heldTurns() {
   const turns: Turns = {
     isOpen: () => false,
     wait: (_lane, each) => void work.push(each),
+    prefer() {},
     get size() {
       return work.length;
     },

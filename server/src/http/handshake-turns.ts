@@ -233,7 +233,12 @@ function createPlaces({
 }
 
 /** Handshakes are not in the way of what the sockets of the same address bring. */
-const laneOf = ({ group = 'proxies' }: Handshake) => `handshakes of ${group}`;
+const laneOf = ({ group = 'proxies' }: Handshake) => handshakeLane(group);
+
+/** The lane of the handshakes of an address group. */
+export function handshakeLane(group: string): string {
+  return `handshakes of ${widestGroup(group)}`;
+}
 
 const NOTHING = Buffer.alloc(0);
 

@@ -29,6 +29,7 @@ async function serve(t: TestContext, site: Site, { headersTimeoutMs = 1_000, isT
   };
   const { log } = recordedLog();
   const turns = createTurns({ clock });
+  const prefer = t.mock.method(turns, 'prefer');
   const listener = createHttpListener({ sites: [site], readHead, turns, settings, clock, log });
   // As the server's own listeners are made.
   const options = { requireHostHeader: false, connectionsCheckingInterval: 20 };
@@ -43,7 +44,8 @@ async function serve(t: TestContext, site: Site, { headersTimeoutMs = 1_000, isT
     server.closeAllConnections();
     server.close();
   });
-  return { port: (server.address() as AddressInfo).port, listener, server, clock };
+  const preferred = () => prefer.mock.calls.map(({ arguments: [lane] }) => lane);
+  return { port: (server.address() as AddressInfo).port, listener, server, clock, preferred };
 }
 
 /** Sends the parts over one connection, and returns everything that comes back. */
@@ -304,4 +306,19 @@ test('a refused client has as long to read why as any other', async (t) => {
   assert.match(replies, /^HTTP\/1.1 431 /);
   const [socket] = await connected;
   assert.equal(socket.timeout, 2_000);
+});
+
+test('what a caller with a verified signature sends next, and sends anew, does not wait for all strangers', async (t) => {
+  const { port, preferred } = await serve(t, ({ rawPath, callerIsKnown }) => {
+    if (rawPath === '/known') callerIsKnown();
+    return textReply(200, 'ok\n');
+  });
+  for (const path of ['/stranger', '/known', '/known']) {
+    const authorization = 'AWS4-HMAC-SHA256 Credential=KEY/20260102/';
+    await exchange(
+      port,
+      `GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: ${authorization}\r\nconnection: close\r\n\r\n`,
+    );
+  }
+  assert.deepEqual(preferred(), ['127.0.0.1 KEY', '127.0.0.1', 'handshakes of 127.0.0.1']);
 });

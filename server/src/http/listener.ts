@@ -6,6 +6,7 @@ import type { Turns } from '../turns.ts';
 import { createBodyMemory } from './body-memory.ts';
 import { addressGroup } from './client-address.ts';
 import { firstReply, type HttpReply, type HttpRequest, type RequestHeaders, type Site, textReply } from './exchange.ts';
+import { handshakeLane } from './handshake-turns.ts';
 import { sendStream } from './reply-stream.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
 import { hasTooManyHeaders, type ReadHead, type RequestHead, TOO_MANY_HEADERS } from './request-head.ts';
@@ -85,7 +86,7 @@ export function createHttpListener({
   const abandoned = createAbandoned({ lines, inFlight, timeoutMs: settings.requestTimeoutMs });
   const { headersTimeoutMs } = settings;
   const unreadable = answerUnreadable({ lines, abandon: abandoned.follow, headersTimeoutMs, clock });
-  const callers = createCallers();
+  const callers = createCallers(turns);
   const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
 
   async function serve(request: IncomingMessage, head: RequestHead, response: ServerResponse): Promise<void> {
@@ -297,7 +298,7 @@ interface Callers {
   laneOf(head: RequestHead): string;
 }
 
-function createCallers(): Callers {
+function createCallers(turns: Pick<Turns, 'prefer'>): Callers {
   const lanes = new Set<string>();
   const groupOf = ({ remoteAddress, peerAddress }: RequestHead) => addressGroup(remoteAddress ?? peerAddress);
   const claimedLane = (group: string, { headers }: RequestHead) =>
@@ -310,6 +311,9 @@ function createCallers(): Callers {
       const [oldest = ''] = lanes;
       if (lanes.size >= MAX_KEY_LANES) lanes.delete(oldest);
       lanes.add(lane);
+      // Sockets of the same address, or of the same proxy, bring what has to be decrypted or parsed first.
+      const peer = addressGroup(head.peerAddress);
+      for (const each of [lane, peer, handshakeLane(peer)]) turns.prefer(each);
     },
     laneOf(head) {
       const group = groupOf(head);
