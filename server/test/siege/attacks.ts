@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import {
   BINARY,
@@ -29,6 +29,14 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   'hellos of 64 KB': hellos(LONGER_THAN_ALLOWED_BYTES),
   'hellos of 5 KB': hellos(4_900),
   'sockets without a hello': strangers(() => ''),
+  'refused hellos of sockets that stay': async (target) => {
+    for (;;) {
+      const socket = connectTo(target).resume();
+      socket.write(upgradeBytes());
+      socket.write(text('{}'));
+      await wait(2);
+    }
+  },
   'upgrades that are refused': lone(() => upgradeBytes({ path: '/elsewhere' })),
   'hellos in pieces of a byte': strangers((target) => pieces(`{"kind":"hello","gameKey":"${target.gameKey}"`, 1)),
   'floods behind a broken frame': floods(() => frame({ isMasked: false, payload: 'x' }), new Uint8Array(1_048_576)),
@@ -85,6 +93,18 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   'wrong signatures, pipelined': pipelined(200, (target) => signed(target, { path: '/game', key: WRONG })),
   'wrong signatures over long queries': pipelined(60, (target) =>
     signed(target, { path: `/game?${query(12_000)}`, key: WRONG }),
+  ),
+  'wrong signatures over long queries, of 20 addresses': ofMany(
+    20,
+    keptAlive(2, (target) => signed(target, { path: `/game?${query(12_000)}`, key: WRONG })),
+  ),
+  'unknown paths, of 100 addresses': ofMany(
+    100,
+    keptAlive(2, () => 'GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n'),
+  ),
+  'authorities that are no hosts, of 20 addresses': ofMany(
+    20,
+    keptAlive(2, () => `GET http://${'ü'.repeat(3_800)}/ HTTP/1.1\r\nHost: ${'ä'.repeat(3_800)}\r\n\r\n`),
   ),
   'bodies in chunks of a byte for a known key id': endless(100, (target) =>
     signed(target, { method: 'POST', path: '/game', key: { ...WRONG, accessKeyId: target.key.accessKeyId } }).replace(
@@ -155,9 +175,7 @@ function strangers(bytes: (target: Target) => string | Uint8Array): Attack {
 function floods(makeFirst: () => Uint8Array, rest: Uint8Array): Attack {
   return async (target) => {
     for (;;) {
-      const { hostname, port } = new URL(target.playerUrl);
-      const socket = connect({ host: hostname, port: Number(port), localAddress: target.address, allowHalfOpen: true });
-      socket.on('error', () => {}).resume();
+      const socket = connectTo(target).resume();
       socket.write(upgradeBytes());
       socket.write(makeFirst());
       const goOn = () => void socket.write(rest);
@@ -315,6 +333,21 @@ function lone(request: () => string): Attack {
     };
     await Promise.all(Array.from({ length: 8 }, send));
   };
+}
+
+/** The same attack from as many addresses, of which each has limits of its own. */
+function ofMany(count: number, attack: Attack): Attack {
+  return async (target) => {
+    const addresses = Array.from({ length: count }, (_, at) => `127.1.0.${at + 1}`);
+    await Promise.all(addresses.map((address) => attack({ ...target, address })));
+  };
+}
+
+/** A socket to where players connect, which the attacker alone closes. */
+function connectTo({ playerUrl, address }: Target): Socket {
+  const { hostname, port } = new URL(playerUrl);
+  const socket = connect({ host: hostname, port: Number(port), localAddress: address, allowHalfOpen: true });
+  return socket.on('error', () => {});
 }
 
 function from({ address }: Target) {
