@@ -37,6 +37,14 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
       await wait(2);
     }
   },
+  'origins that are too long for a host, of ten addresses': ofMany(10, async (target) => {
+    const upgrade = Buffer.from(upgradeBytes({ headers: { Origin: `http://${'ü'.repeat(15_000)}` } }), 'latin1');
+    for (;;) {
+      const { ending } = openSocket(target, { upgrade, ...from(target) });
+      await Promise.race([ending, wait(10)]);
+      await wait(9);
+    }
+  }),
   'upgrades that are refused': lone(() => upgradeBytes({ path: '/elsewhere' })),
   'hellos in pieces of a byte': strangers((target) => pieces(`{"kind":"hello","gameKey":"${target.gameKey}"`, 1)),
   'floods behind a broken frame': floods(() => frame({ isMasked: false, payload: 'x' }), new Uint8Array(1_048_576)),
@@ -98,13 +106,9 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     20,
     keptAlive(2, (target) => signed(target, { path: `/game?${query(12_000)}`, key: WRONG })),
   ),
-  'unknown paths, of 100 addresses': ofMany(
-    100,
-    keptAlive(2, () => 'GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n'),
-  ),
-  'authorities that are no hosts, of 20 addresses': ofMany(
-    20,
-    keptAlive(2, () => `GET http://${'ü'.repeat(3_800)}/ HTTP/1.1\r\nHost: ${'ä'.repeat(3_800)}\r\n\r\n`),
+  'pages, of 50 addresses': ofMany(
+    50,
+    keptAlive(1, () => 'GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n'),
   ),
   'bodies in chunks of a byte for a known key id': endless(100, (target) =>
     signed(target, { method: 'POST', path: '/game', key: { ...WRONG, accessKeyId: target.key.accessKeyId } }).replace(
