@@ -6,7 +6,7 @@ import type { Activity } from '../domain/activity.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { Change } from '../domain/audit.ts';
 import type { AuditRecords } from '../domain/audit-records.ts';
-import type { ChainReader } from '../domain/audit-verification.ts';
+import type { AuditChains } from '../domain/audit-chains.ts';
 import type { Configurations } from '../domain/configurations.ts';
 import type { Deployments } from '../domain/deployments.ts';
 import type { EventRecords } from '../domain/events/event-records.ts';
@@ -55,7 +55,7 @@ export interface Services {
   readonly extensions: Extensions;
   readonly resourceTags: ResourceTags;
   readonly auditRecords: AuditRecords;
-  readonly auditChains: ChainReader;
+  readonly auditChains: AuditChains;
   readonly receipts: Receipts;
   readonly stageLogLines: StageLogLines;
   readonly eventRecords: Pick<EventRecords, 'list' | 'watch'>;

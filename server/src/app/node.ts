@@ -19,6 +19,7 @@ import type { Access } from '../domain/access/access.ts';
 import type { Refusals } from '../domain/access/refusals.ts';
 import type { Arns } from '../domain/arn.ts';
 import type { AuditHealth } from '../domain/audit.ts';
+import { createAuditChains } from '../domain/audit-chains.ts';
 import type { LongWork } from '../domain/long-work.ts';
 import { createReceipts } from '../domain/receipts.ts';
 import { Gateway } from '../gateway/gateway.ts';
@@ -82,7 +83,7 @@ export function createNode(parts: {
     operations: EVERY_OPERATION,
     services: {
       ...services,
-      auditChains: auditLog.chain,
+      auditChains: createAuditChains({ reader: auditLog.chain, clock }),
       receipts: createReceipts({ auditLog, installation, clock }),
       serverInfo: createServerInfo({ settings, cluster }),
     },

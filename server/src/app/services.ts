@@ -235,7 +235,7 @@ export function createServices({
     configurations: createConfigurations(parts),
     snapshots: createSnapshots(parts),
     extensions: createExtensions({ paginate }),
-    auditRecords: createAuditRecords({ auditLog, pageTokens, turn }),
+    auditRecords: createAuditRecords({ auditLog, pageTokens, turn, clock }),
     resourceTags: createResourceTags({ store, audit, arns, clock }),
     clusterActivity: createActivity({ cluster, clock, log, settings }),
     clusterNodes: createNodes({ cluster, audit, clock, log, settings }),

@@ -1,5 +1,6 @@
+import type { Clock } from '../clock.ts';
 import type { AuditFilter, AuditOrder, AuditPosition, AuditReader, AuditRecord } from '../store/audit/audit-log.ts';
-import { type ListTurn, MAX_PAGE_BYTES } from './list-turns.ts';
+import { createListShare, type ListTurn, MAX_PAGE_BYTES } from './list-turns.ts';
 import type { Page, PageRequest, PageTokens } from './pagination.ts';
 
 export type { AuditedConnection, AuditRecord } from '../store/audit/audit-log.ts';
@@ -10,9 +11,13 @@ export interface AuditRecords {
    * The records that match, in pages. A page may have fewer records than were asked for, even none, and still have a
    * token, because one call looks at a bounded number of
    * records, and gives a bounded number of bytes. Following the tokens gives every record that exists
-   * throughout exactly once. Throws `validation` for a token of another list.
+   * throughout exactly once. Throws `validation` for a token of another list, and `throttled` when too many searches wait.
    */
-  list(asked: AuditFilter & { readonly order: AuditOrder }, request: PageRequest): Promise<Page<AuditRecord>>;
+  list(
+    asked: AuditFilter & { readonly order: AuditOrder },
+    request: PageRequest,
+    caller: string,
+  ): Promise<Page<AuditRecord>>;
 }
 
 const MAX_PAGE = 100;
@@ -25,13 +30,17 @@ export function createAuditRecords({
   auditLog,
   pageTokens,
   turn,
+  clock,
 }: {
   auditLog: Pick<AuditReader, 'find'>;
   pageTokens: PageTokens;
   turn: ListTurn;
+  clock: Clock;
 }): AuditRecords {
+  const share = createListShare(clock);
   return {
-    async list({ playerId, operation, actor, since, until, order }, { maxResults = MAX_PAGE, nextToken }) {
+    async list({ playerId, operation, actor, since, until, order }, { maxResults = MAX_PAGE, nextToken }, caller) {
+      const isSearch = playerId !== undefined || operation !== undefined || actor !== undefined;
       const filter = { playerId, operation, actor, since, until, order };
       const scope = `ListAuditRecords ${JSON.stringify(filter)}`;
       const seal = (position: AuditPosition | undefined) =>
@@ -43,7 +52,10 @@ export function createAuditRecords({
       for (let step = 0; step < MAX_STEPS; step += 1) {
         await turn();
         const limit = Math.min(READ_AT_ONCE, maxResults - items.length);
-        const { records, next } = await auditLog.find({ ...filter, after, limit });
+        const position = after;
+        const find = () => auditLog.find({ ...filter, after: position, limit });
+        // A search looks at thousands of records a step, most of which may be none of those that are meant.
+        const { records, next } = await (isSearch ? share(caller, find) : find());
         for (const record of records) {
           bytes += Buffer.byteLength(JSON.stringify(record));
           if (items.length > 0 && bytes > MAX_PAGE_BYTES) return { items, nextToken: seal(after) };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '../../test/support/manual-clock.ts';
+import { ServiceError } from '../errors.ts';
 import type { AuditQuery, AuditRecord } from '../store/audit/audit-log.ts';
 import { createAuditRecords } from './audit-records.ts';
 import { createListShare, createListTurn, fittingOnPage } from './list-turns.ts';
@@ -192,11 +193,11 @@ test('a call for audit records reads a few at a time, in turns, and gives a boun
   const turn = async () => {
     turns += 1;
   };
-  const records = createAuditRecords({ auditLog, pageTokens: TOKENS, turn });
+  const records = createAuditRecords({ auditLog, pageTokens: TOKENS, turn, clock: new ManualClock(0) });
   const seen: number[] = [];
   let pages = 0;
   for (let nextToken: string | undefined; ; pages += 1) {
-    const page = await records.list({ order: 'oldest_first' }, { nextToken });
+    const page = await records.list({ order: 'oldest_first' }, { nextToken }, 'caller');
     const bytes = Buffer.byteLength(JSON.stringify(page.items));
     assert.ok(bytes < 66_000 || page.items.length === 1, `${page.items.length} items of ${bytes} bytes`);
     seen.push(...page.items.map(({ at }) => at));
@@ -208,4 +209,37 @@ test('a call for audit records reads a few at a time, in turns, and gives a boun
     all.map(({ at }) => at).filter((at) => at % 2 === 0 || at === 229),
   );
   assert.ok(most <= 10 && turns >= 12 && pages >= 5, `${most} at once, ${turns} turns, ${pages} pages`);
+});
+
+test('searches of the audit log share a part of the time, and plain reads do not wait for them', async () => {
+  const clock = new ManualClock(0);
+  let searches = 0;
+  const auditLog = {
+    // As a database that looks through thousands of records for each step.
+    async find({ actor }: AuditQuery) {
+      if (actor === undefined) return { records: [], next: undefined };
+      searches += 1;
+      clock.advance(40);
+      return { records: [], next: { at: searches, requestId: 'r' } };
+    },
+  };
+  const records = createAuditRecords({ auditLog, pageTokens: TOKENS, turn: async () => {}, clock });
+  const refused: unknown[] = [];
+  for (let call = 0; call < 100; call += 1) {
+    records
+      .list({ order: 'newest_first', actor: 'nobody' }, {}, 'greedy')
+      .catch((error: unknown) => refused.push(error));
+  }
+  await settle();
+  const atOnce = searches;
+  assert.ok(atOnce <= 8, `${atOnce} at once`);
+  assert.ok(
+    refused.length >= 60 && refused.every((error) => error instanceof ServiceError && error.code === 'throttled'),
+  );
+  assert.deepEqual((await records.list({ order: 'newest_first' }, {}, 'other')).items, []);
+  for (let second = 0; second < 1_000; second += 1) {
+    clock.advance(1);
+    await settle();
+  }
+  assert.ok(searches - atOnce <= 4, `${searches - atOnce} more in a second`);
 });

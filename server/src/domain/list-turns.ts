@@ -49,8 +49,8 @@ interface WaitingPart {
  * within a lane parts come in the order in which they are asked for. When all places to wait are taken, a lane that has few of
  * them takes one of the lane that has most.
  */
-export function createListShare(clock: Clock): ListShare {
-  const time = createTokenBuckets({ ratePerSecond: 1_000 * SHARE, burst: AT_ONCE_MS, maxKeys: 1, clock });
+export function createListShare(clock: Clock, share = SHARE): ListShare {
+  const time = createTokenBuckets({ ratePerSecond: 1_000 * share, burst: AT_ONCE_MS, maxKeys: 1, clock });
   /** The lane whose turn is next comes first. */
   const lanes = new Map<string, WaitingPart[]>();
   let waiting = 0;

@@ -10,6 +10,7 @@ import { ALLOW_ALL, parsePolicy } from '../../src/domain/access/policy.ts';
 import { createRefusals } from '../../src/domain/access/refusals.ts';
 import { createArns } from '../../src/domain/arn.ts';
 import { createAudit } from '../../src/domain/audit.ts';
+import { createAuditChains } from '../../src/domain/audit-chains.ts';
 import { BodyError, collectHeaders } from '../../src/http/exchange.ts';
 import type { Metrics } from '../../src/metrics.ts';
 import { openSqliteAuditLog } from '../../src/store/audit/sqlite.ts';
@@ -158,7 +159,7 @@ export async function openApi(
       rehearsals,
       resourceTags,
       auditRecords,
-      auditChains: auditLog.chain,
+      auditChains: createAuditChains({ reader: auditLog.chain, clock }),
       receipts: unavailable(),
       stageLogLines,
       clusterActivity,

@@ -51,11 +51,11 @@ export const listAuditChains = ownOperation({
     'Lists the chains of the audit log: one for the server, with PostgreSQL one for each node and one for all commands. `Head` is the newest link of each, and `Base` what its first link follows. `respark audit verify` walks through them, and docs/receipts.md says how another program can.',
     '`Unchained` counts the records from before there were chains. `Late` and `Strays` have request ids of some records that no server can have written so: in no link although there is a chain, or in a link that is not there.',
   ],
-  async handler({ services }) {
-    const { chains, looseRecords } = services.auditChains;
-    const { unchained, late, strays } = await looseRecords();
+  async handler({ services, principal }) {
+    const { chains, loose } = await services.auditChains.list(principal.id);
+    const { unchained, late, strays } = loose;
     return {
-      Chains: (await chains()).map(({ writer, id, installation, beganAt, number, hash, base }) => ({
+      Chains: chains.map(({ writer, id, installation, beganAt, number, hash, base }) => ({
         Base: { Hash: base.hash, Number: base.number },
         Began: beganAt,
         Head: { Hash: hash, Number: number },
@@ -85,9 +85,9 @@ export const listAuditLinks = ownOperation({
     'Lists the links of a chain after the number `After`, in order, each with the texts of the items that say they are in it, so that a client can hash all of it by itself. A page with many items, or more than 64 KiB, ends early; an empty page means that there are no more links.',
     'Like ListAuditRecords the call covers all games, and its only resource is `*`.',
   ],
-  async handler({ input, services }) {
+  async handler({ input, services, principal }) {
     const { Writer: writer, After: after = 0, MaxResults: limit = 100 } = input;
-    const links = await services.auditChains.links({ writer, after, limit });
+    const links = await services.auditChains.links({ writer, after, limit }, principal.id);
     return {
       Links: links.map((link) => ({
         Content: link.content,

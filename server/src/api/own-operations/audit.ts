@@ -61,10 +61,10 @@ export const listAuditRecords = ownOperation({
     'Changes that were made on the server’s machine are listed too: `CreateAccessKey`, `RevokeAccessKey`, `RotateRootAccessKey`, `RotateSecretKey`, `CreateConsoleLink`, `RestoreBackup` and `CopyStore` by commands (the first two also by calls of their own), `CreateRootAccessKey` by the first start, and `ChangeRootAccessKey` by a start with another root key in its settings than the last. The `Actor` of what is no call is the user of the operating system, such as `uid=1000(alice)`. The `Actor` of a CreateAccessKey by which somebody has signed in at an identity provider is the issuer and the subject of their ID token, and `Details` has their name, role and group. `policySha256` in the `Details` of a new key is the SHA-256 of its policy document.',
     '`Connections` in the `Outcome` of a DisconnectPlayer that asked for details has what its reply had, so that a record tells how the end of each connection was proven. `Counts` in that of a notification are the connections that it `reached`, or would have reached in a dry run, and the `silentNodes` that did not say.',
     'If a record has no `Outcome`, the outcome of the change is unknown: it is still under way, or the server stopped before recording it.',
-    'One call examines at most 5,000 records (with PostgreSQL 50,000), and a page ends early when it has more than 64 KiB, so a page may have few records, or none, and still have a `NextToken`.',
+    'One call examines at most 5,000 records (with PostgreSQL 50,000), and a page ends early when it has more than 64 KiB, so a page may have few records, or none, and still have a `NextToken`. A search by `Actor`, `Operation` or `PlayerId` takes a share of a node’s time, and is a `ThrottlingException` while too many wait: `Since` and `Until` need none.',
     'The log covers all games, so policies cannot restrict the call to one: its only resource is `*`. As in IAM, an `Allow` of all actions, or one with `NotAction`, includes it, and a `Deny` on a game does not hide the records of that game: deny `respark:ListAuditRecords` to keys that must not read them.',
   ],
-  async handler({ input, services }) {
+  async handler({ input, services, principal }) {
     const order = input.Order === 'OLDEST_FIRST' ? 'oldest_first' : 'newest_first';
     const filter = {
       actor: input.Actor,
@@ -74,7 +74,7 @@ export const listAuditRecords = ownOperation({
       until: input.Until,
     };
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
-    const page = await services.auditRecords.list({ ...filter, order }, request);
+    const page = await services.auditRecords.list({ ...filter, order }, request, principal.id);
     return { AuditRecords: page.items.map(toDetails), NextToken: page.nextToken };
   },
 });

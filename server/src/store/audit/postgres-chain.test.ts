@@ -9,6 +9,7 @@ import { temporaryDirectory } from '../test-store.ts';
 import { SAMPLE_OUTCOME, sampleIntent } from './audit-log.contract.ts';
 import { DAY_MS, NOW, testChain, verify, writeBatches } from './chain.contract.ts';
 import { openPostgresAuditBeside, openPostgresAuditLog } from './postgres.ts';
+import { postgresChainReader } from './postgres-chain.ts';
 import { type ForgeableLog, testRemovals } from './removals.contract.ts';
 
 const skip = whyNoPostgres;
@@ -91,6 +92,37 @@ describe('[postgres] the chain of audit records', { skip }, () => {
     await again.auditLog.settle();
     const { chains, findings } = await verify(again.auditLog);
     assert.deepEqual([findings, chains[0]?.items], [[], 4]);
+  });
+
+  test('finds records that no chain has by the indexes of links, where one chain has nearly all records', async (t) => {
+    const { auditLog, place, sessions } = await open(t);
+    await writeBatches(auditLog, ['1', '2'], ['3']);
+    const columns = 'at, request_id, node, cause, actor, source_address, operation, resource, chain, intent_link';
+    await server.execute(
+      place.url,
+      `insert into audit (${columns}, outcome_link) select number, 'r' || number, 'a', 'operator', '', '', '', '', 'a', 2, 2 + number % 2
+       from generate_series(1, 20000) as number`,
+    );
+    await server.execute(place.url, 'analyze audit');
+    const plans: string[] = [];
+    const explaining: typeof sessions = {
+      ...sessions,
+      use: (work) =>
+        sessions.use(({ query }) =>
+          work({
+            async query(text, values) {
+              const { rows } = await query<{ 'QUERY PLAN': string }>(`explain ${text}`, values);
+              plans.push(...rows.map((row) => row['QUERY PLAN']));
+              return await query(text, values);
+            },
+          }),
+        ),
+    };
+    const { strays } = await postgresChainReader(explaining).looseRecords();
+    assert.deepEqual(strays, []);
+    assert.ok(plans.length > 0);
+    const looks = plans.filter((line) => /Seq Scan on audit( |$)/.test(line));
+    assert.deepEqual(looks, []);
   });
 
   test('goes on while another node removes records', async (t) => {

@@ -263,10 +263,12 @@ async function readLoose({ query }: Query): Promise<LooseRecords> {
 
 /**
  * Records in a link that no chain has. The condition is that of the column's index, by which they are found chain by chain
- * rather than by a look at every record.
+ * rather than by a look at every record. The order is the index's too: where most records are of one chain, PostgreSQL
+ * would otherwise look for a few of them in the table itself, where there are none.
  */
 function straysBy(column: 'intent_link' | 'outcome_link', condition: string): string {
   const few = `limit ${STRAYS_SHOWN}`;
+  const first = `order by chain, ${column} ${few}`;
   const records = `select request_id from audit where ${condition}`;
   return `
     with recursive chains as (
@@ -276,17 +278,17 @@ function straysBy(column: 'intent_link' | 'outcome_link', condition: string): st
       from chains where chain is not null
     )
     select request_id as id from (
-      (${records} and chain is null ${few})
+      (${records} and chain is null ${first})
       union all
       select found.request_id
-      from chains cross join lateral (${records} and audit.chain = chains.chain ${few}) as found
+      from chains cross join lateral (${records} and audit.chain = chains.chain ${first}) as found
       where not exists (select from audit_chains where writer = chains.chain)
       union all
       select found.request_id
       from audit_chains cross join lateral (
-        (${records} and chain = writer and ${column} > number ${few})
+        (${records} and chain = writer and ${column} > number ${first})
         union all
-        (${records} and chain = writer and ${column} <= base_number ${few})
+        (${records} and chain = writer and ${column} <= base_number ${first})
       ) as found
     ) as strays ${few}`;
 }

@@ -225,11 +225,15 @@ async function find({ query: ask }: Query, query: AuditQuery): Promise<StoredRec
   const range = () => `(at, request_id) ${lower.than} ($1, $2) and (at, request_id) ${upper.than} ($3, $4)`;
   const bounds = () => [lower.at, lower.requestId, upper.at, upper.requestId];
 
-  const ends = await ask<{ at: number; requestId: string }>(
-    `select at, request_id as "requestId" from audit where ${range()} ${inOrder} limit 1 offset ${LOOKED_AT_ONCE - 1}`,
-    bounds(),
-  );
-  const lookedTo = ends.rows[0];
+  // Without a filter, as many records are looked at as are found.
+  const isSearch = playerId !== null || operation !== null || actor !== null;
+  const ends = isSearch
+    ? await ask<{ at: number; requestId: string }>(
+        `select at, request_id as "requestId" from audit where ${range()} ${inOrder} limit 1 offset ${LOOKED_AT_ONCE - 1}`,
+        bounds(),
+      )
+    : undefined;
+  const lookedTo = ends?.rows[0];
   if (lookedTo !== undefined && isAscending) upper = { than: '<=', ...lookedTo };
   else if (lookedTo !== undefined) lower = { than: '>=', ...lookedTo };
   const { rows } = await ask<AuditRow>(
