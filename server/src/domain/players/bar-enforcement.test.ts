@@ -3,12 +3,14 @@ import { test } from 'node:test';
 import { recordedLog } from '../../../test/support/domain.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
-import { sampleGame } from '../../store/store-samples.ts';
+import { sampleGame, sampleStage } from '../../store/store-samples.ts';
 import { openTestStore } from '../../store/test-store.ts';
 import { createBarEnforcement } from './bar-enforcement.ts';
+import { createDisconnect } from './disconnect.ts';
 
 const NOW = 1_700_000_000_000;
 const ZOO = sampleGame('Zoo');
+const LIVE = sampleStage(ZOO, 'Live');
 const ENDED = 1_250;
 
 test('bars that have ended are removed as fast as one key may set them, with turns for others in between', async (t) => {
@@ -38,5 +40,52 @@ test('bars that have ended are removed as fast as one key may set them, with tur
   for (; (await left()) > 0 && steps < 100; steps += 1) clock.advance(20);
   assert.equal(await left(), 0);
   assert.ok(steps > 10, 'not all at once');
+  await enforcement.close();
+});
+
+test('a bar that is lifted while it is brought ends no connection, and one that another has taken the place of ends all', async (t) => {
+  const clock = new ManualClock(NOW);
+  const store = await openTestStore(t);
+  const { log } = recordedLog();
+  await store.games.insert(ZOO);
+  await store.stages.insert(LIVE);
+  const set = (kind: 'block' | 'closure') =>
+    store.bars.set({
+      ...{ name: kind, kind, gameId: ZOO.id, stageId: LIVE.id, playerId: kind === 'block' ? 'anna' : undefined },
+      ...{ until: undefined, signedInBefore: undefined, endsConnections: true, reason: '', messages: {}, evidence: '' },
+      ...{ actor: 'a', requestId: 'r', createdAt: NOW },
+    });
+  let meanwhile: () => Promise<unknown> = async () => {};
+  const asked: string[] = [];
+  const entry = { connectionId: 'c', node: 'a', runtimeId: 'empty', createdAt: NOW };
+  const cluster = {
+    ...{ era: () => 'e', node: 'a', isProvenDead: () => false },
+    setBar: async ({ name }: { name: string }) => void (name === 'closure' && (await meanwhile())),
+    async list() {
+      await meanwhile();
+      return { era: 'e', entries: [entry], endedOwners: [] };
+    },
+    async request(_: string, kind: string) {
+      asked.push(kind);
+      return { closedIds: ['c'] };
+    },
+    requestAll: async (kind: string) => void asked.push(kind),
+  } as unknown as Cluster;
+  const disconnect = createDisconnect({ cluster, clock, log });
+  const settings = { disconnectDeadlineMs: 1_000 };
+  const enforcement = createBarEnforcement({ store, clock, log, cluster, disconnect, settings });
+  const bring = async (kind: 'block' | 'closure') => {
+    const { connections = [], ...ended } = await enforcement.bring(await set(kind), enforcement.standing());
+    return { ...ended, connections: connections.length, asked: asked.splice(0) };
+  };
+  const nobody = { successes: [], failures: [], connections: 0 };
+  meanwhile = () => set('block');
+  assert.deepEqual(await bring('block'), { ...nobody, successes: ['c'], asked: ['disconnect'] });
+  meanwhile = () => store.bars.lift('block', NOW);
+  assert.deepEqual(await bring('block'), { ...nobody, asked: [] });
+  meanwhile = () => set('closure');
+  assert.deepEqual(await bring('closure'), { ...nobody, asked: ['send_away'] });
+  meanwhile = () => store.bars.lift('closure', NOW);
+  assert.deepEqual(await bring('closure'), { ...nobody, asked: [] });
   await enforcement.close();
 });

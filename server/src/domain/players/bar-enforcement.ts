@@ -159,24 +159,30 @@ function createEndConnections({
   disconnect,
   clock,
 }: {
-  store: { readonly stages: Pick<Store['stages'], 'list'> };
+  store: { readonly bars: Pick<Store['bars'], 'find'>; readonly stages: Pick<Store['stages'], 'list'> };
   cluster: Cluster;
   disconnect: Disconnect;
   clock: Clock;
 }) {
+  /** Whoever has come back since it was lifted must not be told of it. A later one in its place means the same players. */
+  async function isStillSet(name: string): Promise<boolean> {
+    return (await store.bars.find(name))?.state === 'SET';
+  }
+
   return async (record: BarRecord, timeoutMs: number, { isDetailed }: Detail): Promise<DisconnectResult> => {
-    const { kind, gameId, stageId, playerId, requestId, messages, until, endsConnections } = record;
+    const { name, kind, gameId, stageId, playerId, requestId, messages, until, endsConnections } = record;
     if (!endsConnections || (until !== undefined && until <= clock.now())) {
       return isDetailed ? { ...NOBODY, connections: [] } : NOBODY;
     }
     const text = messages[''];
     if (playerId === undefined) {
-      if (stageId !== undefined) await cluster.requestAll('send_away', { stageId, text, until }, timeoutMs);
+      if (stageId !== undefined && (await isStillSet(name)))
+        await cluster.requestAll('send_away', { stageId, text, until }, timeoutMs);
       return NOBODY;
     }
     const close = kind === 'block' ? ('blocked' as const) : undefined;
     const order = { requestId, reason: text, close, farewell: farewellOfBar(record) };
-    const call = { order, timeoutMs: timeoutMs * 0.9 };
+    const call = { order, timeoutMs: timeoutMs * 0.9, isStillMeant: () => isStillSet(name) };
     const end = (id: string) => disconnect({ ...call, player: { stageId: id, playerId } });
     if (stageId !== undefined) return await disconnect({ ...call, player: { stageId, playerId }, isDetailed });
     const ended: DisconnectResult[] = [];

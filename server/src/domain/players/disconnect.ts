@@ -61,6 +61,11 @@ export type Disconnect = (call: {
   readonly isDetailed?: boolean | undefined;
   /** Whether to ask nobody to close, and only list what would be. The result is then a detailed one, without successes. */
   readonly isDryRun?: boolean | undefined;
+  /**
+   * Called once the player's connections are listed, if there are any: they stay, and the result has none of them, unless it
+   * gives true. So the reason to close them was still there after each of them had come.
+   */
+  readonly isStillMeant?: (() => MaybePromise<boolean>) | undefined;
 }) => MaybePromise<DisconnectResult>;
 
 type OwnersRequest = DisconnectOrder & {
@@ -108,12 +113,13 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
   }
 
   return inSteps(function* (call): Steps<DisconnectResult> {
-    const { player, order, timeoutMs, selection, isDetailed } = call;
+    const { player, order, timeoutMs, selection, isDetailed, isStillMeant } = call;
     const deadline = clock.monotonic() + timeoutMs;
     const leftMs = () => deadline - clock.monotonic();
 
     const before = yield* settled(listConnections({ cluster, clock, player, timeoutMs }));
-    const entries = selection === undefined ? before.entries : before.entries.filter(isIn(selection));
+    let entries = selection === undefined ? before.entries : before.entries.filter(isIn(selection));
+    if (entries.length > 0 && isStillMeant !== undefined && !(yield* settled(isStillMeant()))) entries = [];
     if (call.isDryRun) {
       return { successes: [], failures: [], connections: outcomesOf({ entries, selection }, () => WOULD_CLOSE) };
     }
