@@ -7,7 +7,7 @@ const SLICE_MS = 2;
 const PAUSE_MS = 1;
 
 /** To end a connection takes about as long as to look at a thousand. */
-const ENDS_AT_ONCE = 20;
+const ENDS_AT_ONCE = 8;
 
 /**
  * For work on very many connections, which must not hold up the others: to be called before each. Gives a promise to wait
