@@ -50,6 +50,7 @@ import { createPrograms } from '../domain/runtime/programs.ts';
 import { createRuntimes } from '../domain/runtime/runtimes.ts';
 import { createScriptDisconnect } from '../domain/runtime/script-disconnect.ts';
 import { createLineWriter } from '../domain/runtime/script-logs.ts';
+import { createScriptNotify } from '../domain/runtime/script-notify.ts';
 import { createSnapshots, type SnapshotsParts } from '../domain/snapshots.ts';
 import { createStageIdentities } from '../domain/stage-identities.ts';
 import { createStageLogLines } from '../domain/stage-log-lines.ts';
@@ -81,6 +82,7 @@ type ServicesSettings = ConfigurationsParts['settings'] &
     readonly heartbeatMs: number;
     readonly maxBlocksPerGame: number;
     readonly scriptDisconnectsPerSecond: number;
+    readonly scriptNotificationBytesPerSecond: number;
     readonly eventsMaxWatchers: number;
     readonly webhookMaxPostsPerSecond: number;
     readonly redisUrl: string | undefined;
@@ -182,12 +184,8 @@ export function createServices({
   });
   const disconnect = createDisconnect({ cluster, clock, log });
   const bars = createBarEnforcement({ store, cluster, disconnect, clock, log, settings });
-  const changes = createBarChanges({
-    store,
-    enforcement: bars,
-    room: createBarRoom({ store, clock, settings }),
-    clock,
-  });
+  const room = createBarRoom({ store, clock, settings });
+  const changes = createBarChanges({ store, enforcement: bars, room, clock });
   const blocking = createBlocking({ changes, events, settings });
   const players = createPlayers({
     ...{ store, audit, cluster, tokens, providerTokens, blocking, events },
@@ -197,8 +195,9 @@ export function createServices({
   const programs = createPrograms({ store, longWork, clock, log });
   const notify = createNotify({ cluster, clock, log, settings });
   const answers = createGameAnswers({
-    ...{ programs, notify, isThere: (stage) => isStageThere(store, stage) },
+    ...{ programs, isThere: (stage) => isStageThere(store, stage) },
     disconnect: createScriptDisconnect({ players, arns, clock, random, settings }),
+    notify: createScriptNotify({ notify, clock, settings }),
     ...{ ...cloudCode, lines, metrics, clock, random, log },
   });
   const runtimes = createRuntimes({ renewToken: createTokenRenewal({ tokens, cluster, clock }), answers, log });

@@ -62,6 +62,7 @@ const SETTINGS = {
   authTimeoutMs: 5_000,
   playerTokenLifetimeMs: 60_000,
   scriptDisconnectsPerSecond: 20,
+  scriptNotificationBytesPerSecond: 33_554_432,
   eventsMaxWatchers: 10,
   eventRetentionDays: 7,
   webhookMaxParallel: 4,

@@ -68,6 +68,12 @@ const rows = {
     max: 10_000,
     help: 'How many times a second the scripts of one stage may call Player(id).Disconnect on one node, and five times as many at once, because each is on record in the audit log; for one more the script gets the error throttled.',
   }),
+  scriptNotificationBytesPerSecond: integer({
+    default: 32 * MEBIBYTE,
+    min: 64 * KIBIBYTE,
+    max: 1_024 * MEBIBYTE,
+    help: 'Bytes of notifications per second that the scripts of one stage may have one node send, counted for each connection of the player and four times more, and 512 more for each value in a notification; beyond that SendNotification waits.',
+  }),
   scriptMaxLines: integer({
     default: 200,
     min: 1,

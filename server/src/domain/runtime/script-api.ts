@@ -59,7 +59,7 @@ export const SCRIPT_API: readonly ScriptObject[] = [
         name: 'SendNotification',
         parameters: 'name: string, payload?: object, playerId?: string',
         returns: 'void',
-        does: 'Sends a notification to every connection of the player whose message is handled, or of another one. A player who is not connected misses it.',
+        does: 'Sends a notification to every connection of the player whose message is handled, or of another one. A player who is not connected misses it. While the scripts of the stage send very much, the call waits.',
       },
       {
         name: 'RaiseEvent',
