@@ -94,8 +94,9 @@ export function createTurns({
     prefer(lane) {
       preferred.delete(lane);
       preferred.add(lane);
+      if (preferred.size <= MAX_PREFERRED) return;
       const [oldest = ''] = preferred;
-      if (preferred.size > MAX_PREFERRED) preferred.delete(oldest);
+      preferred.delete(oldest);
     },
     get size() {
       return size;
