@@ -15,7 +15,7 @@ import type { Lease } from '../cluster/cluster.ts';
 import type { Session } from '../domain/players/player-tokens.ts';
 import type { Runtime } from '../domain/runtime/runtimes.ts';
 import type { Log } from '../log.ts';
-import type { MaybePromise } from '../maybe-promise.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import type { Metrics, StageMetrics } from '../metrics.ts';
 import type { SignedInPlayer } from '../player-key.ts';
 import { answerTo } from './message-answer.ts';
@@ -374,11 +374,11 @@ export class Connection {
         return;
       case 'request':
       case 'event':
-        void this.#dispatch(frame);
+        this.#dispatch(frame);
     }
   }
 
-  async #dispatch(frame: RequestFrame | EventFrame): Promise<void> {
+  #dispatch(frame: RequestFrame | EventFrame): void {
     const id = frame.kind === 'request' ? { id: frame.id } : {};
     if (this.#requestsInFlight >= this.#host.settings.maxRequestsInFlight) {
       this.send({ kind: 'error', ...id, code: 'busy', message: 'too many of your messages are still being handled' });
@@ -386,8 +386,10 @@ export class Connection {
     }
     this.#requestsInFlight += 1;
     const [player, session, runtime] = [this.#player, this.#session, this.#runtime];
-    const answer = await answerTo(frame, { connectionId: this.id, player, session, runtime, log: this.#host.log });
-    this.#requestsInFlight -= 1;
-    if (answer !== undefined) this.#sendFrame(answer);
+    const answer = answerTo(frame, { connectionId: this.id, player, session, runtime, log: this.#host.log });
+    void andThen(answer, (text) => {
+      this.#requestsInFlight -= 1;
+      if (text !== undefined) this.#sendFrame(text);
+    });
   }
 }

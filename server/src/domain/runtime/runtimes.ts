@@ -1,5 +1,6 @@
 import { GET_PLAYER_TOKEN } from '@respark/protocol';
 import type { Log } from '../../log.ts';
+import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { EMPTY_RUNTIME_ID, isNewerRuntime } from '../../runtime-id.ts';
 import type { RenewToken } from '../players/token-renewal.ts';
 import type { GameAnswers } from './game-answers.ts';
@@ -11,10 +12,10 @@ import { GAME_PREFIX } from './message-types.ts';
  * good; the connections on one runtime hold the same object.
  */
 export interface Runtime extends RuntimeName {
-  /** Answers a request. A rejection is a fault of the server, never of the player. */
-  request(message: PlayerMessage): Promise<Outcome>;
+  /** Answers a request. A failure is a fault of the server, never of the player. */
+  request(message: PlayerMessage): MaybePromise<Outcome>;
   /** Takes an event; an event that was handled has no answer. */
-  event(message: Message): Promise<Outcome>;
+  event(message: Message): MaybePromise<Outcome>;
   /** Whether this node has heard of a newer runtime of the stage. */
   isOutdated(): boolean;
   /** Ends what one `enter` began. */
@@ -61,18 +62,15 @@ export function createRuntimes({
     return {
       id,
       stage,
-      async request(message) {
+      request(message) {
         const { type } = message;
         if (type === GET_PLAYER_TOKEN) {
-          const override = id === EMPTY_RUNTIME_ID ? undefined : await answers.override(name, message);
-          if (override !== undefined) return override;
-          return await renewToken(message.player, message.session);
+          const override = id === EMPTY_RUNTIME_ID ? undefined : answers.override(name, message);
+          return andThen(override, (outcome) => outcome ?? renewToken(message.player, message.session));
         }
-        return isAnswered(type) ? await answers.request(name, message) : noHandler('request', type);
+        return isAnswered(type) ? answers.request(name, message) : noHandler('request', type);
       },
-      async event(message) {
-        return isAnswered(message.type) ? await answers.event(name, message) : noHandler('event', message.type);
-      },
+      event: (message) => (isAnswered(message.type) ? answers.event(name, message) : noHandler('event', message.type)),
       isOutdated: () => isNewerRuntime(stages.get(stage.stageId)?.newestId ?? id, id),
       leave: () => leave(stage.stageId, id),
     };
