@@ -13,7 +13,7 @@ export interface AuditChains {
 const SHARE = 0.5;
 
 export function createAuditChains({ reader, clock }: { reader: ChainReader; clock: Clock }): AuditChains {
-  const share = createListShare(clock, SHARE);
+  const share = createListShare(clock, { share: SHARE });
   return {
     list: (caller) =>
       share(caller, async () => ({ loose: await reader.looseRecords(), chains: await reader.chains() })),

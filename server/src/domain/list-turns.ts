@@ -49,7 +49,10 @@ interface WaitingPart {
  * within a lane parts come in the order in which they are asked for. When all places to wait are taken, a lane that has few of
  * them takes one of the lane that has most.
  */
-export function createListShare(clock: Clock, share = SHARE): ListShare {
+export function createListShare(
+  clock: Clock,
+  { share = SHARE, maxWaiting = MAX_WAITING }: { readonly share?: number; readonly maxWaiting?: number } = {},
+): ListShare {
   const time = createTokenBuckets({ ratePerSecond: 1_000 * share, burst: AT_ONCE_MS, maxKeys: 1, clock });
   /** The lane whose turn is next comes first. */
   const lanes = new Map<string, WaitingPart[]>();
@@ -85,13 +88,13 @@ export function createListShare(clock: Clock, share = SHARE): ListShare {
     let most: WaitingPart[] = [];
     for (const parts of lanes.values()) if (parts.length > most.length) most = parts;
     if (most.length <= (lanes.get(lane)?.length ?? 0) + 1) return false;
-    most.pop()?.refuse(noPlace());
+    most.pop()?.refuse(noPlace(maxWaiting));
     waiting -= 1;
     return true;
   }
 
   function turnOf(lane: string): Promise<void> {
-    if (waiting >= MAX_WAITING && !displace(lane)) throw noPlace();
+    if (waiting >= maxWaiting && !displace(lane)) throw noPlace(maxWaiting);
     return new Promise((go, refuse) => {
       const parts = lanes.get(lane) ?? [];
       parts.push({ go, refuse });
@@ -122,8 +125,8 @@ export function createListShare(clock: Clock, share = SHARE): ListShare {
   };
 }
 
-function noPlace(): ServiceError {
-  const message = `${MAX_WAITING} lists and counts wait for this node already: try again in a second`;
+function noPlace(maxWaiting: number): ServiceError {
+  const message = `${maxWaiting} lists and counts wait for this node already: try again in a second`;
   return new ServiceError('throttled', message, { retryAfterMs: RETRY_AFTER_MS });
 }
 

@@ -71,8 +71,8 @@ export function createStageLogLines({
           ...(until === undefined ? {} : { until }),
         };
         const read = () => stageLogs.read(id, query);
-        // A filter goes through hundreds of lines, which takes milliseconds and a session with the database.
-        const page = await (isFiltered ? share(gameId, read) : read());
+        // A filter goes through hundreds of lines, or all of them, which takes milliseconds and a session with the database.
+        const page = await (isFiltered || minLevel !== undefined ? share(gameId, read) : read());
         missed += page.missed;
         examined += page.lines.length;
         for (const line of page.lines) {

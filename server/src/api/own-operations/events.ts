@@ -67,7 +67,7 @@ export const listEvents = ownOperation({
   decisions: [
     'Lists what is kept of a game’s events, the oldest first, in pages: the next is asked for with `Cursor` as `After`. Events are recorded only while the game has a webhook, enabled or not, or somebody watches it.',
     ORDER,
-    '`Types` are separated by commas. `Missed` is how many events behind `After` were dropped before they could be read. One call examines about 2,000 events, so a page may have few of them, or none, and not be the end.',
+    '`Types` are separated by commas. `Missed` is how many events behind `After` were dropped before they could be read. One call examines about 2,000 events, so a page may have few of them, or none, and not be the end. With a filter, or `Since`, it takes a share of a node’s time, and is a `ThrottlingException` while too many wait.',
   ],
   async handler({ input, services }) {
     const page = await services.eventRecords.list(input.GameName, {

@@ -3,6 +3,7 @@ import type { Log } from '../../log.ts';
 import type { EventFilter, EventLog, PlacedEvent } from '../../store/events/event-log.ts';
 import type { Store } from '../../store/store.ts';
 import { getGame } from '../games.ts';
+import { createListShare } from '../list-turns.ts';
 import { isWanted } from './event-filter.ts';
 import type { Interest } from './interest.ts';
 import { createWatcherPlaces } from './watcher-places.ts';
@@ -30,7 +31,7 @@ export interface Watch {
 }
 
 export interface EventRecords {
-  /** One page of what is kept of a game's events, the oldest first. Throws `not_found`. */
+  /** One page of what is kept of a game's events, the oldest first. Throws `not_found`, and `throttled` when too many searches wait. */
   list(gameName: string, asked: EventsAsked & { readonly limit: number }): Promise<EventRecordsPage>;
   /**
    * Follows a game's events as server-sent events; without a position or a time, from now on. Throws `not_found`, and
@@ -56,11 +57,12 @@ interface Parts {
 
 export function createEventRecords(parts: Parts): EventRecords {
   const { store, eventLog, interest, clock, settings } = parts;
+  const share = createListShare(clock);
   const watchers = createWatchers(parts);
   const places = createWatcherPlaces({ max: settings.eventsMaxWatchers });
 
   async function startOf(gameId: string, { after, since }: EventsAsked): Promise<number | undefined> {
-    const from = since === undefined ? undefined : await eventLog.positionBefore(gameId, since);
+    const from = since === undefined ? undefined : await share(gameId, () => eventLog.positionBefore(gameId, since));
     return after === undefined || from === undefined ? (after ?? from) : Math.max(after, from);
   }
 
@@ -75,11 +77,15 @@ export function createEventRecords(parts: Parts): EventRecords {
   return {
     async list(gameName, { limit, ...asked }) {
       const { id } = await getGame(store, gameName);
+      const isSearch = asked.playerId !== undefined || asked.types.length > 0 || asked.stages.length > 0;
       const events: PlacedEvent[] = [];
       let cursor = (await startOf(id, asked)) ?? (await eventLog.ends(id)).first - 1;
       let missed = 0;
       for (let examined = 0; ; ) {
-        const page = await eventLog.read(id, { after: cursor, limit: limit - events.length, filter: asked });
+        const query = { after: cursor, limit: limit - events.length, filter: asked };
+        const read = () => eventLog.read(id, query);
+        // Most of what a search looks at may be none of what is meant.
+        const page = await (isSearch ? share(id, read) : read());
         missed += page.missed;
         examined += page.cursor - cursor - page.missed;
         cursor = page.cursor;

@@ -4,6 +4,7 @@ import type { MaybePromise } from '../../maybe-promise.ts';
 import { createRareWarnings, type WarnRarely } from '../../rare-warnings.ts';
 import type { EventFilter, EventLog } from '../../store/events/event-log.ts';
 import { createTurns, inTurn, type Turns } from '../../turns.ts';
+import { createListShare, type ListShare } from '../list-turns.ts';
 import { readStep, type Told, type WatchedGameName, type WatchedLog } from './event-steps.ts';
 
 /** Where the events of a watcher are written to. */
@@ -56,7 +57,7 @@ interface Parts extends WatchedLog {
   readonly log: Pick<Log, 'warn'>;
 }
 
-type Shared = Parts & { readonly warnRarely: WarnRarely; readonly turns: Turns };
+type Shared = Parts & { readonly warnRarely: WarnRarely; readonly turns: Turns; readonly share: ListShare };
 
 export function createWatchers(parts: Parts): Watchers {
   const { eventLog, clock } = parts;
@@ -64,6 +65,8 @@ export function createWatchers(parts: Parts): Watchers {
     ...parts,
     warnRarely: createRareWarnings(parts),
     turns: createTurns({ clock, turnMs: WRITE_TURN_MS }),
+    // There are only so many watchers, and none of them asks twice at once.
+    share: createListShare(clock, { maxWaiting: Number.POSITIVE_INFINITY }),
   };
   /** By the id of the game. One without a watcher is not there. */
   const games = new Map<string, WatchedGame>();
@@ -368,8 +371,10 @@ class Watcher {
   async #catchUp(): Promise<boolean> {
     const { game, filter } = this.#parts;
     while (this.#state === 'reading' && !this.#isHeldBack()) {
-      const page = await readStep(this.#shared, game, { after: this.#position, filter });
-      if (this.#state !== 'reading') return false;
+      const read = async () =>
+        this.#state === 'reading' ? await readStep(this.#shared, game, { after: this.#position, filter }) : undefined;
+      const page = await this.#shared.share(game.id, read);
+      if (page === undefined || this.#state !== 'reading') return false;
       this.take(page.told);
       this.#position = page.cursor;
       if (page.isEnd && !this.#isHeldBack() && this.#watched.join(this)) return true;
