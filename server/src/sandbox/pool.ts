@@ -31,7 +31,7 @@ const MAX_KNOWN = 1_000;
  * thread.
  *
  * A busy thread is sent the next message of its stage before it is done, if the stage is quick and it is its turn, so that
- * it need not sleep in between. Until the thread comes to that message, the pool may take it back.
+ * it need not sleep in between. Until the thread comes to that message, another one that has nothing to do takes it over.
  *
  * Nothing can stop the engine while it compiles, and what a hostile studio writes may keep it busy for minutes. So a
  * thread that loads scripts does nothing for other stages, a game loads in one thread at a time, and whoever's scripts
@@ -149,7 +149,7 @@ export class SandboxPool implements Sandbox {
   #runNext(): void {
     for (const thread of this.#crew.members) {
       if (!isFree(thread)) continue;
-      const job = this.#takeJob((next) => this.#mayRun(next)) ?? this.#takeFromWaiting();
+      const job = this.#takeJob((next) => this.#mayRun(next)) ?? this.#takeSentAhead();
       if (job === undefined) break;
       this.#run(thread, job);
     }
@@ -158,10 +158,10 @@ export class SandboxPool implements Sandbox {
     this.#prepareNext();
   }
 
-  /** What a thread was sent ahead that waits for the answer to a call. */
-  #takeFromWaiting(): Job | undefined {
+  /** What another thread was sent ahead and has not come to. */
+  #takeSentAhead(): Job | undefined {
     for (const thread of this.#crew.members) {
-      const job = thread.isWaiting ? takeBack(thread) : undefined;
+      const job = takeBack(thread);
       if (job !== undefined) return job;
     }
     return undefined;
@@ -333,9 +333,7 @@ export class SandboxPool implements Sandbox {
     if (job === undefined) return;
     thread.cancelWatchdog();
     thread.isWaiting = true;
-    // Another thread may have nothing to do, and can have what this one was sent ahead.
-    if (thread.next === undefined) this.#runOnSpare();
-    else this.#runNext();
+    this.#runOnSpare();
     const parameters = parametersOf(parametersJson);
     const answer = await this.#answer(job.invocation, operation, parameters);
     // The thread may have been ended meanwhile.

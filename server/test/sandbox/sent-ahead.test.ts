@@ -18,9 +18,13 @@ const RUNTIME = {
 };
 
 /** A pool whose threads have the scripts, so that messages are sent ahead. */
-async function open(t: TestContext, threads: number) {
+async function open(t: TestContext, threads: number, watchdogMs = 300) {
   const settings = loadSettings({
-    env: { RESPARK_SCRIPT_THREADS: `${threads}`, RESPARK_SCRIPT_WATCHDOG_MS: '300', RESPARK_SCRIPT_MAX_MS: '60000' },
+    env: {
+      RESPARK_SCRIPT_THREADS: `${threads}`,
+      RESPARK_SCRIPT_WATCHDOG_MS: `${watchdogMs}`,
+      RESPARK_SCRIPT_MAX_MS: '60000',
+    },
   });
   const pool = await SandboxPool.open({ clock: systemClock, log: recordedLog().log, settings });
   t.after(() => pool.close());
@@ -70,6 +74,21 @@ test('what was sent ahead to a thread whose script waits is run by one that has 
   const later = await Promise.all([invoke('Good'), invoke('Good'), invoke('Good'), invoke('Good')]);
   assert.deepEqual(new Set(later), new Set(['returned']), 'the other thread does not run them as well');
   assert.deepEqual(calls.toSorted(), [1, 2, 3, 4, 5]);
+});
+
+test('what was sent ahead to a thread that is busy is run by one that has nothing to do', async (t) => {
+  const { invoke, held } = await open(t, 2, 10_000);
+  let isStuck = true;
+  const stuck = invoke('Stuck').finally(() => {
+    isStuck = false;
+  });
+  const other = invoke('Calls', { isHeld: true });
+  const ahead = [invoke('Good'), invoke('Good')];
+  await until(() => held.has(2));
+  held.get(2)?.();
+  assert.deepEqual(await Promise.all([other, ...ahead]), ['returned', 'returned', 'returned']);
+  assert.ok(isStuck, 'none of them waited until the thread was ended');
+  void stuck.catch(() => {});
 });
 
 test('a pool that is closed lets go of what was sent ahead', async (t) => {
