@@ -54,10 +54,11 @@ export function testDisconnectJobs(open: OpenStore): void {
     await disconnectJobs.insert(sample('J1', { state, stageId: LIVE.id }));
     await disconnectJobs.insert(sample('J3', { state: 'PAUSED' }));
     await disconnectJobs.insert(sample('J4', { state, updatedAt: NOW + 1 }));
-    assert.deepEqual(await idsOf(disconnectJobs.listUnconfirmed(NOW)), []);
-    assert.deepEqual(await idsOf(disconnectJobs.listUnconfirmed(NOW + 1)), ['J1', 'J2']);
+    assert.deepEqual(await idsOf(disconnectJobs.listUnconfirmed(NOW, 9)), []);
+    assert.deepEqual(await idsOf(disconnectJobs.listUnconfirmed(NOW + 1, 9)), ['J1', 'J2']);
+    assert.deepEqual(await idsOf(disconnectJobs.listUnconfirmed(NOW + 1, 1)), ['J1']);
     await disconnectJobs.update('J1', { state: 'CANCELLED', updatedAt: NOW });
-    assert.deepEqual(await idsOf(disconnectJobs.listUnconfirmed(NOW + 1)), ['J2']);
+    assert.deepEqual(await idsOf(disconnectJobs.listUnconfirmed(NOW + 1, 9)), ['J2']);
   });
 
   test('only a job at work is claimed; its first claim is its beginning, unless it is cancelled', async (t) => {

@@ -76,8 +76,8 @@ export interface DisconnectJobTable {
   list(stageId: string, page: PageQuery): Promise<DisconnectJobRecord[]>;
   /** Those at work, the oldest first. */
   listUnfinished(): Promise<DisconnectJobRecord[]>;
-  /** Those that have awaited their confirmation since before then, the oldest first. */
-  listUnconfirmed(before: number): Promise<DisconnectJobRecord[]>;
+  /** At most so many of the jobs that have awaited their confirmation since before then, the oldest first. */
+  listUnconfirmed(before: number, limit: number): Promise<DisconnectJobRecord[]>;
   /** Those of a stage that have not ended. */
   countOpen(stageId: string): Promise<number>;
   /** The players whom the job names, if it does. */

@@ -7,6 +7,8 @@ import { CONFIRM_WITHIN_MS, isOverdue } from './disconnect-job-decisions.ts';
 
 /** How often a node looks for such jobs. */
 const LOOK_PERIOD_MS = 60_000;
+/** Each look cancels so many at most, and the next look others. */
+const CANCELLED_AT_ONCE = 100;
 
 /**
  * Cancels the jobs that were not confirmed in time: they cannot be confirmed any more, and would keep their places for good.
@@ -51,7 +53,7 @@ export function createUnconfirmedJobs({
 
   async function look(): Promise<void> {
     try {
-      const jobs = await store.disconnectJobs.listUnconfirmed(clock.now() - CONFIRM_WITHIN_MS);
+      const jobs = await store.disconnectJobs.listUnconfirmed(clock.now() - CONFIRM_WITHIN_MS, CANCELLED_AT_ONCE);
       for (const job of jobs) if (!pauses.isEnded) await cancel(job);
     } catch (err) {
       log.warn(

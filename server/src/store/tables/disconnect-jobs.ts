@@ -54,9 +54,9 @@ function createLookUps({
     async listUnfinished() {
       return (await jobs.where('state', 'in', UNFINISHED).orderBy('id').execute()).map(toJob);
     },
-    async listUnconfirmed(before) {
+    async listUnconfirmed(before, limit) {
       const waiting = jobs.where('state', '=', 'AWAITING_CONFIRMATION').where('updated_at', '<', before);
-      return (await waiting.orderBy('id').execute()).map(toJob);
+      return (await waiting.orderBy('id').limit(limit).execute()).map(toJob);
     },
     async countOpen(stageId) {
       const { count } = await read
