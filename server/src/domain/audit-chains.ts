@@ -9,7 +9,7 @@ export interface AuditChains {
   links(query: Parameters<ChainReader['links']>[0], caller: string): Promise<readonly AuditLink[]>;
 }
 
-/** Whoever verifies a log reads one page after the other; half of the time is more than the bytes of replies allow. */
+/** A caller that verifies a log reads page after page. Half of the time is more than the limit on the bytes of replies allows. */
 const SHARE = 0.5;
 
 export function createAuditChains({ reader, clock }: { reader: ChainReader; clock: Clock }): AuditChains {

@@ -196,8 +196,8 @@ export class Gateway implements ConnectionHost {
 
   /**
    * The connection that may have to give way to a new one: one that was refused and whose client has not gone, or else the
-   * one that has been silent for longest, or else the one that has waited longest for another of its player to end. How long any
-   * of these takes is up to clients, who could fill all places with them. Who has only just come gives way last.
+   * one that has been silent for longest, or else the one that has waited longest for another of its player to end. Clients
+   * decide how long each of these takes, and could fill all places with them. A connection that has only just come is the last.
    */
   findYielding(): Connection | undefined {
     const [refused] = this.#refused;

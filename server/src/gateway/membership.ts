@@ -24,7 +24,7 @@ export class Membership {
   readonly #maxConnectionsPerPlayer: number;
   /** Connection id → connection, from before the directory may list it until after it no longer does. */
   readonly #listed = new Map<string, Connection>();
-  /** Those whose players have too many connections, while it is found out whether one of these ends. */
+  /** The connections whose players have too many others, while the server finds out whether one of those ends. */
   readonly #awaitingRoom = new Set<Connection>();
   /** Registrations that the directory has not answered yet. */
   readonly #registrations = new Map<Connection, Promise<unknown>>();
@@ -53,7 +53,7 @@ export class Membership {
     return this.#listed.size;
   }
 
-  /** Of the connections that wait for another of their player to end, the one that has waited longest. */
+  /** The connection that has waited longest for another one of its player to end. */
   findAwaitingRoom(): Connection | undefined {
     for (const connection of this.#awaitingRoom) {
       if (!connection.isStopped) return connection;

@@ -4,12 +4,12 @@ const MAX_NUMBER = 0x7fff_fffe;
 const PLACES = 2;
 
 /**
- * Whose a message is that a thread was sent while it was busy with another one: the thread's, which takes it when it comes
- * to it, or the pool's, which may take it back until then. It is taken once, so that it runs once.
+ * Decides who runs a message that a thread was sent while it was busy with another one. The thread takes the message when it
+ * comes to it, and until then the pool may take it back. A message is taken once, so that it runs once.
  */
 export class SentAhead {
   readonly memory: SharedArrayBuffer;
-  /** The numbers of those that nobody has taken. */
+  /** The numbers of the messages that have not been taken. */
   readonly #numbers: Int32Array;
   #last = NOTHING;
 

@@ -53,7 +53,7 @@ testBound(
     assert.equal(code, 1013);
     assert.equal(parseCloseReason(reason).retryAfterMs, 5_000);
     assert.equal(mute.ws.readyState, WebSocket.OPEN);
-    // Who has only just come, and has not said a hello yet, does not give way to the next one.
+    // A connection that has only just come, and has not sent its hello, does not give way to the next one.
     const again = await server.open(from('198.51.100.2'));
     again.send(encode({ kind: 'hello', gameKey: server.gameKey, token }));
     await until(() => server.counts().listed === 4);

@@ -248,7 +248,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** A time in milliseconds since 1970 as YYYYMMDDTHHMMSSZ. Outside the years 0 to 9999 it has not this form. */
+/** A time in milliseconds since 1970 as YYYYMMDDTHHMMSSZ. Years outside 0 to 9999 give another form. */
 export function toBasicIso(ms: number): string {
   const iso = new Date(ms).toISOString();
   return `${iso.slice(0, 4)}${iso.slice(5, 7)}${iso.slice(8, 13)}${iso.slice(14, 16)}${iso.slice(17, 19)}Z`;

@@ -24,7 +24,7 @@ test('searches of events, and watchers that are behind, share a part of the time
     clock.holdUp(READ_MS);
   };
   const eventLog = {
-    // As a log that has no end, and in which nothing is for nobody.
+    // This log has no end, and a search for this player finds nothing in it.
     async read(_: string, { after, filter }: EventQuery) {
       if (filter?.playerId !== undefined) search();
       return { events: [], cursor: after + 256, missed: 0, isEnd: filter?.playerId === undefined };

@@ -3,14 +3,14 @@ import type { Sealer } from '../../keyring.ts';
 import type { EventFilter } from '../../store/events/event-log.ts';
 import type { WebhookRecord } from '../../store/webhooks.ts';
 
-/** Who gets events, and how. */
+/** A webhook as deliveries use it: which events go to which URL. */
 export interface Receiver {
   readonly id: string;
   readonly gameId: string;
   readonly gameName: string;
   readonly url: string;
   readonly filter: EventFilter;
-  /** Those that the receiver may know, the newest first. */
+  /** The secrets that deliveries are signed with, the newest first. */
   readonly secrets: readonly Uint8Array[];
 }
 

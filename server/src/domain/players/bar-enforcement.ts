@@ -164,7 +164,7 @@ function createEndConnections({
   disconnect: Disconnect;
   clock: Clock;
 }) {
-  /** Whoever has come back since it was lifted must not be told of it. A later one in its place means the same players. */
+  /** Players may have come back since the bar was lifted, and must stay. A later bar of the same name means the same players. */
   async function isStillSet(name: string): Promise<boolean> {
     return (await store.bars.find(name))?.state === 'SET';
   }
