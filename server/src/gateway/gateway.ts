@@ -61,6 +61,8 @@ export class Gateway implements ConnectionHost {
   readonly #sockets = new Set<Connection>();
   /** Those of them that were never welcomed and have been stopped. Their clients may take their time to go. */
   readonly #refused = new Set<Connection>();
+  /** Those whose places others have already. */
+  readonly #replaced = new WeakSet<Connection>();
   /** Connection that is being closed → settles when its end is proven and the directory has let go of it. */
   readonly #closings = new Map<Connection, Promise<void>>();
   readonly #outboxes: Outboxes<Connection>;
@@ -172,10 +174,14 @@ export class Gateway implements ConnectionHost {
     this.#refused.delete(connection);
     this.#graces.delete(connection);
     this.metrics.closed(code);
-    this.#limits.closed(connection.addressGroup, { wasWelcomed: connection.isWelcomed });
+    if (!this.#replaced.has(connection)) this.#giveBackPlace(connection);
     if (connection.isWelcomed && !connection.isStopped) this.#events.closed(connection, { code });
     this.close(connection, 'normal');
     if (this.#sockets.size === 0) this.#whenEmpty?.();
+  }
+
+  #giveBackPlace({ addressGroup, isWelcomed }: Connection): void {
+    this.#limits.closed(addressGroup, { wasWelcomed: isWelcomed });
   }
 
   noteOutbox(connection: Connection): void {
@@ -212,11 +218,14 @@ export class Gateway implements ConnectionHost {
     return undefined;
   }
 
-  /** Ends a connection for the sake of another: at once, because it counts until its socket is gone. */
+  /** Ends a connection for the sake of another, which has its place from now on: more may come before its socket is gone. */
   giveWay(connection: Connection): void {
     const text = 'the server has too many connections that are not welcomed yet';
     this.close(connection, 'try_again_later', text, { retryAfterMs: RETRY_WHEN_FULL_MS });
     connection.destroy();
+    this.#refused.delete(connection);
+    this.#replaced.add(connection);
+    this.#giveBackPlace(connection);
   }
 
   admit(connection: Connection, hello: HelloFrame): void {

@@ -128,18 +128,27 @@ test('a thousand sockets that never send a hello do not affect other players', a
     const open = (address: string) => openSocket(server, { upgrade: upgradeFrom(address) });
     const addresses = Array.from({ length: 1_200 }, (_, index) => `198.51.100.${index % 4}`);
     const ends: string[] = [];
-    const isFull = () => server.counts().unauthenticated === 1_000;
+    // On a busy machine the first ones may have to go before the last ones come, so what is told is how many waited at once.
+    let most = 0;
+    const lookUpMost = () => {
+      most = Math.max(most, server.counts().unauthenticated ?? 0);
+      return most;
+    };
     const mute = Object.fromEntries(
       addresses.map((address, index) => [
         `mute ${index}`,
-        async () => void ends.push((await open(address).ending).end),
+        async () => {
+          const { end } = await open(address).ending;
+          lookUpMost();
+          ends.push(end);
+        },
       ]),
     );
     await siege.attemptAll({
       ...mute,
       // While all of them wait, one more takes the place of the first.
       'one more': async () => {
-        await until(isFull);
+        await until(() => lookUpMost() === 1_000);
         assert.equal((await open('203.0.113.1').ending).end, '4002');
       },
     });
@@ -147,8 +156,7 @@ test('a thousand sockets that never send a hello do not affect other players', a
     assert.equal(count('HTTP 503'), 0);
     assert.equal(count('4002') + count('1013') + count('ended') + count('HTTP 429'), 1_200);
     assert(count('1013') + count('ended') > 0);
-    // No more than a thousand could wait until their time was over, one of which was the one more.
-    assert(count('4002') < 1_000);
+    assert.equal(most, 1_000);
     const player = await openPlayer(server, { upgrade: upgradeFrom('203.0.113.1') });
     player.socket.destroy();
   });
