@@ -35,6 +35,8 @@ export const RESPARK_SETTINGS = {
   messagesBurst: NO_LIMIT,
   bytesPerSecond: NO_BYTE_LIMIT,
   bytesBurst: NO_BYTE_LIMIT,
+  messagesPerSecondPerAddress: NO_LIMIT,
+  messagesBurstPerAddress: NO_LIMIT,
   bytesPerSecondPerAddress: NO_BYTE_LIMIT,
   bytesBurstPerAddress: NO_BYTE_LIMIT,
   disconnectCallsPerSecond: NO_LIMIT,

@@ -59,8 +59,8 @@ export interface ConnectionHost {
     readonly bytesPerSecond: number;
     readonly bytesBurst: number;
   };
-  /** Counts bytes against the address of the connection; false when it has sent too many. */
-  takeBytes(connection: Connection, bytes: number): boolean;
+  /** Counts what has come against the address of the connection. Tells of what that has sent too much. */
+  findExcess(connection: Connection, sent: { frames: number; bytes: number }): 'messages' | 'bytes' | undefined;
   /** Checks the hello and, in the end, opens or closes the connection. */
   admit(connection: Connection, hello: HelloFrame): void;
   /** Must be called after each write. May stop this connection or others. */
@@ -349,18 +349,21 @@ export class Connection {
   }
 
   /** Counts what has come against what the player may send. Closes the connection, and returns false, if it is too much. */
-  #mayTake({ frames, bytes }: { frames: number; bytes: number }): boolean {
+  #mayTake(sent: { frames: number; bytes: number }): boolean {
     const { messagesPerSecond, messagesBurst, bytesPerSecond, bytesBurst } = this.#host.settings;
     const now = this.#host.clock.monotonic();
     const seconds = (now - this.#lastFrameAt) / 1000;
     this.#lastFrameAt = now;
     this.#showSign();
-    this.#messagesLeft = Math.min(messagesBurst, this.#messagesLeft + seconds * messagesPerSecond) - frames;
-    this.#bytesLeft = Math.min(bytesBurst, this.#bytesLeft + seconds * bytesPerSecond) - bytes;
+    this.#messagesLeft = Math.min(messagesBurst, this.#messagesLeft + seconds * messagesPerSecond) - sent.frames;
+    this.#bytesLeft = Math.min(bytesBurst, this.#bytesLeft + seconds * bytesPerSecond) - sent.bytes;
     if (this.#messagesLeft < 0) this.#host.close(this, 'too_many_messages');
     else if (this.#bytesLeft < 0) this.#host.close(this, 'too_many_messages', 'more than bytesPerSecond');
-    else if (this.#host.takeBytes(this, bytes)) return true;
-    else this.#host.close(this, 'too_many_messages', 'your address sends too many bytes');
+    else {
+      const excess = this.#host.findExcess(this, sent);
+      if (excess === undefined) return true;
+      this.#host.close(this, 'too_many_messages', `your address sends too many ${excess}`);
+    }
     return false;
   }
 

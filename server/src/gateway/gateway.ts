@@ -196,8 +196,8 @@ export class Gateway implements ConnectionHost {
     );
   }
 
-  takeBytes({ addressGroup }: Connection, bytes: number): boolean {
-    return this.#limits.takeBytes(addressGroup, bytes);
+  findExcess({ addressGroup }: Connection, sent: { frames: number; bytes: number }): 'messages' | 'bytes' | undefined {
+    return this.#limits.findExcess(addressGroup, sent);
   }
 
   /**

@@ -10,6 +10,8 @@ export interface LimitSettings {
   readonly maxUnauthenticatedPerAddress: number;
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
+  readonly messagesPerSecondPerAddress: number;
+  readonly messagesBurstPerAddress: number;
   readonly bytesPerSecondPerAddress: number;
   readonly bytesBurstPerAddress: number;
 }
@@ -36,6 +38,7 @@ export class Limits {
   readonly #settings: LimitSettings;
   readonly #handshakesByAddress: AddressBuckets;
   readonly #handshakes: TokenBuckets;
+  readonly #messagesByAddress: AddressBuckets;
   readonly #bytesByAddress: AddressBuckets;
   readonly #unauthenticated = new GroupCounter();
   readonly #connections = new GroupCounter();
@@ -47,6 +50,7 @@ export class Limits {
     const { handshakesPerSecond: rate, handshakesPerSecondPerAddress: addressRate } = settings;
     this.#handshakesByAddress = ofAddress(addressRate, addressRate);
     this.#handshakes = createTokenBuckets({ ratePerSecond: rate, burst: rate, maxKeys: 1, clock });
+    this.#messagesByAddress = ofAddress(settings.messagesPerSecondPerAddress, settings.messagesBurstPerAddress);
     this.#bytesByAddress = ofAddress(settings.bytesPerSecondPerAddress, settings.bytesBurstPerAddress);
   }
 
@@ -93,9 +97,10 @@ export class Limits {
     return this.#connections.total > maxConnections - Math.floor(maxConnections * RESERVED_FOR_TOKENS);
   }
 
-  /** Counts what the players of an address have sent; false when it is more than they may send together. */
-  takeBytes(group: string, bytes: number): boolean {
-    return this.#bytesByAddress.take(group, bytes) === 0;
+  /** Counts what the players of an address have sent. Tells of what they have sent more than they may together. */
+  findExcess(group: string, { frames, bytes }: { frames: number; bytes: number }): 'messages' | 'bytes' | undefined {
+    if (this.#messagesByAddress.take(group, frames) > 0) return 'messages';
+    return this.#bytesByAddress.take(group, bytes) > 0 ? 'bytes' : undefined;
   }
 
   /** Counts a socket from its upgrade on. `closed` must follow, once for each call. */

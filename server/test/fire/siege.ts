@@ -10,7 +10,7 @@ import { rawCall } from '../support/raw-call.ts';
 import {
   alarmsOf,
   assertNothingLeft,
-  MANY_BYTES,
+  NO_SEND_LIMITS,
   startTestServer,
   type TestPlayer,
   type TestServer,
@@ -36,9 +36,7 @@ const SETTINGS: Partial<Settings> = {
   readCallsBurst: 1_000_000,
   writeCallsPerSecond: 1_000_000,
   writeCallsBurst: 1_000_000,
-  messagesPerSecond: 1_000_000,
-  messagesBurst: 1_000_000,
-  ...MANY_BYTES,
+  ...NO_SEND_LIMITS,
   handshakesPerSecond: 1_000_000,
   handshakesPerSecondPerAddress: 1_000_000,
 };

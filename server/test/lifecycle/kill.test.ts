@@ -135,10 +135,8 @@ test('a deletion that kill -9 cut in half is finished by the next server', async
   // A player who does not read holds up the deletion of the stage.
   const patient = ['--close-flush-ms', '30000', '--disconnect-deadline-ms', '60000'];
   const flood = [
-    '--messages-per-second',
-    '1000000',
-    '--messages-burst',
-    '1000000',
+    ...['--messages-per-second', '1000000', '--messages-burst', '1000000'],
+    ...['--messages-per-second-per-address', '1000000', '--messages-burst-per-address', '1000000'],
     '--max-requests-in-flight',
     '10000',
     ...['--bytes-burst', '100000000', '--bytes-burst-per-address', '100000000'],

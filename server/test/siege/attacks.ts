@@ -11,6 +11,7 @@ import {
   times,
   upgradeBytes,
 } from '../fire/raw-websocket.ts';
+import { FRAME_BYTES, fill, payload, pieces, post, query, requestOf, word } from './attack-bytes.ts';
 import { EVENT_ATTACKS } from './event-attacks.ts';
 import { HARMFUL_HANDLERS } from './scripted-attacks.ts';
 import { open, signed } from './signed-calls.ts';
@@ -19,7 +20,6 @@ import { LARGE, type Target } from './target.ts';
 
 type Attack = (target: Target) => Promise<void>;
 
-const FRAME_BYTES = 16_000;
 const LONGER_THAN_ALLOWED_BYTES = 65_000;
 const PER_SECOND = 50;
 
@@ -88,6 +88,10 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   'handlers: Reads, of 50 players': onOwnStage(crowd(50, () => to('Reads'))),
   'handlers: Responses, of 50 players': onOwnStage(crowd(50, () => to('Responses'))),
   'handlers: no such message, of 200 players': onOwnStage(crowd(200, () => requestOf('Custom.Game.None', '{}'))),
+
+  'handlers: Nothing, of players who are gone at once, of ten addresses': onOwnStage(
+    ofMany(10, comersAndGoers(64, 'Nothing')),
+  ),
 
   // Without a signature.
   'pipelined pages, 500 at once': pipelined(500, () => 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'),
@@ -256,6 +260,18 @@ function crowd(size: number, makeFrame: () => Uint8Array): Attack {
   };
 }
 
+/** Players who send some messages and do not wait for the answers, nearly as many a second as an address may connect. */
+function comersAndGoers(count: number, name: string): Attack {
+  const messages = times(count, to(name));
+  return async (target) => {
+    for (;;) {
+      const player = openPlayer(target, from(target));
+      player.then(({ socket }) => socket.write(messages, () => socket.resetAndDestroy())).catch(() => {});
+      await wait(11);
+    }
+  };
+}
+
 /** Sends `count` requests at once over one connection, again as soon as it has their answers or is closed. */
 function pipelined(count: number, request: (target: Target) => string | Uint8Array): Attack {
   return async (target) => {
@@ -356,39 +372,4 @@ function connectTo({ playerUrl, address }: Target): Socket {
 
 function from({ address }: Target) {
   return { localAddress: address };
-}
-
-function post(path: string, body: string): string {
-  return `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
-}
-
-function requestOf(type: string, payloadText: string): Uint8Array {
-  return text(`{"kind":"request","id":"1","type":"${type}","payload":${payloadText}}`);
-}
-
-/** A payload with one member of about `bytes` bytes: begin, as many parts as fit, end. */
-function payload(begin: string, part: (at: number) => string, end: string, bytes = FRAME_BYTES): string {
-  return `{"x":${begin}${fill(bytes - 200, part)}${end}}`;
-}
-
-function fill(bytes: number, part: (at: number) => string): string {
-  let filling = '';
-  for (let at = 0; filling.length < bytes; at += 1) filling += part(at);
-  return filling;
-}
-
-/** Short words that V8 has not seen together before cost it most. */
-function word(at: number): string {
-  return ((at * 7_919 + 1_000) % 46_656).toString(36);
-}
-
-function query(bytes: number): string {
-  return fill(bytes, (at) => `${word(at)}=%20&`).slice(0, -1);
-}
-
-function pieces(message: string, bytes: number): Uint8Array {
-  const parts = message.match(new RegExp(`.{1,${bytes}}`, 'gs')) ?? [];
-  return Buffer.concat(
-    parts.map((part, at) => frame({ opcode: at === 0 ? 1 : 0, payload: part, isFinal: at === parts.length - 1 })),
-  );
 }

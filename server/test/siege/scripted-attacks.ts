@@ -15,6 +15,7 @@ const PAYLOAD_BYTES = 15_000;
 
 /** What the scripts of the attacker's stage do, by the names of their messages. */
 export const HARMFUL_HANDLERS: Readonly<Record<string, HarmfulHandler>> = {
+  Nothing: { script: OK },
   Loop: { script: 'for (;;) {}' },
   Recursion: { script: 'function f() { try { f(); } catch (e) { f(); } } f();' },
   Native: { script: 'Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1);' },

@@ -41,6 +41,7 @@ const GATEWAY_SETTINGS: GatewaySettings = {
 
 const LIMITS = {
   ...{ handshakesPerSecond: 1e6, handshakesPerSecondPerAddress: 1e6, maxUnauthenticated: 1e6 },
+  ...{ messagesPerSecondPerAddress: 1e9, messagesBurstPerAddress: 1e9 },
   ...{ bytesPerSecondPerAddress: 1e9, bytesBurstPerAddress: 1e9, maxUnauthenticatedPerAddress: 1e6 },
   ...{ maxConnections: 1e6, maxConnectionsPerAddress: 1e6 },
 };

@@ -277,6 +277,8 @@ export function requestFrame(connectionId: string): string {
 
 const UNLIMITED = {
   handshakesPerSecond: 1e6,
+  messagesPerSecondPerAddress: 1e9,
+  messagesBurstPerAddress: 1e9,
   bytesPerSecondPerAddress: 1e9,
   bytesBurstPerAddress: 1e9,
   handshakesPerSecondPerAddress: 1e6,

@@ -37,6 +37,7 @@ const SERVER_ARGUMENTS = [
   ...['--heartbeat-ms', '5000', '--auth-timeout-ms', '10000'],
   // A slow reader must be able to fill its outbox before it counts as a flooder.
   ...['--messages-per-second', '1000', '--messages-burst', '12000'],
+  ...['--messages-per-second-per-address', '1000000', '--messages-burst-per-address', '1000000'],
   ...['--bytes-burst', '16000000', '--bytes-burst-per-address', '16000000'],
   ...['--max-requests-in-flight', '10000', '--max-outbox-bytes', '262144'],
   // The operators call again as soon as they are answered.

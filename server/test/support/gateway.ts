@@ -129,6 +129,8 @@ export function rest(): Promise<void> {
 
 const UNLIMITED = {
   handshakesPerSecond: MANY,
+  messagesPerSecondPerAddress: MANY,
+  messagesBurstPerAddress: MANY,
   bytesPerSecondPerAddress: MANY,
   bytesBurstPerAddress: MANY,
   handshakesPerSecondPerAddress: MANY,

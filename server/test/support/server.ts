@@ -15,8 +15,12 @@ import { openSdk } from './aws-sdk.ts';
 
 export const GAME = 'Demo';
 export const STAGE = 'Dev';
-/** Settings for players who send more than the limits on bytes allow. */
-export const MANY_BYTES = {
+/** Settings for players who send more than the limits allow. */
+export const NO_SEND_LIMITS = {
+  messagesPerSecond: 1_000_000,
+  messagesBurst: 1_000_000,
+  messagesPerSecondPerAddress: 1_000_000_000,
+  messagesBurstPerAddress: 1_000_000_000,
   bytesPerSecond: 1_000_000_000,
   bytesBurst: 1_000_000_000,
   bytesPerSecondPerAddress: 1_000_000_000,

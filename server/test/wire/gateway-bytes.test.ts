@@ -53,6 +53,25 @@ testBoundInTime(
   },
 );
 
+testBoundInTime(
+  'the players of one address may send a number of messages together, however many connections they come on',
+  { trustedProxies: ['127.0.0.1'], messagesPerSecondPerAddress: 2, messagesBurstPerAddress: 10 },
+  async (server, clock) => {
+    const connectFrom = (address: string) => server.connect({}, { headers: { 'X-Forwarded-For': address } });
+    // Each hello counts as a message, too.
+    const [first, other] = [await connectFrom('203.0.113.1'), await connectFrom('203.0.113.2')];
+    for (let sent = 0; sent < 8; sent += 1) await beat(first);
+    const second = await connectFrom('203.0.113.1');
+    clock.advance(1_000);
+    await beat(second);
+    await beat(first);
+    second.ws.send(HEARTBEAT);
+    assert.deepEqual(await second.closed, { code: 4005, reason: 'your address sends too many messages' });
+    await beat(other);
+    await Promise.all([leave(first), leave(other)]);
+  },
+);
+
 testBound('a hello has a few kilobytes, in however many frames it comes', {}, async (server) => {
   const hello = helloOf(server).padEnd(MAX_HELLO_BYTES);
   const welcomed = await server.open();

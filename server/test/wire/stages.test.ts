@@ -21,7 +21,7 @@ import { closeCode } from '@respark/protocol';
 import { findAwsCli } from '../support/aws-cli.ts';
 import { testEachClient } from '../support/aws-clients.ts';
 import { ROLE } from '../support/domain.ts';
-import { GAME, MANY_BYTES, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
+import { GAME, NO_SEND_LIMITS, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
 
 const DEV = { GameName: GAME, StageName: STAGE };
 const NEW = { GameName: GAME, StageName: 'Live', Role: ROLE };
@@ -124,8 +124,8 @@ async function connectStuckPlayer(server: TestServer) {
 }
 
 const SLOW_DELETION = {
-  ...{ messagesPerSecond: 1_000_000, messagesBurst: 1_000_000, maxRequestsInFlight: 10_000 },
-  ...MANY_BYTES,
+  maxRequestsInFlight: 10_000,
+  ...NO_SEND_LIMITS,
   ...{ maxOutboxBytes: 64 * 1_048_576, closeFlushMs: 60_000, closeGraceMs: 60_000, disconnectDeadlineMs: 100 },
   writeCallsBurst: 10_000,
 };

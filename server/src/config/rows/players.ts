@@ -122,6 +122,18 @@ const rows = {
     max: 1_024 * MEBIBYTE,
     help: 'Bytes of frames that one connection may send at once.',
   }),
+  messagesPerSecondPerAddress: integer({
+    default: 1_000,
+    min: 1,
+    max: 1_000_000_000,
+    help: 'Messages per second on all connections of one address (IPv6: /64; twice as many from a /56, four times from a /48); more close the connection that sends them with 4005.',
+  }),
+  messagesBurstPerAddress: integer({
+    default: 2_000,
+    min: 1,
+    max: 1_000_000_000,
+    help: 'Messages that all connections of one address may send at once.',
+  }),
   bytesPerSecondPerAddress: integer({
     default: MEBIBYTE,
     min: 1_024,
