@@ -9,7 +9,7 @@ import { excerpt, shown } from '../../text.ts';
 import type { ProgramMessage } from './game-program.ts';
 import type { CallContext, HostApi } from './host-api.ts';
 import { type Message, noHandler, type Outcome } from './message.ts';
-import { createRefusalCount } from './refusal-lines.ts';
+import { createRefusalLines } from './refusal-lines.ts';
 import type { LineWriter } from './script-logs.ts';
 
 /** Codes of a script's own errors begin with a capital, so that they are never taken for those of the protocol. */
@@ -51,6 +51,7 @@ export function createMessageHandling({
 
   const writerOf = createWriting({ lines, clock });
   const badRequest = createBadRequests({ writerOf, clock, random });
+  const busyLine = createRefusalLines(clock);
 
   async function run(
     { stage, program }: Place,
@@ -71,6 +72,10 @@ export function createMessageHandling({
     });
     for (const { level, text } of result.lines) write(level, text);
     if (result.linesDropped > 0) write('warn', tooManyLines(result.linesDropped));
+    if (result.ending.kind === 'busy') {
+      const line = busyLine(stage.stageId, name, result.ending.why);
+      if (line !== undefined) write('warn', line);
+    }
     return { result, write };
   }
 
@@ -138,15 +143,11 @@ function createWriting({ lines, clock }: { lines: LineWriter; clock: Clock }): W
 
 /** Refuses payloads. The game's author sees what the client sends wrongly, without the client's help. */
 function createBadRequests({ writerOf, clock, random }: { writerOf: WriterOf; clock: Clock; random: RandomBytes }) {
-  const countRefusal = createRefusalCount(clock);
+  const refusalLine = createRefusalLines(clock);
   return ({ stage }: Place, { name }: ProgramMessage, { player }: Message, fault: PayloadFault): Outcome => {
     const text = excerpt(fault.text, MAX_MESSAGE_LENGTH);
-    const leftOut = countRefusal(stage.stageId, name);
-    if (leftOut !== undefined) {
-      const more = leftOut === 0 ? '' : ` (lines like this that were left out before it: ${leftOut})`;
-      const write = writerOf(stage, player.playerId, name, uuidV7(random, clock.now()));
-      write('debug', `the message was refused: ${text}${more}`);
-    }
+    const line = refusalLine(stage.stageId, name, text);
+    if (line !== undefined) writerOf(stage, player.playerId, name, uuidV7(random, clock.now()))('debug', line);
     return failed('bad_request', text);
   };
 }
@@ -197,7 +198,6 @@ function refusalOf({ ending }: InvocationResult, write: Write): Outcome | undefi
       write('error', `the script was stopped: ${ending.why}`);
       return failed('script_stopped', 'the handler of this message used more than it may');
     case 'busy':
-      write('warn', `the message was refused: ${ending.why}`);
       return failed('busy', 'the server has too much to do at the moment: try again');
   }
 }

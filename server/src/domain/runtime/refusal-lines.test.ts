@@ -6,13 +6,17 @@ import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { scriptedGame } from '../../../test/support/scripted-game.ts';
 import { createMetrics } from '../../metrics.ts';
 import { createSystemRandom } from '../../random.ts';
+import { withoutLines } from '../../sandbox/job-queue.ts';
 import { readModel } from '../configuration/model.ts';
 import { createGameAnswers } from './game-answers.ts';
 import { createGameProgram } from './game-program.ts';
 
 const NAMES = Array.from({ length: 20 }, (_, index) => `M${index}`);
 
-/** Sends messages whose payloads are refused to stages of a game with the requests `M0` to `M19` and the event `E`. */
+/**
+ * Sends messages whose payloads are refused to stages of a game with the requests `M0` to `M19` and the event `E`, whose scripts
+ * are refused as well because too much waits.
+ */
 function open() {
   const clock = new ManualClock();
   const lines: string[] = [];
@@ -22,7 +26,9 @@ function open() {
   });
   const program = createGameProgram(readModel(sections), { id: 'r', gameId: 'game', stageId: 'any' });
   const answers = createGameAnswers({
-    ...{ ...NO_CLOUD_CODE, clock, random: createSystemRandom(), log: recordedLog().log, metrics: createMetrics() },
+    ...NO_CLOUD_CODE,
+    sandbox: { ...NO_CLOUD_CODE.sandbox, invoke: async () => withoutLines({ kind: 'busy', why: 'too many wait' }) },
+    ...{ clock, random: createSystemRandom(), log: recordedLog().log, metrics: createMetrics() },
     programs: { load: async () => program },
     lines: {
       write: (stageId, { level, text }) => void lines.push(`${stageId} ${level} ${text}`),
@@ -32,12 +38,12 @@ function open() {
     notify: async () => {},
     isThere: () => true,
   });
-  async function refuse(stageId: string, name: string, times: number) {
+  async function refuse(stageId: string, name: string, times: number, { payload = {}, code = 'bad_request' } = {}) {
     const stage = { stageId, gameName: 'Demo', stageName: stageId };
-    const message = { player: { stageId, playerId: 'anna' }, type: `Custom.Game.${name}`, payload: {} };
+    const message = { player: { stageId, playerId: 'anna' }, type: `Custom.Game.${name}`, payload };
     for (let count = 0; count < times; count += 1) {
       const outcome = await answers[name === 'E' ? 'event' : 'request']({ id: 'r', stage }, message);
-      assert.equal(outcome.isHandled || outcome.code, 'bad_request');
+      assert.equal(outcome.isHandled || outcome.code, code);
     }
     return lines.splice(0);
   }
@@ -56,6 +62,17 @@ test('a flood of payloads that are refused makes ten lines, then one every ten s
   assert.deepEqual(await refuse('a', 'M0', 2), [`${line} (lines like this that were left out before it: 1000)`]);
   clock.advance(10_000);
   assert.deepEqual(await refuse('a', 'M0', 1), [`${line} (lines like this that were left out before it: 1)`]);
+});
+
+test('a flood of messages that wait for too many others makes as few lines, beside those about payloads', async () => {
+  const { clock, refuse } = open();
+  const line = 'a warn the message was refused: too many wait';
+  const busy = { payload: { Count: 1 }, code: 'busy' };
+  assert.equal((await refuse('a', 'M0', 1_000)).length, 10);
+  assert.deepEqual(await refuse('a', 'M0', 1_000, busy), Array(10).fill(line));
+  assert.deepEqual(await refuse('a', 'E', 1_000, busy), Array(10).fill(line));
+  clock.advance(10_000);
+  assert.deepEqual(await refuse('a', 'M0', 2, busy), [`${line} (lines like this that were left out before it: 990)`]);
 });
 
 test('floods of many messages make fifty lines of a stage together, and leave other stages theirs', async () => {

@@ -8,24 +8,26 @@ const OF_MESSAGE = { burst: 10, ratePerSecond: 1 / 10, maxKeys: MAX_KEYS };
 const OF_STAGE = { burst: 50, ratePerSecond: 1 / 6, maxKeys: MAX_KEYS };
 
 /**
- * Says of a refused payload how many lines about the same message were left out before its own line; undefined when its
- * own is left out too. A client may be refused a thousand times a second, and the lines of scripts must stay in the log.
+ * Gives the line about a message that was refused, which says how many lines about the same message were left out before it;
+ * undefined when it is left out too. A client may be refused a thousand times a second, and the lines of scripts must stay in
+ * the log.
  */
-export type CountRefusal = (stageId: string, messageName: string) => number | undefined;
+export type RefusalLine = (stageId: string, messageName: string, why: string) => string | undefined;
 
-export function createRefusalCount(clock: Clock): CountRefusal {
+export function createRefusalLines(clock: Clock): RefusalLine {
   const byMessage = createTokenBuckets({ ...OF_MESSAGE, clock });
   const byStage = createTokenBuckets({ ...OF_STAGE, clock });
   /** The message refused longest ago comes first. */
   const leftOut = new Map<string, number>();
 
-  return function countRefusal(stageId, messageName) {
+  return function refusalLine(stageId, messageName, why) {
     const key = `${stageId} ${messageName}`;
     const before = leftOut.get(key) ?? 0;
     leftOut.delete(key);
     if (byMessage.peek(key) === 0 && byStage.take(stageId) === 0) {
       byMessage.take(key);
-      return before;
+      const more = before === 0 ? '' : ` (lines like this that were left out before it: ${before})`;
+      return `the message was refused: ${why}${more}`;
     }
     for (const oldest of leftOut.keys()) {
       if (leftOut.size < MAX_KEYS) break;
