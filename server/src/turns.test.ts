@@ -50,6 +50,22 @@ describe('turns', () => {
     assert(before.length <= 4, before.join());
   });
 
+  it('have time for one piece of what waits after a socket has come, because others may wait to be taken', () => {
+    const loop = createLoop();
+    for (let number = 0; number < 40; number += 1) loop.offer('x', `${number}`, 0.5);
+    loop.done.splice(0);
+    const countTurns = (before = () => {}) => {
+      const counts = [0, 0, 0, 0].map(() => {
+        before();
+        return loop.turn().length;
+      });
+      return counts.filter((count) => count > 0);
+    };
+    assert.deepEqual(countTurns(), [4, 4]);
+    assert.deepEqual(countTurns(loop.turns.noteArrival), [1, 1]);
+    assert.deepEqual(countTurns(), [4, 4]);
+  });
+
   it('keep the order of a lane, also for work that comes when there would be time', () => {
     const loop = createLoop();
     for (const name of ['1', '2', '3', '4']) loop.offer('x', name, 2);

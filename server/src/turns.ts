@@ -24,8 +24,15 @@ export interface Turns {
    * however many lanes there are of strangers, a client that has shown who it is waits for few of them.
    */
   prefer(lane: string): void;
+  /**
+   * Says that a socket has come. Node.js takes one in each turn of the loop, and others may be waiting for the next, so the
+   * turn has time for one piece of work only.
+   */
+  noteArrival(): void;
   /** Pieces of work that are waiting. */
   readonly size: number;
+  /** Those of one lane. */
+  sizeOf(lane: string): number;
 }
 
 export function createTurns({
@@ -43,6 +50,9 @@ export function createTurns({
   const preferredLanes: Lanes = new Map();
   const otherLanes: Lanes = new Map();
   let wasPreferred = false;
+  let hasArrival = false;
+  /** Whether none of what waits has run in the present turn of the loop: one piece always may. */
+  let isFirst = false;
   let size = 0;
   /** When the present turn of the loop ends; undefined before it has any work. */
   let endsAt: number | undefined;
@@ -50,7 +60,8 @@ export function createTurns({
   let calls = 0;
 
   function begin(): number {
-    endsAt = clock.monotonic() + turnMs;
+    endsAt = clock.monotonic() + (hasArrival ? 0 : turnMs);
+    hasArrival = false;
     later(end);
     return endsAt;
   }
@@ -59,14 +70,15 @@ export function createTurns({
     endsAt = undefined;
     if (size === 0) return;
     begin();
+    isFirst = true;
     // Each piece has a call of its own, so that the promises which it settles are taken care of before the next piece.
     for (; calls < Math.min(size, MAX_CALLS); calls += 1) later(runOne);
   }
 
   function runOne(): void {
     calls -= 1;
-    if (endsAt !== undefined && clock.monotonic() >= endsAt) return;
-    if (size === 0) return;
+    if (size === 0 || (!isFirst && endsAt !== undefined && clock.monotonic() >= endsAt)) return;
+    isFirst = false;
     wasPreferred = otherLanes.size === 0 || (preferredLanes.size > 0 && !wasPreferred);
     size -= 1;
     takeFirst(wasPreferred ? preferredLanes : otherLanes)?.();
@@ -98,8 +110,14 @@ export function createTurns({
       const [oldest = ''] = preferred;
       preferred.delete(oldest);
     },
+    noteArrival() {
+      hasArrival = true;
+    },
     get size() {
       return size;
+    },
+    sizeOf(lane) {
+      return (preferredLanes.get(lane) ?? otherLanes.get(lane))?.length ?? 0;
     },
   };
 }

@@ -16,13 +16,20 @@ export interface LimitSettings {
   readonly bytesBurstPerAddress: number;
 }
 
-/** Why a handshake is refused. `rate` and `unauthenticated` are refused before the upgrade, `full` after it. */
+/** Why a handshake is refused: before the upgrade, or with `full` after it. */
 export interface LimitRefusal {
-  readonly limit: 'rate' | 'unauthenticated' | 'full';
+  readonly limit: 'rate' | 'unread' | 'unauthenticated' | 'full';
   /** Whether the limit is that of the address; otherwise it is the node's. */
   readonly isOfAddress: boolean;
   readonly retryAfterMs: number;
 }
+
+/**
+ * An address may have no more handshakes while as many pieces of what it has sent wait to be read as it may have handshakes in
+ * this time. Each waits in a socket, and one whose client is gone is not found to be so before.
+ */
+const UNREAD_SECONDS = 0.25;
+const RETRY_WHEN_UNREAD_MS = 1_000;
 
 /** How many addresses have their handshakes counted at once. A flood from more of them meets the node's own rate. */
 const MAX_COUNTED_ADDRESSES = 50_000;
@@ -66,12 +73,17 @@ export class Limits {
   /**
    * Why one more handshake from this address must be refused; undefined when it may go on. Each call counts as a
    * handshake. The limits of the address are checked before those of the node. A node without a place refuses only when
-   * none of its connections can give way.
+   * none of its connections can give way. `unread` is how much of what the address has sent waits to be read.
    */
-  refusal(group: string, canMakeRoom: () => boolean): LimitRefusal | undefined {
+  refusal(
+    group: string,
+    { unread, canMakeRoom }: { unread: number; canMakeRoom: () => boolean },
+  ): LimitRefusal | undefined {
     const s = this.#settings;
     const addressWaitMs = this.#handshakesByAddress.take(group);
     if (addressWaitMs > 0) return { limit: 'rate', isOfAddress: true, retryAfterMs: addressWaitMs };
+    if (unread >= Math.max(1, s.handshakesPerSecondPerAddress * UNREAD_SECONDS))
+      return { limit: 'unread', isOfAddress: true, retryAfterMs: RETRY_WHEN_UNREAD_MS };
     const nodeWaitMs = this.#handshakes.take('');
     if (nodeWaitMs > 0) return { limit: 'rate', isOfAddress: false, retryAfterMs: nodeWaitMs };
 

@@ -83,7 +83,10 @@ export function createUpgradeHandler({
       return refuse(socket, { status: 403, message: NO_ADDRESS });
     }
     const group = addressGroup(head.remoteAddress);
-    const refusal = limits.refusal(group, () => gateway.findYielding() !== undefined);
+    const refusal = limits.refusal(group, {
+      unread: turns.sizeOf(group),
+      canMakeRoom: () => gateway.findYielding() !== undefined,
+    });
     if (refusal !== undefined) metrics.refused(`${refusal.isOfAddress ? 'address_' : ''}${refusal.limit}`);
     if (refusal !== undefined && refusal.limit !== 'full') {
       const status = refusal.isOfAddress ? 429 : 503;
@@ -173,6 +176,7 @@ function describe({ limit, isOfAddress }: LimitRefusal): string {
   const who = isOfAddress ? 'this address' : 'this node';
   const what = {
     rate: 'has too many handshakes at once',
+    unread: 'has sent more than could be read so far',
     unauthenticated: 'has too many sockets that have not been welcomed yet',
     full: 'has reached its connection limit',
   };

@@ -23,9 +23,11 @@ function heldTurns() {
     isOpen: () => false,
     wait: (_lane, each) => void work.push(each),
     prefer() {},
+    noteArrival() {},
     get size() {
       return work.length;
     },
+    sizeOf: () => work.length,
   };
   return { turns, work };
 }

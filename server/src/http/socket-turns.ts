@@ -34,6 +34,7 @@ export function parseInTurns(server: Server, turns: Turns, mayParse: (socket: So
   if (server.listenerCount('upgrade') > 0) {
     server.prependListener('upgrade', (_request, socket) => (socket as Carrier)[INPUT]?.detach());
   }
+  server.on('connection', () => turns.noteArrival());
   // The server's own listener has run before, and has attached its parser. TLS has an event of its own.
   server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Carrier) => {
     const [feed, ...others] = socket.listeners('data') as Feed[];

@@ -44,8 +44,6 @@ const MAX_HEAP_GROWTH_BYTES = 10 * 1_048_576;
 const DOCUMENT_BYTES = 1_000_000;
 
 const SERVER_ARGUMENTS = [
-  // The players of the operator come at once, from one address.
-  ...['--handshakes-per-second-per-address', '1000', '--max-unauthenticated-per-address', '1000'],
   // Each kind that uses handlers has a stage of its own.
   ...['--max-stages', '100'],
   // The receivers of the attacker's webhooks are on this machine.
@@ -66,6 +64,8 @@ const OF_STAFF = [
 const LARGE_BLOCKS = 120;
 const CROWD_SIZE = 300;
 const CALLS_ON_RECORD = 2_000;
+/** An address may open so many connections a second. */
+const CROWD_PACE_MS = 12;
 
 /** The game of the stage whose handlers do harm. */
 const HARMFUL = 'Harmful';
@@ -220,7 +220,9 @@ async function gather(server: ServerProcess, call: Call): Promise<string> {
   for (let number = 0; number < LARGE_BLOCKS; number += 1) {
     await call('POST', `/respark/game/${LARGE}/stage/${LARGE_STAGE}/player/b${number}/block`, LARGE_WORDING);
   }
-  for (let number = 0; number < CROWD_SIZE; number += 1) await openPlayer({ ...server, gameKey });
+  for (let number = 0; number < CROWD_SIZE; number += 1) {
+    await Promise.all([openPlayer({ ...server, gameKey }), wait(CROWD_PACE_MS)]);
+  }
   let last = '';
   for (let number = 0; number < CALLS_ON_RECORD; number += 1) {
     const path = `/runtime/game/${LARGE}/stage/${LARGE_STAGE}/player/n${number}/disconnect`;
