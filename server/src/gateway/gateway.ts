@@ -59,10 +59,12 @@ export class Gateway implements ConnectionHost {
   readonly #random: RandomBytes;
   /** Every connection whose socket is not closed yet. */
   readonly #sockets = new Set<Connection>();
-  /** Those of them that were never welcomed and have been stopped. Their clients may take their time to go. */
+  /** Those of them that have a place, were never welcomed and have been stopped. Their clients may take their time to go. */
   readonly #refused = new Set<Connection>();
   /** Those whose places others have already. */
   readonly #replaced = new WeakSet<Connection>();
+  /** Those that came when there was no place for them. */
+  readonly #placeless = new WeakSet<Connection>();
   /** Connection that is being closed → settles when its end is proven and the directory has let go of it. */
   readonly #closings = new Map<Connection, Promise<void>>();
   readonly #outboxes: Outboxes<Connection>;
@@ -156,13 +158,14 @@ export class Gateway implements ConnectionHost {
 
   /**
    * Takes over a socket after its upgrade. The caller passes what the peer sends to the returned connection, and
-   * reports the socket's end to `socketClosed`.
+   * reports the socket's end to `socketClosed`. One without a place must be closed in the same turn.
    */
-  accept(socket: PlayerSocket, addressGroup: string): Connection {
+  accept(socket: PlayerSocket, addressGroup: string, { hasPlace = true } = {}): Connection {
     const id = uuidV7(this.#random, this.clock.now());
     const connection = new Connection(this, socket, { id, addressGroup });
     this.#sockets.add(connection);
-    this.#limits.opened(addressGroup);
+    if (!hasPlace) this.#placeless.add(connection);
+    this.#limits.opened(addressGroup, { hasPlace });
     this.#unwelcomed.add(connection);
     if (this.#isDraining) this.#sendBack(connection);
     return connection;
@@ -180,8 +183,9 @@ export class Gateway implements ConnectionHost {
     if (this.#sockets.size === 0) this.#whenEmpty?.();
   }
 
-  #giveBackPlace({ addressGroup, isWelcomed }: Connection): void {
-    this.#limits.closed(addressGroup, { wasWelcomed: isWelcomed });
+  #giveBackPlace(connection: Connection): void {
+    const { addressGroup, isWelcomed: wasWelcomed } = connection;
+    this.#limits.closed(addressGroup, { wasWelcomed, hadPlace: !this.#placeless.has(connection) });
   }
 
   noteOutbox(connection: Connection): void {
@@ -357,7 +361,7 @@ export class Gateway implements ConnectionHost {
     this.#outboxes.delete(connection);
     if (this.#sockets.has(connection)) {
       if (connection.isWelcomed) this.#events.closed(connection, { name, text, facts, reasonCode });
-      else this.#refused.add(connection);
+      else if (!this.#placeless.has(connection)) this.#refused.add(connection);
       this.#graces.add(connection);
       if (ended instanceof Promise) {
         this.#flushes.add(connection);

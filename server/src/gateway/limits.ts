@@ -49,6 +49,8 @@ export class Limits {
   readonly #bytesByAddress: AddressBuckets;
   readonly #unauthenticated = new GroupCounter();
   readonly #connections = new GroupCounter();
+  /** How many of either were refused as they came, because there was no place for them. */
+  #withoutPlace = 0;
 
   constructor({ settings, clock }: { settings: LimitSettings; clock: Clock }) {
     this.#settings = settings;
@@ -91,13 +93,19 @@ export class Limits {
     if (waiting.isFull(group, s.maxUnauthenticatedPerAddress)) return full('unauthenticated', true);
     if (this.#connections.isFull(group, s.maxConnectionsPerAddress)) return full('full', true);
     if (!this.isCrowded || canMakeRoom()) return undefined;
+    // Those without a place count here, or there would be any number of them.
     return full(waiting.total >= s.maxUnauthenticated ? 'unauthenticated' : 'full', false);
   }
 
   /** Whether one more connection needs the place of another. */
   get isCrowded(): boolean {
     const { maxUnauthenticated, maxConnections } = this.#settings;
-    return this.#unauthenticated.total >= maxUnauthenticated || this.#connections.total >= maxConnections;
+    const unauthenticated = this.#unauthenticated.total - this.#withoutPlace;
+    return unauthenticated >= maxUnauthenticated || this.#connectionsInPlaces >= maxConnections;
+  }
+
+  get #connectionsInPlaces(): number {
+    return this.#connections.total - this.#withoutPlace;
   }
 
   /**
@@ -106,7 +114,7 @@ export class Limits {
    */
   get hasOnlyReserve(): boolean {
     const { maxConnections } = this.#settings;
-    return this.#connections.total > maxConnections - Math.floor(maxConnections * RESERVED_FOR_TOKENS);
+    return this.#connectionsInPlaces > maxConnections - Math.floor(maxConnections * RESERVED_FOR_TOKENS);
   }
 
   /** Counts what the players of an address have sent. Tells of what they have sent more than they may together. */
@@ -115,10 +123,14 @@ export class Limits {
     return this.#bytesByAddress.take(group, bytes) > 0 ? 'bytes' : undefined;
   }
 
-  /** Counts a socket from its upgrade on. `closed` must follow, once for each call. */
-  opened(group: string): void {
+  /**
+   * Counts a socket from its upgrade on, one without a place only against its address: as the node is full already, nobody
+   * could have its place. `closed` must follow, once for each call.
+   */
+  opened(group: string, { hasPlace }: { hasPlace: boolean }): void {
     this.#connections.add(group);
     this.#unauthenticated.add(group);
+    if (!hasPlace) this.#withoutPlace += 1;
   }
 
   /** The socket no longer counts as unauthenticated. */
@@ -126,9 +138,10 @@ export class Limits {
     this.#unauthenticated.remove(group);
   }
 
-  closed(group: string, { wasWelcomed }: { wasWelcomed: boolean }): void {
+  closed(group: string, { wasWelcomed, hadPlace }: { wasWelcomed: boolean; hadPlace: boolean }): void {
     this.#connections.remove(group);
     if (!wasWelcomed) this.#unauthenticated.remove(group);
+    if (!hadPlace) this.#withoutPlace -= 1;
   }
 }
 

@@ -105,7 +105,8 @@ export function createUpgradeHandler({
     const yielding = refusal === undefined && isAllowed && limits.isCrowded ? gateway.findYielding() : undefined;
     if (yielding !== undefined) gateway.giveWay(yielding);
     const webSocket = new ServerWebSocket(socket, firstBytes, host);
-    const connection = gateway.accept(webSocket, group);
+    const hasPlace = refusal === undefined && !limits.isCrowded;
+    const connection = gateway.accept(webSocket, group, { hasPlace });
     webSocket.owner = connection;
     if (refusal !== undefined) {
       gateway.close(connection, 'node_full', describe(refusal), { retryAfterMs: refusal.retryAfterMs });

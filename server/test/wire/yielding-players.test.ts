@@ -1,21 +1,26 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { test } from 'node:test';
 import { encode, parseCloseReason } from '@respark/protocol';
 import { WebSocket } from 'ws';
 import { text, upgradeBytes } from '../fire/raw-websocket.ts';
 import { closeOf, from, leave, testBound } from '../support/bound.ts';
-import { type TestServer, until } from '../support/server.ts';
+import { startTestServer, type TestServer, until } from '../support/server.ts';
 
-/** A client that was refused by a close frame, and neither answers that nor closes its socket. */
-async function openRefused({ playerUrl }: TestServer, address: string): Promise<Socket> {
+/** A client that was refused by a close frame of this code, and neither answers that nor closes its socket. */
+async function openRefused(
+  { playerUrl }: TestServer,
+  address: string,
+  { code = 4501, headers = {} } = {},
+): Promise<Socket> {
   const { hostname, port } = new URL(playerUrl);
   const socket = connect({ host: hostname, port: Number(port) }).on('error', () => {});
-  socket.write(upgradeBytes({ headers: from(address).headers }));
-  socket.write(text('{}'));
+  socket.write(upgradeBytes({ headers: { ...from(address).headers, ...headers } }));
+  if (code === 4501) socket.write(text('{}'));
   const refused = new Promise<void>((resolve) => {
     socket.on('data', (bytes) => {
-      if (bytes.includes(Buffer.from([4501 >> 8, 4501 & 0xff]))) resolve();
+      if (bytes.includes(Buffer.from([code >> 8, code & 0xff]))) resolve();
     });
   });
   await refused;
@@ -64,3 +69,38 @@ testBound(
     await until(() => server.counts().connections === 1);
   },
 );
+
+testBound(
+  'a client that was refused because the node was full has no place that another could take',
+  { maxConnections: 2, closeGraceMs: 60_000 },
+  async (server) => {
+    const player = await server.connect({}, from('198.51.100.2'));
+    const token = await player.token();
+    const refused = await openRefused(server, '198.51.100.3', { code: 4004 });
+    const another = await server.open(from('198.51.100.4'));
+    const welcomed = once(another, 'message').then(() => 'welcomed');
+    another.send(encode({ kind: 'hello', gameKey: server.gameKey, token }));
+    assert.equal(await Promise.race([welcomed, closeOf(another).then(({ code }) => code)]), 4004);
+    // Nor does it keep anybody from a place that has become free.
+    await leave(player);
+    const next = await server.connect({ token }, from('198.51.100.4'));
+    assert.equal(refused.destroyed, false);
+    refused.destroy();
+    await leave(next);
+  },
+);
+
+test('[ws] a client that was refused for its origin when the node was full has no place that another could take', async (t) => {
+  const settings = { maxConnections: 2, closeGraceMs: 60_000, trustedProxies: ['127.0.0.1'] };
+  const server = await startTestServer(t, { settings });
+  const player = await server.connect({}, from('198.51.100.2'));
+  const token = await player.token();
+  const silent = closeOf(await server.open(from('198.51.100.3')));
+  const headers = { origin: 'https://elsewhere.example' };
+  const refused = await openRefused(server, '198.51.100.4', { code: 4508, headers });
+  const next = await server.connect({ token }, from('198.51.100.5'));
+  assert.equal((await silent).code, 1013, 'the silent one has given way');
+  assert.equal(server.counts().connections, 3);
+  refused.destroy();
+  await leave(player, next);
+});
