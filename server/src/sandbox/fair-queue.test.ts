@@ -120,3 +120,28 @@ test('work that is put back is the first of its lane, even where no more may wai
   assert.deepEqual(takeAll(queue), ['p1', 'q1', 'r1', 'p2', 'q2']);
   assert.equal(queue.size, 0);
 });
+
+test('work that is put back into a lane that was forgotten meanwhile gives the lane no more turns than the others', () => {
+  const queue = new FairQueue<string>({ ...LIMITS, maxWaiting: 10_000 });
+  queue.add('lane', '', 'ahead', 1);
+  queue.charge('lane', 100);
+  assert.equal(
+    queue.take(() => true),
+    'ahead',
+  );
+  queue.add('other', '', 'o1', 1);
+  for (let lane = 0; lane < 1_000; lane += 1) {
+    queue.add(`idle ${lane}`, '', 'idle', 1);
+    queue.take((name) => name.startsWith('idle'));
+  }
+  queue.putBack('lane', '', 'ahead', 1);
+  for (const work of ['l1', 'l2', 'l3']) queue.add('lane', '', work, 1);
+  queue.add('other', '', 'o2', 1);
+  const served: (string | undefined)[] = [];
+  for (let count = 0; count < 4; count += 1) {
+    const work = queue.take(() => true);
+    served.push(work);
+    queue.charge(work?.startsWith('o') ? 'other' : 'lane', 10);
+  }
+  assert.equal(served.filter((work) => work?.startsWith('o')).length, 2, served.join());
+});

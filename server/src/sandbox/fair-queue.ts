@@ -125,7 +125,7 @@ export class FairQueue<T> {
     if (this.#lanes.size >= MAX_IDLE_LANES) {
       for (const [other, { waiting }] of this.#lanes) if (waiting === 0) this.#lanes.delete(other);
     }
-    const lane: Lane<T> = { used: 0, waiting: 0, bytes: 0, parties: new Map() };
+    const lane: Lane<T> = { used: this.#start, waiting: 0, bytes: 0, parties: new Map() };
     this.#lanes.set(name, lane);
     return lane;
   }
