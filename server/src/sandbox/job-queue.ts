@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { Interrupted } from '../interrupted.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { Job } from './pool-thread.ts';
 import type { Ending, InvocationResult } from './sandbox.ts';
@@ -12,6 +13,7 @@ export class JobQueue {
   readonly #queue: FairQueue<Job>;
   readonly #clock: Clock;
   readonly #maxMs: number;
+  #isClosed = false;
 
   constructor({ clock, settings }: { clock: Clock; settings: SandboxSettings }) {
     this.#clock = clock;
@@ -31,14 +33,17 @@ export class JobQueue {
   /** Answers the message at once when too many wait. */
   add(job: Job): void {
     const { runtime, playerId } = job.invocation;
-    const isTaken = this.#queue.add(runtime.stageId, playerId, job, job.inputJson.length);
-    if (!isTaken) job.resolve(busy('too many messages wait for their handlers'));
+    if (this.#isClosed) job.reject(new Interrupted());
+    else if (!this.#queue.add(runtime.stageId, playerId, job, job.inputJson.length)) {
+      job.resolve(busy('too many messages wait for their handlers'));
+    }
   }
 
   /** Takes a message again that has been taken, and has not run. It is the next of its stage. */
   putBack(job: Job): void {
     const { runtime, playerId } = job.invocation;
-    this.#queue.putBack(runtime.stageId, playerId, job, job.inputJson.length);
+    if (this.#isClosed) job.reject(new Interrupted());
+    else this.#queue.putBack(runtime.stageId, playerId, job, job.inputJson.length);
   }
 
   /**
@@ -58,8 +63,10 @@ export class JobQueue {
     this.#queue.charge(stageId, ms);
   }
 
-  clear(): Job[] {
-    return this.#queue.clear();
+  /** Lets go of what waits, and of whatever comes back later. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { reject } of this.#queue.clear()) reject(new Interrupted());
   }
 }
 

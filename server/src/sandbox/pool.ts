@@ -103,7 +103,7 @@ export class SandboxPool implements Sandbox {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const { reject } of this.#queue.clear()) reject(new Interrupted());
+    this.#queue.close();
     this.#preparations.giveAllUp(new Interrupted());
     await Promise.all([...this.#crew.all()].map((thread) => thread.worker.terminate()));
   }
@@ -147,6 +147,7 @@ export class SandboxPool implements Sandbox {
   }
 
   #runNext(): void {
+    this.#takeBackFromHeld();
     for (const thread of this.#crew.members) {
       if (!isFree(thread)) continue;
       const job = this.#takeJob((next) => this.#mayRun(next)) ?? this.#takeSentAhead();
@@ -156,6 +157,14 @@ export class SandboxPool implements Sandbox {
     this.#sendAhead();
     this.#runOnSpare();
     this.#prepareNext();
+  }
+
+  /** Has what was sent ahead to a thread that waits be done in its turn, whatever else there is to do. */
+  #takeBackFromHeld(): void {
+    for (const thread of this.#crew.members) {
+      const job = isHeld(thread) ? takeBack(thread) : undefined;
+      if (job !== undefined) this.#queue.putBack(job);
+    }
   }
 
   /** What another thread was sent ahead and has not come to. */
@@ -395,10 +404,7 @@ export class SandboxPool implements Sandbox {
     this.#crew.remove(thread, { replace: !this.#isClosed });
     const error = this.#isClosed ? new Interrupted() : new Error('a thread for scripts ended');
     for (const job of lost) job?.reject(error);
-    if (this.#isClosed) after?.reject(error);
-    else {
-      if (after !== undefined) this.#queue.putBack(after);
-      this.#runNext();
-    }
+    if (after !== undefined) this.#queue.putBack(after);
+    if (!this.#isClosed) this.#runNext();
   }
 }

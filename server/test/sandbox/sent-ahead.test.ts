@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { systemClock } from '../../src/clock.ts';
+import { type Clock, systemClock } from '../../src/clock.ts';
 import { loadSettings } from '../../src/config/config.ts';
 import { SandboxPool } from '../../src/sandbox/pool.ts';
 import { recordedLog } from '../support/domain.ts';
@@ -17,8 +17,16 @@ const RUNTIME = {
   ]),
 };
 
+const OTHER = { ...RUNTIME, id: 'other runtime', gameId: 'other game', stageId: 'other stage' };
+
+/** To be sent ahead, messages must be quick, and on a busy machine they are not. Here each takes next to nothing. */
+function evenClock(): Clock {
+  let looks = 0;
+  return { ...systemClock, monotonic: () => ++looks / 1_000 };
+}
+
 /** A pool whose threads have the scripts, so that messages are sent ahead. */
-async function open(t: TestContext, threads: number, watchdogMs = 300) {
+async function open(t: TestContext, threads: number, watchdogMs = 300, clock = evenClock()) {
   const settings = loadSettings({
     env: {
       RESPARK_SCRIPT_THREADS: `${threads}`,
@@ -26,9 +34,9 @@ async function open(t: TestContext, threads: number, watchdogMs = 300) {
       RESPARK_SCRIPT_MAX_MS: '60000',
     },
   });
-  const pool = await SandboxPool.open({ clock: systemClock, log: recordedLog().log, settings });
+  const pool = await SandboxPool.open({ clock, log: recordedLog().log, settings });
   t.after(() => pool.close());
-  await pool.prepare(RUNTIME);
+  for (const runtime of [RUNTIME, OTHER]) await pool.prepare(runtime);
   /** Lets the call of a message be answered, by its number. */
   const held = new Map<number, () => void>();
   const calls: number[] = [];
@@ -38,7 +46,7 @@ async function open(t: TestContext, threads: number, watchdogMs = 300) {
     held,
     /** The numbers of the messages that made a call, once for each. */
     calls,
-    async invoke(handler: string, { isHeld = false } = {}): Promise<string> {
+    async invoke(handler: string, { isHeld = false, runtime = RUNTIME } = {}): Promise<string> {
       sent += 1;
       const number = sent;
       const call = async () => {
@@ -46,7 +54,7 @@ async function open(t: TestContext, threads: number, watchdogMs = 300) {
         if (isHeld) await new Promise<void>((resolve) => held.set(number, resolve));
         return { result: {} };
       };
-      const { ending } = await pool.invoke({ runtime: RUNTIME, handler, playerId: 'p', message: {}, call });
+      const { ending } = await pool.invoke({ runtime, handler, playerId: 'p', message: {}, call });
       return ending.kind;
     },
   };
@@ -99,4 +107,46 @@ test('a pool that is closed lets go of what was sent ahead', async (t) => {
   await pool.close();
   const names = (await settled).map((result) => (result.status === 'rejected' ? result.reason.name : result.value));
   assert.deepEqual(names, ['Interrupted', 'Interrupted', 'Interrupted']);
+});
+
+test('what was sent ahead to a thread whose script waits has its turn, however much another stage has to do', async (t) => {
+  const { invoke, held } = await open(t, 2);
+  const waiting = invoke('Calls', { isHeld: true });
+  const other = invoke('Calls', { isHeld: true, runtime: OTHER });
+  const ahead = invoke('Good');
+  let ended = 0;
+  const flood = Array.from({ length: 200 }, async () => {
+    assert.equal(await invoke('Good', { runtime: OTHER }), 'returned');
+    ended += 1;
+  });
+  await until(() => held.size === 2);
+  held.get(2)?.();
+  assert.equal(await ahead, 'returned');
+  assert.ok(ended <= 10, `it waited for ${ended} messages of the other stage`);
+  held.get(1)?.();
+  assert.deepEqual(await Promise.all([waiting, other]), ['returned', 'returned']);
+  await Promise.all(flood);
+});
+
+test('a pool that is closed lets go of what was sent ahead to a thread that has to be ended just then', async (t) => {
+  const deadlines: (() => void)[] = [];
+  const clock: Clock = {
+    ...evenClock(),
+    after(ms, task) {
+      if (ms === 60_000) deadlines.push(task);
+      return systemClock.after(ms, task);
+    },
+  };
+  const { pool, invoke, held } = await open(t, 1, 300, clock);
+  const all = [invoke('Calls', { isHeld: true }), invoke('Good')];
+  await until(() => held.size === 1);
+  // The thread that could run it instead is busy.
+  all.push(invoke('Calls', { isHeld: true, runtime: OTHER }));
+  await until(() => held.size === 2);
+  const settled = Promise.allSettled(all);
+  const closed = pool.close();
+  deadlines[0]?.();
+  const names = (await settled).map((result) => (result.status === 'rejected' ? result.reason.name : result.value));
+  assert.deepEqual(names, ['stopped', 'Interrupted', 'Interrupted']);
+  await closed;
 });
