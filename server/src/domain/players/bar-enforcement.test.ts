@@ -43,17 +43,17 @@ test('bars that have ended are removed as fast as one key may set them, with tur
   await enforcement.close();
 });
 
-test('a bar that is lifted while it is brought ends no connection, and one that another has taken the place of ends all', async (t) => {
+test('a bar that is lifted, or ends, while it is brought ends no connection, and one that another has taken the place of ends all', async (t) => {
   const clock = new ManualClock(NOW);
   const store = await openTestStore(t);
   const { log } = recordedLog();
   await store.games.insert(ZOO);
   await store.stages.insert(LIVE);
-  const set = (kind: 'block' | 'closure') =>
+  const set = (kind: 'block' | 'closure', terms: { until?: number } = {}) =>
     store.bars.set({
       ...{ name: kind, kind, gameId: ZOO.id, stageId: LIVE.id, playerId: kind === 'block' ? 'anna' : undefined },
       ...{ until: undefined, signedInBefore: undefined, endsConnections: true, reason: '', messages: {}, evidence: '' },
-      ...{ actor: 'a', requestId: 'r', createdAt: NOW },
+      ...{ actor: 'a', requestId: 'r', createdAt: NOW, ...terms },
     });
   let meanwhile: () => Promise<unknown> = async () => {};
   const asked: string[] = [];
@@ -87,5 +87,10 @@ test('a bar that is lifted while it is brought ends no connection, and one that 
   assert.deepEqual(await bring('closure'), { ...nobody, asked: ['send_away'] });
   meanwhile = () => store.bars.lift('closure', NOW);
   assert.deepEqual(await bring('closure'), { ...nobody, asked: [] });
+  meanwhile = async () => {
+    await set('block', { until: NOW + 1 });
+    clock.advance(1);
+  };
+  assert.deepEqual(await bring('block'), { ...nobody, asked: [] });
   await enforcement.close();
 });

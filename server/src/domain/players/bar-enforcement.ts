@@ -164,14 +164,22 @@ function createEndConnections({
   disconnect: Disconnect;
   clock: Clock;
 }) {
-  /** Players may have come back since the bar was lifted, and must stay. A later bar of the same name means the same players. */
+  /**
+   * Players may have come back since the bar was lifted, or ended by itself, and must stay. A later bar of the same name
+   * means the same players.
+   */
   async function isStillSet(name: string): Promise<boolean> {
-    return (await store.bars.find(name))?.state === 'SET';
+    const bar = await store.bars.find(name);
+    return bar?.state === 'SET' && !hasEnded(bar);
+  }
+
+  function hasEnded({ until }: BarRecord): boolean {
+    return until !== undefined && until <= clock.now();
   }
 
   return async (record: BarRecord, timeoutMs: number, { isDetailed }: Detail): Promise<DisconnectResult> => {
     const { name, kind, gameId, stageId, playerId, requestId, messages, until, endsConnections } = record;
-    if (!endsConnections || (until !== undefined && until <= clock.now())) {
+    if (!endsConnections || hasEnded(record)) {
       return isDetailed ? { ...NOBODY, connections: [] } : NOBODY;
     }
     const text = messages[''];
