@@ -7,6 +7,8 @@ interface Lane<T> {
   waiting: number;
   /** Bytes that the lane's work takes. */
   bytes: number;
+  /** Work that was taken and put back, which comes before all other work. The next is the last. */
+  readonly returned: Returned<T>[];
   /** Party → its work, in the order in which it came. The party whose turn is next is first. */
   readonly parties: Map<string, Entry<T>[]>;
 }
@@ -14,6 +16,10 @@ interface Lane<T> {
 interface Entry<T> {
   readonly work: T;
   readonly bytes: number;
+}
+
+interface Returned<T> extends Entry<T> {
+  readonly party: string;
 }
 
 /** How much may wait, in all and in each lane. */
@@ -73,17 +79,13 @@ export class FairQueue<T> {
     let next: Lane<T> | undefined;
     let nextName: string | undefined;
     for (const [name, lane] of this.#lanes) {
-      const [[first] = []] = lane.parties.values();
+      const first = firstOf(lane);
       if (first === undefined || (next !== undefined && lane.used >= next.used) || !mayRun(name, first.work)) continue;
       [next, nextName] = [lane, name];
     }
     if (next === undefined || (onlyLane !== undefined && nextName !== onlyLane)) return undefined;
     this.#start = Math.max(this.#start, next.used);
-    const [party, entries] = next.parties.entries().next().value as [string, [Entry<T>, ...Entry<T>[]]];
-    const [{ work, bytes }] = entries;
-    entries.shift();
-    next.parties.delete(party);
-    if (entries.length > 0) next.parties.set(party, entries);
+    const { work, bytes } = takeFirst(next);
     next.waiting -= 1;
     next.bytes -= bytes;
     this.#waiting -= 1;
@@ -94,10 +96,7 @@ export class FairQueue<T> {
   /** Takes work again that could not be done: it is the first that its lane has done, and no bound refuses it. */
   putBack(laneName: string, party: string, work: T, bytes: number): void {
     const lane = this.#lanes.get(laneName) ?? this.#open(laneName);
-    const others = [...lane.parties].filter(([name]) => name !== party);
-    const first: [string, Entry<T>[]] = [party, [{ work, bytes }, ...(lane.parties.get(party) ?? [])]];
-    lane.parties.clear();
-    for (const [name, entries] of [first, ...others]) lane.parties.set(name, entries);
+    lane.returned.push({ party, work, bytes });
     lane.waiting += 1;
     lane.bytes += bytes;
     this.#waiting += 1;
@@ -114,7 +113,7 @@ export class FairQueue<T> {
 
   /** Empties the queue. */
   clear(): T[] {
-    const all = [...this.#lanes.values()].flatMap(({ parties }) => [...parties.values()].flat());
+    const all = [...this.#lanes.values()].flatMap(({ returned, parties }) => [returned, ...parties.values()].flat());
     this.#lanes.clear();
     this.#waiting = 0;
     this.#bytes = 0;
@@ -125,8 +124,24 @@ export class FairQueue<T> {
     if (this.#lanes.size >= MAX_IDLE_LANES) {
       for (const [other, { waiting }] of this.#lanes) if (waiting === 0) this.#lanes.delete(other);
     }
-    const lane: Lane<T> = { used: this.#start, waiting: 0, bytes: 0, parties: new Map() };
+    const lane: Lane<T> = { used: this.#start, waiting: 0, bytes: 0, returned: [], parties: new Map() };
     this.#lanes.set(name, lane);
     return lane;
   }
+}
+
+function firstOf<T>({ returned, parties }: Lane<T>): Entry<T> | undefined {
+  const [[first] = []] = parties.values();
+  return returned.at(-1) ?? first;
+}
+
+/** Takes the first work of a lane that has some, and has its party wait for all others. */
+function takeFirst<T>({ returned, parties }: Lane<T>): Entry<T> {
+  const back = returned.pop();
+  const [party = ''] = back === undefined ? parties.keys() : [back.party];
+  const entries = parties.get(party) ?? [];
+  const taken = back ?? (entries.shift() as Entry<T>);
+  parties.delete(party);
+  if (entries.length > 0) parties.set(party, entries);
+  return taken;
 }

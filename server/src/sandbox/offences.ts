@@ -10,7 +10,7 @@ const MEMORY_MS = 200;
 /** A stage is slow when it spends most of its time in threads on invocations that take longer than this. */
 const SLOW_MS = 20;
 /** The same where they are shorter than this: a stage is quick. */
-const QUICK_MS = 2;
+export const QUICK_MS = 2;
 
 interface Record {
   /** The average length of the stage's invocations, weighted by their length. */

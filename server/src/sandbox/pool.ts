@@ -6,7 +6,7 @@ import { Crew } from './crew.ts';
 import { compileEngine } from './engine.ts';
 import { createHostAnswers } from './host-answers.ts';
 import { busy, JobQueue, withoutLines } from './job-queue.ts';
-import { Offences } from './offences.ts';
+import { Offences, QUICK_MS } from './offences.ts';
 import { isFree, isHeld, type Job, openThread, type Thread, takeBack } from './pool-thread.ts';
 import { Preparations } from './preparations.ts';
 import type { Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
@@ -159,10 +159,12 @@ export class SandboxPool implements Sandbox {
     this.#prepareNext();
   }
 
-  /** Has what was sent ahead to a thread that waits be done in its turn, whatever else there is to do. */
+  /** Has what was sent ahead to a thread whose script waits long be done in its turn, whatever else there is to do. */
   #takeBackFromHeld(): void {
     for (const thread of this.#crew.members) {
-      const job = isHeld(thread) ? takeBack(thread) : undefined;
+      if (thread.next === undefined || !isHeld(thread)) continue;
+      const isLong = this.#clock.monotonic() - thread.startedAt > QUICK_MS;
+      const job = isLong ? takeBack(thread) : undefined;
       if (job !== undefined) this.#queue.putBack(job);
     }
   }
