@@ -243,7 +243,10 @@ export interface Cluster {
   /** Whether this node has seen the proof that a life of a node has ended. Its entries then prove nothing any more. */
   isProvenDead(node: string): boolean;
 
-  /** The nodes that have joined and neither left nor been proven dead. */
+  /**
+   * The nodes that have joined and neither left nor been proven dead: each that may act is among them. Rejects while the
+   * directory is recovering, for some of them may not have joined it again.
+   */
   nodes(): MaybePromise<readonly NodeRecord[]>;
 
   /**

@@ -60,4 +60,39 @@ describe('jobs on servers that share a Redis', { skip: whyNoCluster }, () => {
     assert.deepEqual([State, Closed], ['COMPLETED', 1]);
     assert.equal((await there.closed).code, 4500);
   });
+
+  test('a job leaves nobody out whose node has not come back to a Redis that has lost its memory', async (t) => {
+    const times = { RESPARK_LEASE_MS: '20000', RESPARK_RECOVERY_MS: '20000' };
+    const cluster = await startCluster(t, postgres, 2, times);
+    const { redis } = cluster;
+    const [one, other] = cluster.nodes as [RunningServer, RunningServer];
+    await cluster.untilReady();
+    const player = await other.connect();
+    const start = async (more: object = {}) =>
+      await rawCall(one, 'POST', JOBS, {
+        ...{ body: { Selector: { Everybody: true }, ...more }, credentials: one.credentials },
+      });
+    assert.equal((await start({ DryRun: true })).json.Connections, 1);
+    // It is held up for less than its lease, and its players stay connected.
+    other.child.kill('SIGSTOP');
+    t.after(() => other.child.kill('SIGCONT'));
+    redis.command('FLUSHALL');
+    await until(() => redis.command('--scan', '--pattern', '*:nodes') !== '');
+    for (const more of [{ DryRun: true }, {}]) {
+      const { status, message } = await start(more);
+      assert.equal(status, 500, message);
+    }
+    other.child.kill('SIGCONT');
+    await cluster.untilReady();
+    player.ws.send(JSON.stringify({ kind: 'heartbeat' }));
+    await player.next(({ kind }) => kind === 'heartbeat');
+    const { status, json, message } = await start();
+    assert.equal(status, 200, message);
+    const { JobId } = json.Job as Job;
+    const show = async () =>
+      (await rawCall(one, 'GET', `${JOBS}/${JobId}`, { credentials: one.credentials })).json.Job as Job;
+    await until(async () => (await show()).State === 'COMPLETED');
+    assert.equal((await show()).Closed, 1);
+    assert.equal((await player.closed).code, 4500);
+  });
 });

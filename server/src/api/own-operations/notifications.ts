@@ -105,7 +105,7 @@ export const sendNotificationToStage = ownOperation({
   resourceTags: stageTags,
   furtherActions: ({ Selector }) => actionsOfFilter(Selector),
   decisions: [
-    'Sends a notification to everybody who is connected to the stage, or to those whom `Selector` means. Each node is asked once and sends to its own players, between its other work; it has 15 seconds to say that it has. Who connects meanwhile may miss it.',
+    'Sends a notification to everybody who is connected to the stage, or to those whom `Selector` means. Each node is asked once and sends to its own players, between its other work; it has 15 seconds to say that it has. Who connects meanwhile may miss it. It is a retryable `InternalServerException`, and nobody has got it, while the directory of the cluster is away or recovering.',
     `${SELECTORS} A node of an earlier version, which knows no selectors, is \`UNKNOWN\` and sends to nobody.`,
     ...ABOUT_NOTIFICATIONS,
     'A stage gets one such notification a second, and five at once, from each node that takes calls; beyond that the call is a `ThrottlingException`. Dry runs do not count.',

@@ -100,6 +100,11 @@ export class Partition {
     return this.#findJoined() !== undefined && this.#isRecovered && this.#bars.areComplete;
   }
 
+  /** Whether the era has lasted for long enough that each node which acts has joined it. */
+  get isRecovered(): boolean {
+    return this.#isRecovered;
+  }
+
   get size(): number {
     return this.#entries.size;
   }

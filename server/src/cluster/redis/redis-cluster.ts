@@ -1,22 +1,23 @@
 import { withTimeout } from '../../clock.ts';
 import type { MaybePromise } from '../../maybe-promise.ts';
 import type { PlayerKey } from '../../player-key.ts';
-import type {
-  Bar,
-  Barred,
-  BarTarget,
-  Cluster,
-  DirectoryEntry,
-  Expectations,
-  Lease,
-  Listing,
-  Newcomer,
-  NodeRecord,
-  RegistrationFault,
-  StageCounts,
-  StageListing,
-  StagePage,
-  Standing,
+import {
+  type Bar,
+  type Barred,
+  type BarTarget,
+  type Cluster,
+  type DirectoryEntry,
+  DirectoryUnavailable,
+  type Expectations,
+  type Lease,
+  type Listing,
+  type Newcomer,
+  type NodeRecord,
+  type RegistrationFault,
+  type StageCounts,
+  type StageListing,
+  type StagePage,
+  type Standing,
 } from '../cluster.ts';
 import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from '../node-calls.ts';
 import { partitionOf } from './keys.ts';
@@ -172,7 +173,11 @@ export class RedisCluster implements Cluster {
   }
 
   async nodes(): Promise<readonly NodeRecord[]> {
-    const tables = await Promise.all(this.#allPartitions().map((partition) => partition.nodes()));
+    const partitions = this.#allPartitions();
+    // A node that acts has joined every era that has recovered. In one that has not, it may still be on its way.
+    if (!partitions.some(({ isRecovered }) => isRecovered))
+      throw new DirectoryUnavailable('the directory is recovering: nodes may be missing in it');
+    const tables = await Promise.all(partitions.map((partition) => partition.nodes()));
     const records = new Map(tables.flat());
     return [...records].map(([node, facts]) => ({ node, facts: JSON.parse(facts) as NodeRecord['facts'] }));
   }

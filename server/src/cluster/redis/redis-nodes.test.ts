@@ -6,7 +6,7 @@ import { until } from '../../../test/support/cluster.ts';
 import { findRedisFault, RedisServer } from '../../../test/support/redis-server.ts';
 import { systemClock } from '../../clock.ts';
 import { createSystemRandom } from '../../random.ts';
-import type { Lease } from '../cluster.ts';
+import { DirectoryUnavailable, type Lease } from '../cluster.ts';
 import { examineRedisServers } from './examine-server.ts';
 import type { RedisLink, RedisSession } from './link.ts';
 import { NodeRedisLink } from './node-redis.ts';
@@ -251,6 +251,41 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
     assert.equal((await one.countStage('stage-1')).players, 1);
   });
 
+  test('nobody is left out of what goes to all nodes while the directory recovers', async (t) => {
+    const server = await RedisServer.start(t);
+    const real = () => new NodeRedisLink({ url: server.url, timeoutMs: TIMEOUT_MS, clock });
+    let isCut = false;
+    const link = real();
+    // A node that has lost its way to Redis may act until its lease ends.
+    const cut: RedisLink = {
+      subscribe: (channel, events) => link.subscribe(channel, events),
+      async connect(key, closed) {
+        if (isCut) throw new Error('the network is down');
+        return await link.connect(key, closed);
+      },
+    };
+    const one = await join(t, real(), { recoveryMs: 2_500 });
+    const other = await join(t, cut, { recoveryMs: 2_500 });
+    const idsOf = async () => (await one.nodes()).map(({ node }) => node).sort();
+    assert.deepEqual(await idsOf(), [one.node, other.node].sort());
+    one.answer('close_stage', () => ({}));
+    one.answer('runtimes_in_use', () => ({ runtimeIds: [] }));
+    const [former, { lease }] = [one.era(), other];
+    isCut = true;
+    // As after a restart without memory.
+    server.command('FLUSHALL');
+    await until(() => one.era() !== former && one.lease.mayAct());
+    assert.equal(lease.mayAct(), true);
+    await assert.rejects(idsOf, DirectoryUnavailable);
+    await assert.rejects(one.requestAll('runtimes_in_use', { stageId: 'stage-1' }, TIMEOUT_MS), DirectoryUnavailable);
+    await assert.rejects(one.closeStage('stage-1', TIMEOUT_MS), DirectoryUnavailable);
+    assert.equal(await one.isAlive(lease.node), true);
+    await until(() => one.isAvailable);
+    assert.equal(lease.mayAct(), false);
+    assert.deepEqual(await idsOf(), [one.node]);
+    await one.closeStage('stage-1', TIMEOUT_MS);
+  });
+
   test('the keys of a former era are removed', async (t) => {
     const { one, server } = await open(t);
     await register(one, 'a');
@@ -286,14 +321,14 @@ async function open(t: TestContext) {
   return { server, one: await join(t, link()), other: await join(t, link()) };
 }
 
-async function join(t: TestContext, link: RedisLink, loadBars = NO_BARS): Promise<RedisCluster> {
+async function join(t: TestContext, link: RedisLink, { recoveryMs = 100 } = {}): Promise<RedisCluster> {
   const cluster = new RedisCluster({
-    ...{ clock, random: createSystemRandom(), facts: {}, link, loadBars },
+    ...{ clock, random: createSystemRandom(), facts: {}, link, loadBars: NO_BARS },
     log: { debug() {}, info() {}, warn() {}, error() {} },
     metrics: { directoryCalled() {}, linkLost() {}, eraChanged() {}, leaseEnded() {} },
     settings: {
       ...{ redisPrefix: 'respark', redisPartitions: 1, redisTimeoutMs: TIMEOUT_MS },
-      ...{ leaseMs: 2_000, leaseMarginMs: 300, renewMs: 50, recoveryMs: 100 },
+      ...{ leaseMs: 2_000, leaseMarginMs: 300, renewMs: 50, recoveryMs },
     },
   });
   t.after(() => cluster.close());
