@@ -140,3 +140,17 @@ test('while the disk is full no key can use up what is held back, and there is a
   isShort = false;
   for (let call = 0; call < 100; call += 1) await change('one');
 });
+
+test('while the disk is full scripts, whatever their handlers are called, leave operators their share', async () => {
+  const clock = new ManualClock();
+  const audit = createAuditWithinRoom({ audit: UNRECORDED, room: { isShort: () => true }, clock });
+  const disconnect = (cause: 'operator' | 'script', actor: string) =>
+    audit.around({ ...CHANGE, cause, actor, operation: 'DisconnectPlayer' }, async () => 'done');
+  let done = 0;
+  for (let call = 0; call < 100; call += 1) {
+    const called = disconnect('script', `Handler${call % 50}`);
+    if ((await Promise.resolve(called).catch(() => 'refused')) === 'done') done += 1;
+  }
+  assert.equal(done, 20);
+  for (let call = 0; call < 20; call += 1) await disconnect('operator', 'a key');
+});

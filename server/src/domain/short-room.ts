@@ -15,6 +15,9 @@ const GIVING_BACK = /^Delete/;
 const OF_ACTOR = { ratePerSecond: 2, burst: 20, maxKeys: 1_000 };
 const IN_ALL = { ratePerSecond: 5, burst: 50, maxKeys: 1 };
 
+/** The scripts of all games are one actor: a record names the handler, and whoever writes scripts gives them any names. */
+const SCRIPTS = 'the scripts of all games';
+
 /** Whether the disk has room, as far as the rules must know. */
 export interface RoomForChanges {
   isShort(): boolean;
@@ -36,7 +39,7 @@ export function createAuditWithinRoom({
   const ofActor = createTokenBuckets({ ...OF_ACTOR, clock });
   const inAll = createTokenBuckets({ ...IN_ALL, clock });
 
-  function assertRoom({ operation, actor }: Change): void {
+  function assertRoom({ operation, cause, actor }: Change): void {
     if (!ENDING.test(operation)) {
       throw new ServiceError(
         'internal',
@@ -44,7 +47,7 @@ export function createAuditWithinRoom({
       );
     }
     if (GIVING_BACK.test(operation)) return;
-    const waitMs = ofActor.take(actor) || inAll.take('');
+    const waitMs = ofActor.take(cause === 'script' ? SCRIPTS : actor) || inAll.take('');
     if (waitMs === 0) return;
     const message = `The disk of the server is full, and what is held back for urgent changes must last: try again in ${waitMs} ms`;
     throw new ServiceError('throttled', message, { retryAfterMs: waitMs });
