@@ -116,7 +116,8 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
     start({ gameName, stageName, snapshotId, clientToken }, change) {
       const parameters = { gameName, stageName, snapshotId };
       const call = { principal: change.actor, operation: 'StartStageDeployment', clientToken, parameters };
-      return audit.around(change, async () => {
+      // The history of a stage forgets its deployments, and a snapshot can be deleted.
+      return audit.around({ ...change, details: { ...change.details, snapshotId } }, async () => {
         const deployment = await store.transaction(async (store) => {
           const stage = await getStage(store, gameName, stageName);
           if (isBeingDeleted(stage)) return stageNotFound(gameName, stageName);

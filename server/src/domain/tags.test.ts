@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CHANGE, openDomain, ROLE, UNRECORDED } from '../../test/support/domain.ts';
 import { createArns } from './arn.ts';
+import type { Audit } from './audit.ts';
 import { createResourceTags } from './tags.ts';
 
 async function openTags(t: TestContext) {
@@ -81,4 +82,25 @@ test('what does not exist or is being deleted is not found; other ARNs do not na
   await store.games.update(gameRecord?.id ?? '', { state: 'DELETING', updatedAt: 0 });
   await store.stages.update(stageRecord?.id ?? '', { state: 'DELETING', updatedAt: 0 });
   for (const arn of [game, stage]) for (const call of calls(arn)) await assert.rejects(call(), { code: 'not_found' });
+});
+
+test('a record says which tags were changed, and whether two calls have set the same', async (t) => {
+  const { store, game, clock } = await openTags(t);
+  const recorded: unknown[] = [];
+  const audit: Audit = {
+    around(change, rule) {
+      recorded.push(change.details);
+      return rule();
+    },
+  };
+  const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
+  const tags = createResourceTags({ store, audit, arns, clock });
+  await tags.add(game, { team: 'a', env: 'live' }, CHANGE);
+  await tags.add(game, { env: 'live', team: 'a' }, CHANGE);
+  await tags.add(game, { env: 'live', team: 'b' }, CHANGE);
+  await tags.remove(game, ['team', 'env'], CHANGE);
+  const [one, other, third, removed] = recorded as Readonly<Record<string, string>>[];
+  assert.deepEqual(one, other);
+  assert.deepEqual([one?.tagKeys, third?.tagKeys, removed], ['env team', 'env team', { tagKeys: 'env team' }]);
+  assert.notEqual(one?.tagsDigest, third?.tagsDigest);
 });

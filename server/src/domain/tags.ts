@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { GameRecord, StageRecord, Store, Tags } from '../store/store.ts';
@@ -66,9 +67,14 @@ export function createResourceTags({
   }
 
   /** What is not the name of anything here does not get into a record either. */
-  async function update(arn: string, change: Change, changed: (tags: Tags) => Tags): Promise<void> {
+  async function update(
+    arn: string,
+    { details, ...change }: Change,
+    about: NonNullable<Change['details']>,
+    changed: (tags: Tags) => Tags,
+  ): Promise<void> {
     assertOfThisServer(arn);
-    await audit.around(change, () =>
+    await audit.around({ ...change, details: { ...details, ...about } }, () =>
       store.transaction(async (store) => {
         const { kind, record } = await getResource(store, arn);
         await store[kind].update(record.id, { tags: changed(record.tags), updatedAt: clock.now() });
@@ -80,7 +86,7 @@ export function createResourceTags({
     find: async (arn) => (await findResource(store, arn))?.record.tags,
     get: async (arn) => (await getResource(store, arn)).record.tags,
     add: (arn, tags, change) =>
-      update(arn, change, (existing) => {
+      update(arn, change, { ...onRecordOf(Object.keys(tags)), tagsDigest: digestOf(tags) }, (existing) => {
         const merged = { ...existing, ...tags };
         const count = Object.keys(merged).length;
         if (count <= MAX_TAGS) return merged;
@@ -90,8 +96,18 @@ export function createResourceTags({
         );
       }),
     remove: (arn, keys, change) =>
-      update(arn, change, (existing) =>
+      update(arn, change, onRecordOf(keys), (existing) =>
         Object.fromEntries(Object.entries(existing).filter(([key]) => !keys.includes(key))),
       ),
   };
+}
+
+/** Policies may depend on tags, so a record says which were changed. Their values are words of the operators’ own. */
+function onRecordOf(keys: readonly string[]): { readonly tagKeys: string } {
+  return { tagKeys: [...keys].sort().join(' ') };
+}
+
+/** Two records whose digests are alike set the same tags, to the last character of their values. */
+function digestOf(tags: Tags): string {
+  return hash('sha256', JSON.stringify(Object.entries(tags).sort()), 'hex');
 }

@@ -250,6 +250,12 @@ test('[aws-sdk] every operation that changes something leaves a record in the st
   assert.deepEqual(rest, { host: 'hooks.example' });
   const updated = records.find(({ operation }) => operation === 'UpdateWebhook');
   assert.deepEqual(updated?.details, { webhookId, isEnabled: 'false' });
+  const detailsOf = (name: string) => records.find(({ operation }) => operation === name)?.details;
+  const { tagsDigest = '', ...tagged } = detailsOf('TagResource') ?? {};
+  assert.deepEqual(tagged, { tagKeys: 'team' });
+  assert.match(tagsDigest, /^[0-9a-f]{64}$/);
+  assert.deepEqual(detailsOf('UntagResource'), { tagKeys: 'team' });
+  assert.match(detailsOf('StartStageDeployment')?.snapshotId ?? '', /^Snapshot_/);
   const changes = EVERY_OPERATION.filter(({ throttleClass }) => throttleClass !== 'read').map(({ name }) => name);
   assert.deepEqual([...new Set(made.map(({ operation }) => operation))].sort(), changes.sort(), 'none is missing here');
 
