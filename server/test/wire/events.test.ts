@@ -109,7 +109,7 @@ test('[aws-sdk] a webhook tells who came, who was disconnected by which call, an
   assert.ok(typeof lastedMs === 'number' && lastedMs >= 0 && lastedMs < 60_000);
   const { code, close } = find('connection.closed', other.playerId).data;
   assert.deepEqual({ code, close }, { code: 4321, close: 'client' });
-  const facts = { requestId, actor: ROOT.accessKeyId, closed: 1, unproven: 0 };
+  const facts = { requestId, cause: 'operator', actor: ROOT.accessKeyId, closed: 1, unproven: 0 };
   assert.deepEqual(find('player.disconnect_called', player.playerId).data, facts);
   assert.deepEqual(receiver.forged, []);
 });
@@ -140,7 +140,10 @@ test('a webhook tells who was blocked and let in again, by which call, and the g
   assert.deepEqual(inOrder, [
     { type: 'player.blocked', stage: STAGE, data: { ...by, until, reasonCode: 'AFK' } },
     { type: 'connection.closed', stage: STAGE, data: { ...end, reasonCode: 'AFK' } },
-    { type: 'player.disconnect_called', stage: STAGE, data: { ...by, closed: 1, unproven: 0, reasonCode: 'AFK' } },
+    {
+      ...{ type: 'player.disconnect_called', stage: STAGE },
+      data: { ...by, cause: 'operator', closed: 1, unproven: 0, reasonCode: 'AFK' },
+    },
     {
       ...{ type: 'player.unblocked', stage: STAGE },
       data: { requestId: lifted.headers['x-amzn-requestid'], actor: ROOT.accessKeyId },

@@ -35,7 +35,8 @@ export const EVENT_TYPES = {
     when: 'A `DisconnectPlayer` call, or a script’s, has ended.',
     data: {
       requestId: text('The call, by its request id.'),
-      actor: text('Who has called.'),
+      cause: text('`operator`, or `script` for a handler, whose name may be any.'),
+      actor: text('Who has called: the id of an access key, or the name of the handler.'),
       closed: number('How many connections are proven closed.'),
       unproven: number('How many are not.'),
       reasonCode: optional(text('The game’s own code for the reason, if the call gave one.')),

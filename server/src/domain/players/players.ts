@@ -131,7 +131,7 @@ export function createPlayers({
     request: DisconnectRequest | undefined,
     terms: BlockTerms | undefined,
   ): Steps<DisconnectedPlayer> {
-    const { requestId, actor } = change;
+    const { requestId, cause, actor } = change;
     const startedAt = clock.monotonic();
     const spentMs = () => clock.monotonic() - startedAt;
     try {
@@ -149,7 +149,7 @@ export function createPlayers({
       if (isDryRun) return result;
       const [closed, unproven] = [result.successes.length, result.failures.length];
       metrics.disconnected({ durationMs: spentMs(), successes: closed, failures: unproven });
-      const data = { requestId, actor, closed, unproven, reasonCode: farewell?.reason };
+      const data = { requestId, cause, actor, closed, unproven, reasonCode: farewell?.reason };
       events.emit({ type: 'player.disconnect_called', ...named, data });
       return result;
     } catch (error) {
