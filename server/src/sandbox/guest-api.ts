@@ -209,6 +209,16 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
     return `{"name":${stringify(name)},"message":${stringify(message)},"stack":${stringify(stack)}}`;
   }
 
+  /** What is thrown may throw once more when it is asked what it is, and the script has failed all the same. */
+  function thrownOf(thrown: unknown): string {
+    try {
+      if (thrown instanceof OwnError) return ownErrorOf(thrown);
+    } catch {
+      // It is no error of the script's own that can be told.
+    }
+    return `f${failureOf(thrown)}`;
+  }
+
   return {
     define(handler, script) {
       handlers.set(handler, script);
@@ -223,7 +233,7 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
         if (result instanceof Response) return `r${stringify(result.payload) ?? ''}`;
         return result instanceof OwnError ? ownErrorOf(result) : `n${insteadOf(result)}`;
       } catch (error) {
-        return error instanceof OwnError ? ownErrorOf(error) : `f${failureOf(error)}`;
+        return thrownOf(error);
       }
     },
   };

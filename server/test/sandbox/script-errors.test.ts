@@ -162,6 +162,12 @@ const ENDS: readonly (readonly [script: string, code: string, line: RegExp])[] =
   ["throw 'no money';", 'script_error', /^error "no money" was thrown, .*throw new Error/],
   ['throw { a: 1 };', 'script_error', /^error \{"a":1\} was thrown, /],
   ['throw undefined;', 'script_error', /^error undefined was thrown, /],
+  ['throw new Proxy({}, { getPrototypeOf() { throw 1; } });', 'script_error', /^error \{\} was thrown, /],
+  [
+    'const own = GameSparks().Messaging().Error("A"); own.code = { toString() { throw 1; } }; throw own;',
+    'script_error',
+    /^error GameSparksError: something was thrown that cannot be shown/,
+  ],
   [
     "\n  console.log('a');",
     'script_error',
