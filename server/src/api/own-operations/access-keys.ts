@@ -107,7 +107,7 @@ export const revokeAccessKey = ownOperation({
   resource: () => [],
   auditResource: ({ AccessKeyId }, arns) => arns.accessKey(AccessKeyId),
   decisions: [
-    'The key is refused from then on, on all nodes, for good; streams that it has open end within seconds. Keys that it has made stay. Revoking it again changes nothing.',
+    'The key is refused from then on, on all nodes, for good; streams that it has open end within seconds. A disconnect job for which the nodes are still counting does not begin; one that has begun goes on, and CancelDisconnectJob ends it. Keys that it has made stay. Revoking it again changes nothing.',
     'The root key, which is replaced by `respark keys rotate-root` instead, and the key that signs the call are a `ConflictException`, so there is always one that may make others. Any other key may be revoked by whoever may make this call, whatever it may do itself: containing a key must not need a greater one.',
   ],
   async handler({ input, services, principal, change }) {

@@ -276,8 +276,24 @@ function rootIsSet(): ServiceError {
 /** A key that is revoked while it makes another one must not live on in that. */
 async function assertStillLive(accessKeys: AccessKeyTable, accessKeyId: string, nowMs: number): Promise<void> {
   const key = await accessKeys.find(accessKeyId);
-  if (key !== undefined && isLive(key, nowMs)) return;
-  throw new ServiceError('access_denied', `the access key ${accessKeyId} has been revoked or has expired meanwhile`);
+  if (key === undefined || !isLive(key, nowMs)) throw endedMeanwhile(accessKeyId);
+}
+
+/**
+ * Throws `access_denied` for a key that has ended since it signed a call that has waited. One that the store does not have is
+ * the root key of the settings.
+ */
+export async function assertNotEnded(
+  accessKeys: Pick<AccessKeyTable, 'find'>,
+  accessKeyId: string,
+  nowMs: number,
+): Promise<void> {
+  const key = await accessKeys.find(accessKeyId);
+  if (key !== undefined && !isLive(key, nowMs)) throw endedMeanwhile(accessKeyId);
+}
+
+function endedMeanwhile(accessKeyId: string): ServiceError {
+  return new ServiceError('access_denied', `the access key ${accessKeyId} has been revoked or has expired meanwhile`);
 }
 
 function isLive(key: AccessKeyRecord, nowMs: number): boolean {

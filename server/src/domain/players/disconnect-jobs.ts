@@ -5,6 +5,7 @@ import { ServiceError } from '../../errors.ts';
 import { type RandomBytes, uuidV7After } from '../../random.ts';
 import type { DisconnectJobChange, DisconnectJobRecord } from '../../store/disconnect-jobs.ts';
 import type { Store } from '../../store/store.ts';
+import { assertNotEnded } from '../access/access.ts';
 import type { Audit, Change } from '../audit.ts';
 import { isUnfinished } from '../claimed-work.ts';
 import { createListShare } from '../list-turns.ts';
@@ -48,7 +49,8 @@ export interface DisconnectJobs {
   count(stage: NamedStage, job: NewJob, change: Change): Promise<SelectionCounts>;
   /**
    * Begins, or waits for a second key when it means more connections than one key may end. Throws `validation` for a
-   * selection that is none, and `quota_exceeded` when the stage has too many jobs that have not ended.
+   * selection that is none, `quota_exceeded` when the stage has too many jobs that have not ended, and `access_denied`, as
+   * `confirm` does, for a key that was revoked while the nodes were counting.
    */
   start(stage: NamedStage, job: NewJob, change: Change): Promise<DisconnectJob>;
   /**
@@ -111,6 +113,7 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
       const stage = await getStage(store, named);
       const learned = await learn(stage);
       const job = await store.transaction(async (store) => {
+        await assertNotEnded(store.accessKeys, change.actor, clock.now());
         await store.disconnectJobs.update(id, { ...decision(await getJob(store, stage, id)), ...learned });
         return await getJob(store, stage, id);
       });
@@ -229,7 +232,9 @@ async function insert(
   stage: Stage,
   job: Omit<Parameters<Store['disconnectJobs']['insert']>[0], 'id' | 'stageId' | 'createdAt' | 'updatedAt'>,
 ): Promise<DisconnectJobRecord> {
-  return await store.transaction(async ({ disconnectJobs }) => {
+  return await store.transaction(async ({ disconnectJobs, accessKeys }) => {
+    // The nodes may have counted for seconds, and may have counted for others before.
+    await assertNotEnded(accessKeys, job.actor, clock.now());
     const open = await disconnectJobs.countOpen(stage.id);
     if (open >= MAX_OPEN) {
       const message = `stage "${stage.name}" has ${open} jobs that have not ended, as many as there may be: wait for one, or cancel one`;
