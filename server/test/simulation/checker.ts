@@ -72,6 +72,8 @@ export interface ClusterHistory {
   readonly connections: readonly ConnectionRecord[];
   readonly outages: readonly Outage[];
   readonly deployments: readonly DeploymentRecord[];
+  /** Incarnations that might act and were not among the nodes, as a node was told them that asked all. */
+  readonly leftOut?: readonly string[];
   /** When all was quiet at the end; undefined where the nodes could not be asked. */
   readonly quiet?: {
     readonly directory: readonly string[];
@@ -103,6 +105,8 @@ export function findViolations(history: ClusterHistory, { deadlineMs }: { deadli
     faults.push(...findFalseAnswers(history, call, call.returnedAt, call.outcome, name));
   }
   faults.push(...findStrangers(history), ...findOutdated(history), ...findLeftovers(history));
+  for (const node of history.leftOut ?? [])
+    faults.push(`I10: ${node} may act and was left out of what goes to all nodes`);
   return faults;
 }
 

@@ -86,6 +86,12 @@ const BUGS: readonly PlantedBug[] = [
     caughtAs: /I3|I7/,
   },
   {
+    name: 'nodes are left out while the directory recovers',
+    file: 'cluster/redis/redis-cluster.js',
+    changes: [['if (!partitions.some(({ isRecovered }) => isRecovered))\n            throw', 'if (false) throw']],
+    caughtAs: /I10/,
+  },
+  {
     name: 'a connection that was registered before a deployment opens after it',
     file: 'gateway/gateway.js',
     changes: [['if (connection.runtime?.isOutdated())', 'if (false)']],

@@ -7,7 +7,7 @@ import { CLUSTER_SETTINGS, DEADLINE_MS, GAME, SimulatedNode, STAGE } from './sim
 import { SimulatedRedis } from './simulated-redis.ts';
 import type { SimulatedSocket } from './simulated-socket.ts';
 import { lookAtStage } from './stage-look.ts';
-import { watchFirstListing } from './watched-cluster.ts';
+import { actingIn, watchFirstListing, watchNodes } from './watched-cluster.ts';
 import { requestFrame } from './world.ts';
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -35,6 +35,7 @@ export class ClusterWorld {
   #calls = 0;
   readonly #erasBegan = new Map<string, number>();
   readonly #deployments: ClusterHistory['deployments'][number][] = [];
+  readonly #leftOut: string[] = [];
   readonly #partitions: number;
   #newestRuntime: string | undefined;
   #runtimes = 0;
@@ -50,8 +51,7 @@ export class ClusterWorld {
   /** Runs the history to its quiet end. */
   async run(): Promise<ClusterHistory> {
     const { engine } = this;
-    const nodes = engine.pick([2, 2, 3]);
-    for (let count = 0; count < nodes; count += 1) this.#addNode();
+    for (let count = engine.pick([2, 2, 3]); count > 0; count -= 1) this.#addNode();
     // The directory begins to answer when it has been seen for long enough.
     await engine.passTo(CLUSTER_SETTINGS.recoveryMs + 1_500);
     const actions = 10 + Math.floor(engine.random() * 30);
@@ -72,9 +72,8 @@ export class ClusterWorld {
     for (const node of this.nodes) void node.cluster.close();
     return {
       ...{ disconnects: this.disconnects, statuses: this.statuses, passages: this.passages },
-      connections: [...this.#connections.values()],
-      outages: this.#outages,
-      deployments: this.#deployments,
+      ...{ connections: [...this.#connections.values()], outages: this.#outages },
+      ...{ deployments: this.#deployments, leftOut: this.#leftOut },
       quiet: isUnwell ? { ...quiet, directory: ['does not work again'] } : quiet,
     };
   }
@@ -90,7 +89,9 @@ export class ClusterWorld {
     };
     const { engine, redis } = this;
     const skewMs = Math.floor(engine.between(0, 1e6));
-    this.nodes.push(new SimulatedNode({ engine, redis, notes, skewMs, partitions: this.#partitions }));
+    const node = new SimulatedNode({ engine, redis, notes, skewMs, partitions: this.#partitions });
+    watchNodes(node.cluster, () => actingIn(this.#living()), this.#leftOut);
+    this.nodes.push(node);
   }
 
   #tick(): number {
@@ -245,8 +246,7 @@ export class ClusterWorld {
 
   #fail(): void {
     const { engine, redis, coverage } = this;
-    const node = engine.pick(this.#living());
-    const choice = engine.random();
+    const [node, choice] = [engine.pick(this.#living()), engine.random()];
     if (choice < 0.2) this.#pauseNode(node);
     else if (choice < 0.3 && this.#living().length > 1) this.#killNode(node);
     else if (choice < 0.45) this.#cutNode(node);
