@@ -200,6 +200,8 @@ test('a client that waits to be asked for its body is asked only when a site wan
   assert.match(wanted, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK/);
   assert.equal(wanted.split('100 Continue').length, 2);
   assert.match(await exchange(port, `${head}content-length: 11\r\n\r\n`), /^HTTP\/1\.1 413 /);
+  // A client of HTTP/1.0 would take the question for its answer.
+  assert.match(await exchange(port, `${head.replace('1.1', '1.0')}content-length: 5\r\n\r\nhello`), /^\S+ 200 OK/);
 });
 
 test('a body that does not come in time is refused', async (t) => {

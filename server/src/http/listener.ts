@@ -271,7 +271,7 @@ function send(
   response.writeHead(status, isLast ? { ...headers, connection: 'close' } : headers);
   // Node.js has reasons of its own to close, such as a client that waits to be asked for its body, and has not been.
   if (isLast || !response.shouldKeepAlive) abandon(socket);
-  if (isUnread && !isWaitingToSend(received)) linger(request, response, body, clock);
+  if (isUnread && !isWaitingToSend(request, received)) linger(request, response, body, clock);
   else if (bytes <= MAX_SHORT_BODY_BYTES) response.end(body);
   // From `end` on, Node.js counts a connection as idle even with bytes still to send, and a stop would cut it off.
   else response.write(body, () => response.end());

@@ -40,7 +40,7 @@ export function readBody({
 }): MaybePromise<Uint8Array> {
   if (declaredLength(headers) > maxBytes) return Promise.reject(tooLarge(maxBytes));
   if (isBroken && !request.complete) return Promise.reject(malformed());
-  if (isWaitingToSend(headers)) response.writeContinue();
+  if (isWaitingToSend(request, headers)) response.writeContinue();
   if (!hasBody(headers)) return EMPTY;
 
   return new Promise<Uint8Array>((resolve, reject) => {
@@ -98,8 +98,8 @@ function declaredLength(headers: RequestHeaders): number {
 
 /**
  * Whether the client waits to be asked for its body. The server must have a listener for `checkContinue`; without one
- * Node.js has already asked.
+ * Node.js has already asked. A client of HTTP/1.0 knows no such question, and would take it for its answer.
  */
-export function isWaitingToSend(headers: RequestHeaders): boolean {
-  return headers.get('expect')?.join().toLowerCase() === '100-continue';
+export function isWaitingToSend({ httpVersion }: IncomingMessage, headers: RequestHeaders): boolean {
+  return httpVersion === '1.1' && headers.get('expect')?.join().toLowerCase() === '100-continue';
 }
