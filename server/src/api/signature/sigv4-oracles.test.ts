@@ -242,6 +242,7 @@ describe('a signed request that was changed', () => {
     query: (wire) => ({ ...wire, rawQuery: `${wire.rawQuery}&more=1` }),
     'last query value': (wire) => (wire.rawQuery === '' ? undefined : { ...wire, rawQuery: `${wire.rawQuery}x` }),
     header: (wire) => withHeader(wire, 'host', 'elsewhere:8080'),
+    'white space that is none of HTTP’s around a header': (wire) => withHeader(wire, 'host', '\xa0localhost:8080\xa0'),
     'second value of a header': (wire) => {
       const signed = wire.rawHeaders.find((_, i) => i % 2 === 0 && /^x-[a-z0-9]{1,6}$/.test(wire.rawHeaders[i] ?? ''));
       return signed === undefined ? undefined : { ...wire, rawHeaders: [...wire.rawHeaders, signed, 'more'] };

@@ -217,8 +217,9 @@ function canonicalQuery(rawQuery: string): string {
     .join('&');
 }
 
+/** Other white space, such as one that does not break, is part of the value: whoever reads the header sees it, too. */
 function canonicalValue(values: readonly string[]): string {
-  return values.map((value) => value.replace(/[ \t]+/g, ' ').trim()).join(',');
+  return values.map((value) => value.replace(/[ \t]+/g, ' ').replace(/^ | $/g, '')).join(',');
 }
 
 function stringToSign(scope: Omit<KeyScope, 'accessKeyId'> & { timestamp: string }, canonical: string): string {
