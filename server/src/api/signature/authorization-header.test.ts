@@ -265,6 +265,18 @@ describe('the Authorization header', () => {
       /authorization appears more than once/,
     ],
     [
+      'comes with the position of another stream, which somebody has added',
+      withHeader(wire, 'last-event-id', '1'),
+      'InvalidSignatureException',
+      /not signed: 'last-event-id'/,
+    ],
+    [
+      'comes with two positions of a stream',
+      { ...wire, rawHeaders: [...wire.rawHeaders, 'Last-Event-ID', '1', 'Last-Event-ID', '2'] },
+      'IncompleteSignatureException',
+      /last-event-id appears more than once/,
+    ],
+    [
       'comes with two hosts',
       { ...wire, rawHeaders: [...wire.rawHeaders, 'host', 'x'] },
       'IncompleteSignatureException',

@@ -14,13 +14,13 @@ import {
 } from './sigv4.ts';
 
 /** Headers that a request may carry only once, because two readers could pick different ones. */
-const SINGLE_HEADERS = ['authorization', 'host', 'x-amz-date', 'date', 'x-amz-content-sha256'];
+const SINGLE_HEADERS = ['authorization', 'host', 'x-amz-date', 'date', 'x-amz-content-sha256', 'last-event-id'];
 
 /**
  * Headers that must be signed if the request has them, because this server reads them. Other headers have no meaning
  * here and may be added on the way: CloudFront adds `x-amz-cf-id`, load balancers add `x-amzn-trace-id`.
  */
-const HEADERS_TO_SIGN = ['x-amz-content-sha256', 'x-amz-date', 'x-amz-security-token'];
+const HEADERS_TO_SIGN = ['last-event-id', 'x-amz-content-sha256', 'x-amz-date', 'x-amz-security-token'];
 
 /** Query parameters of presigned URLs, in lower case. */
 const PRESIGNED_PARAMETERS = ['x-amz-algorithm', 'x-amz-credential', 'x-amz-signature'];
