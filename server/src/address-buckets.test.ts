@@ -15,5 +15,7 @@ test('a /56 has twice and a /48 four times what a /64 has, and what is refused t
   assert.deepEqual(takes('2001:db8:2:2::1', '192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2'), [0, 0, 0, 1_000, 0]);
   clock.advance(1_000);
   assert.deepEqual(takes('2001:db8:1:2::1', '2001:db8:1:2::1'), [0, 1_000]);
+  const peeks = (...addresses: string[]) => addresses.map((address) => buckets.peek(addressGroup(address)));
+  assert.deepEqual(peeks('2001:db8:1:2::1', '2001:db8:1:5::1', '2001:db8:2:3::1', '192.0.2.9'), [1_000, 0, 0, 0]);
   assert.equal(buckets.take('192.0.2.9', 3), Number.POSITIVE_INFINITY);
 });

@@ -37,6 +37,8 @@ export interface AddressBuckets {
    * milliseconds until there are enough in all of them.
    */
   take(group: string, count?: number): number;
+  /** What `take` would return now. */
+  peek(group: string, count?: number): number;
 }
 
 /** `maxKeys` bounds the groups of each width that are remembered. */
@@ -49,16 +51,23 @@ export function createAddressBuckets({
     createTokenBuckets({ ratePerSecond: ratePerSecond * share, burst: burst * share, ...rest });
   const ofGroup = ofShare(1);
   const byWidth = [ofGroup, ...WIDER_SHARES.map(({ share }) => ofShare(share))];
+
+  function waitOf(groups: ReturnType<typeof widerGroups>, count: number): number {
+    let waitMs = 0;
+    for (const [width, each] of groups.entries()) {
+      waitMs = Math.max(waitMs, byWidth[width]?.peek(each.group, count) ?? 0);
+    }
+    return waitMs;
+  }
+
   return {
     take(group, count = 1) {
       if (!hasWiderGroups(group)) return ofGroup.take(group, count);
       const groups = widerGroups(group);
-      let waitMs = 0;
-      for (const [width, each] of groups.entries()) {
-        waitMs = Math.max(waitMs, byWidth[width]?.peek(each.group, count) ?? 0);
-      }
+      const waitMs = waitOf(groups, count);
       if (waitMs === 0) for (const [width, each] of groups.entries()) byWidth[width]?.take(each.group, count);
       return waitMs;
     },
+    peek: (group, count = 1) => waitOf(widerGroups(group), count),
   };
 }

@@ -2,7 +2,7 @@ import { parseJson } from '@respark/protocol';
 import { createAddressBuckets } from '../address-buckets.ts';
 import type { Clock } from '../clock.ts';
 import { SignInFault } from '../domain/access/sign-in-provider.ts';
-import type { TeamSignIn } from '../domain/access/team-sign-in.ts';
+import type { SignInCaller, TeamSignIn } from '../domain/access/team-sign-in.ts';
 import { ServiceError } from '../errors.ts';
 import { addressGroup } from '../http/client-address.ts';
 import { BodyError, type HttpReply, type HttpRequest, type Site } from '../http/exchange.ts';
@@ -19,6 +19,11 @@ const MAX_BODY_BYTES = 16_384;
 const PER_SECOND = 2;
 const BURST = 60;
 const MAX_COUNTED_ADDRESSES = 10_000;
+/**
+ * How many answers of the provider that are refused an address may bring. The provider is asked only so much for everybody
+ * together, so a few addresses with codes that they have made up would keep all others out.
+ */
+const REFUSALS = { ratePerSecond: 0.1, burst: 20, maxKeys: MAX_COUNTED_ADDRESSES };
 /** Each waits for the provider, for seconds if that is slow. */
 const MAX_UNDER_WAY = 32;
 /** How many of those may be of one address, so that no address keeps all others waiting. */
@@ -43,6 +48,7 @@ export function createTeamSignInSite({
 }): Site {
   const limits = { ratePerSecond: PER_SECOND, burst: BURST, maxKeys: MAX_COUNTED_ADDRESSES };
   const allowances = createAddressBuckets({ ...limits, clock });
+  const refusals = createAddressBuckets({ ...REFUSALS, clock });
   const underWay = new GroupCounter();
 
   /** Takes a place for as long as the provider is waited for, and for nothing else: a client may take long to send its body. */
@@ -59,6 +65,16 @@ export function createTeamSignInSite({
     }
   }
 
+  async function finish(returned: NonNullable<ReturnType<typeof returnedIn>>, caller: SignInCaller, group: string) {
+    try {
+      const { expiresAt, ...key } = await signIn.finish(returned, caller);
+      return { ...key, expires: new Date(expiresAt).toISOString() };
+    } catch (error) {
+      if (error instanceof SignInFault && !error.isOfProvider) refusals.take(group);
+      throw error;
+    }
+  }
+
   async function perform(request: HttpRequest, requestId: string): Promise<HttpReply> {
     const origins = request.headers.get('origin') ?? [];
     if (origins.length !== 1 || origins[0] !== new URL(returnUrl()).origin)
@@ -72,10 +88,9 @@ export function createTeamSignInSite({
       if (request.rawPath === BEGIN) return await inPlace(group, requestId, () => signIn.begin(caller));
       const returned = returnedIn(await request.readBody(MAX_BODY_BYTES));
       if (returned === undefined) return refusal(400, 'the body must have a code, a state and a ticket', requestId);
-      return await inPlace(group, requestId, async () => {
-        const { expiresAt, ...key } = await signIn.finish(returned, caller);
-        return { ...key, expires: new Date(expiresAt).toISOString() };
-      });
+      const refusedMs = refusals.peek(group);
+      if (refusedMs > 0) return tooMany('too many sign-ins of this address were refused', refusedMs, requestId);
+      return await inPlace(group, requestId, () => finish(returned, caller, group));
     } catch (error) {
       return refusalOf(error, requestId);
     }

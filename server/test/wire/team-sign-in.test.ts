@@ -355,6 +355,23 @@ test('an address begins only so many sign-ins, and hears when to come back', asy
   assert.match(late[0]?.said.Message ?? '', /this address signs in too often/);
 });
 
+test('a few addresses with codes that they have made up keep nobody from signing in', async (t) => {
+  // Allowances do not grow while the clock stands still.
+  const clock = { ...systemClock, monotonic: () => 1_000_000 };
+  const { provider, server, post } = await open(t, { clock, settings: { trustedProxies: ['127.0.0.1'] } });
+  const at = (address: string) => ({ origin: server.url, 'x-forwarded-for': address });
+  const bringMadeUpCodes = async (address: string) => {
+    const { state, ticket } = (await post('begin', {}, at(address))).said;
+    const replies = [];
+    for (let n = 0; n < 50; n += 1) replies.push(await post('finish', { code: `${n}`, state, ticket }, at(address)));
+    return replies.map(({ status }) => status);
+  };
+  const statuses = await Promise.all([1, 2, 3, 4].map((n) => bringMadeUpCodes(`203.0.113.${n}`)));
+  for (const each of statuses) assert.deepEqual([each[0], each.at(-1)], [403, 429]);
+  const { url, ticket } = (await post('begin', {}, at('198.51.100.1'))).said;
+  assert.equal((await post('finish', { ...provider.grant(url, ADA), ticket }, at('198.51.100.1'))).status, 200);
+});
+
 test('a server without a provider offers none', async (t) => {
   const server = await startTestServer(t);
   assert.deepEqual(await (await fetch(`${server.url}/console/sign-in`)).json(), {});
