@@ -78,6 +78,13 @@ test('a greedy label takes the rest of a path, and no route goes on behind it', 
   assert.throws(() => createRouter([route('GET', '/a/{X}/b'), greedy]), /end of GET \/a\/\{X\} is greedy/);
 });
 
+test('a stranger’s path with thousands of characters that must be encoded has no function called for each', (t) => {
+  const calls = t.mock.method(String.prototype, 'charCodeAt');
+  const matched = match('DELETE', `/tags/${'!/'.repeat(5_000)}`);
+  assert.equal(calls.mock.callCount(), 0);
+  assert.equal(matched.kind === 'operation' && matched.spelledPath, `/tags/${'%21%2F'.repeat(5_000)}`);
+});
+
 test('an empty segment is an empty label', () => {
   assert.deepEqual(found('GET', '/game//stage'), ['/game/{GameName}/stage', { GameName: '' }]);
   assert.deepEqual(found('GET', '/game/'), ['/game/{GameName}', { GameName: '' }]);

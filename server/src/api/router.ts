@@ -1,3 +1,5 @@
+import { keeping, percentEncoded } from './percent-encoding.ts';
+
 /** What a router needs to know about an operation. */
 export interface Route {
   readonly http: { readonly method: string; readonly path: string };
@@ -101,7 +103,7 @@ function follow<R>(
     if (next === undefined) return undefined;
     node = next;
     if (literal === undefined) {
-      const rawLabel = spell(node.isGreedy ? segments.slice(index).join('/') : segment);
+      const rawLabel = percentEncoded(node.isGreedy ? segments.slice(index).join('/') : segment, OF_LABELS);
       rawLabels.push(rawLabel);
       spelledPath += `/${rawLabel}`;
       if (node.isGreedy) break;
@@ -110,10 +112,8 @@ function follow<R>(
   return node.byMethod.size === 0 ? undefined : { node, rawLabels, spelledPath };
 }
 
-/** Percent-encodes what came bare. What came percent-encoded, or need not be, stays as it is. */
-function spell(rawLabel: string): string {
-  return rawLabel.replace(/[!-$&-,/:-@[-^`{-}]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-}
+/** What came percent-encoded, or need not be, stays as it is. */
+const OF_LABELS = keeping('%\\w.~-');
 
 function percentDecoded(raw: string): string | undefined {
   try {

@@ -86,6 +86,13 @@ describe('the canonical request', () => {
   });
 });
 
+it('a canonical request has no function called for each of thousands of characters that must be encoded', (t) => {
+  const wire = { ...signExample(), rawPath: `/${'!'.repeat(7_000)}`, rawQuery: '!'.repeat(7_000) };
+  const calls = t.mock.method(String.prototype, 'charCodeAt');
+  assert.equal(check(wire)?.name, 'InvalidSignatureException');
+  assert.equal(calls.mock.callCount(), 0);
+});
+
 describe('the cache of signing keys', () => {
   const wire = signExample();
 

@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { collectHeaders, type HttpRequest } from '../../http/exchange.ts';
 import { excerpt } from '../../text.ts';
+import { keeping, percentEncoded } from '../percent-encoding.ts';
 import type { Reading } from './readings.ts';
 
 export const ALGORITHM = 'AWS4-HMAC-SHA256';
@@ -57,7 +58,7 @@ export function parseQuery(rawQuery: string): readonly (readonly [name: string, 
 }
 
 function decode(text: string): string {
-  return decodeURIComponent(text.replaceAll('+', ' '));
+  return /[%+]/.test(text) ? decodeURIComponent(text.replaceAll('+', ' ')) : text;
 }
 
 type SignedRequest = RequestLine & {
@@ -192,26 +193,30 @@ function canonicalRequests({
   const lines = signedHeaders.map((name) => `${name}:${canonicalValue(headers.get(name) ?? [])}`);
   const hostLine = signedHeaders.indexOf('host');
   const names = signedHeaders.join(';');
-  return ({ host, path }) =>
-    [
+  const paths = new Map<string, string>();
+  return ({ host, path }) => {
+    const canonical = paths.get(path) ?? canonicalPath(path);
+    paths.set(path, canonical);
+    return [
       method,
-      canonicalPath(path),
+      canonical,
       query,
       ...lines.with(hostLine, `host:${canonicalValue([host])}`),
       '',
       names,
       payloadHash,
     ].join('\n');
+  };
 }
 
 /** Every service except S3 encodes the encoded path again, so a `%3A` on the wire is signed as `%253A`. */
 function canonicalPath(rawPath: string): string {
-  return encode(rawPath).replaceAll('%2F', '/');
+  return percentEncoded(rawPath, OF_PATHS);
 }
 
 function canonicalQuery(rawQuery: string): string {
   return (parseQuery(rawQuery) ?? [])
-    .map(([name, value]) => [encode(name), encode(value)] as const)
+    .map(([name, value]) => [percentEncoded(name, OF_QUERIES), percentEncoded(value, OF_QUERIES)] as const)
     .sort(([nameA, valueA], [nameB, valueB]) => compare(nameA, nameB) || compare(valueA, valueB))
     .map(([name, value]) => `${name}=${value}`)
     .join('&');
@@ -239,10 +244,9 @@ function signingKey({ date, region }: { date: string; region: string }, secretAc
   return key;
 }
 
-/** Percent-encodes everything except the unreserved characters of RFC 3986. */
-function encode(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
-}
+/** Everything is encoded except the unreserved characters of RFC 3986, and the slashes between the parts of a path. */
+const OF_QUERIES = keeping('\\w.~-');
+const OF_PATHS = keeping('\\w.~/-');
 
 function compare(a: string, b: string): number {
   if (a === b) return 0;
