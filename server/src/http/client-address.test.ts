@@ -105,6 +105,16 @@ test('behind a trusted proxy that does not say its client’s address, the clien
   }
 });
 
+test('of a list that a proxy forwards, what the client has put in front is not read', (t) => {
+  const read = t.mock.method(String.prototype, 'trim');
+  const lines = [',8.8.8.8'.repeat(1_000), `${','.repeat(10_000)}1.2.3.4, 10.1.1.1`];
+  assert.equal(
+    proxied('10.0.0.1', { 'x-forwarded-for': lines, 'x-forwarded-proto': lines }, false)?.address,
+    '1.2.3.4',
+  );
+  assert.equal(read.mock.callCount(), 3);
+});
+
 test('a proxy is recognized by any form of its address', () => {
   for (const peer of ['10.0.0.1', '::ffff:10.0.0.1', 'fd00::5', '::1']) {
     assert.equal(proxied(peer, { 'x-forwarded-for': '1.2.3.4' }, false)?.address, '1.2.3.4', peer);

@@ -68,9 +68,10 @@ export function createClientAddress({
         mayBeProxied: header !== undefined,
       };
     }
-    const isSecure = listOf(headers, 'x-forwarded-proto').at(-1)?.toLowerCase() === 'https';
+    const [protocol] = fromTheEnd(headers, 'x-forwarded-proto');
+    const isSecure = protocol?.toLowerCase() === 'https';
     let address: string | undefined;
-    for (const hop of listOf(headers, 'x-forwarded-for').reverse()) {
+    for (const hop of fromTheEnd(headers, 'x-forwarded-for')) {
       address = normalized(withoutPort(hop));
       if (address === undefined || !isTrusted(address)) break;
     }
@@ -151,8 +152,15 @@ function withoutPort(hop: string): string {
   return bracketed?.[1] ?? (/^[\d.]+:\d+$/.test(hop) ? hop.slice(0, hop.indexOf(':')) : hop);
 }
 
-function listOf(headers: RequestHeaders, name: string): string[] {
-  return (headers.get(name) ?? []).flatMap((line) => line.split(',')).map((item) => item.trim());
+/** The items of a list, the last one first. Clients write what is before it, and make it as long as they like. */
+function* fromTheEnd(headers: RequestHeaders, name: string): Generator<string> {
+  for (const line of [...(headers.get(name) ?? [])].reverse()) {
+    for (let end = line.length; end !== -1; ) {
+      const comma = end === 0 ? -1 : line.lastIndexOf(',', end - 1);
+      yield line.slice(comma + 1, end).trim();
+      end = comma;
+    }
+  }
 }
 
 /**
