@@ -23,7 +23,7 @@ test('nodes that take calls are counted, and one with other settings or another 
     if (isAway) throw new Error('the directory is away');
     return known;
   };
-  const watch = watchNodes({ cluster: { node: 'own', nodes }, own, clock, log });
+  const watch = watchNodes({ cluster: { node: 'own', joinedNodes: nodes }, own, clock, log });
   t.after(() => watch.close());
   assert.equal(watch.managementNodes, 1);
   for (let time = 0; time < 3; time += 1) {
@@ -50,7 +50,13 @@ test('a server that uses the database and stays away from the directory is an er
   const own = { version: '1', role: 'both', settings: 'same', database: 'one' } as const;
   const nodes = async () => ['own', 'other'].map((node) => ({ node, facts: own }));
   let servers = 2;
-  const watch = watchNodes({ cluster: { node: 'own', nodes }, own, countServers: async () => servers, clock, log });
+  const watch = watchNodes({
+    cluster: { node: 'own', joinedNodes: nodes },
+    own,
+    countServers: async () => servers,
+    clock,
+    log,
+  });
   t.after(() => watch.close());
   const pass = async (looks: number) => {
     for (let look = 0; look < looks; look += 1) {
@@ -85,7 +91,7 @@ test('a clock that is not that of the database is an error in the log, once unti
     if (takesMs > 0) clock.holdUp(takesMs);
     return said;
   };
-  const watch = watchNodes({ cluster: { node: 'own', nodes }, own, databaseTime, clock, log });
+  const watch = watchNodes({ cluster: { node: 'own', joinedNodes: nodes }, own, databaseTime, clock, log });
   t.after(() => watch.close());
   const pass = async () => {
     for (let look = 0; look < 3; look += 1) {

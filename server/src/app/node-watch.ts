@@ -46,7 +46,7 @@ export function watchNodes({
   clock,
   log,
 }: {
-  cluster: Pick<Cluster, 'nodes' | 'node'>;
+  cluster: Pick<Cluster, 'joinedNodes' | 'node'>;
   own: Pick<NodeFacts, 'settings' | 'database'>;
   /** How many servers use the database, this one included. */
   countServers?: (() => Promise<number>) | undefined;
@@ -89,7 +89,7 @@ export function watchNodes({
   }
 
   async function look(): Promise<void> {
-    const others = (await cluster.nodes()).filter(({ node }) => node !== cluster.node);
+    const others = (await cluster.joinedNodes()).filter(({ node }) => node !== cluster.node);
     managementNodes = 1 + others.filter(({ facts }) => facts.role !== 'gateway').length;
     for (const { node, facts } of others) {
       const isElsewhere = facts.database !== undefined && facts.database !== own.database;

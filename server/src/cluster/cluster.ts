@@ -249,6 +249,9 @@ export interface Cluster {
    */
   nodes(): MaybePromise<readonly NodeRecord[]>;
 
+  /** The same, as far as they have joined: while the directory is recovering, nodes that may act can be missing. */
+  joinedNodes(): MaybePromise<readonly NodeRecord[]>;
+
   /**
    * Refuses every later registration in the stage, then asks each node to close its connections there. Resolves when
    * all nodes have done so; rejects after `timeoutMs`, with the refusal still in force. The caller goes on by calling

@@ -154,6 +154,10 @@ export class LocalCluster implements Cluster {
   }
 
   nodes(): readonly NodeRecord[] {
+    return this.joinedNodes();
+  }
+
+  joinedNodes(): readonly NodeRecord[] {
     return [{ node: this.node, facts: this.#facts }];
   }
 

@@ -9,9 +9,9 @@ import { createActivity } from './activity.ts';
 test('a caller who asks without end takes neither the turns of others nor all places to wait', async () => {
   const clock = new ManualClock();
   const cluster = {
-    nodes: () => [{ node: 'n1', facts: {} }],
+    joinedNodes: () => [{ node: 'n1', facts: {} }],
     request: () => new Promise((resolve) => void clock.after(10, () => resolve({ steps: [] }))),
-  } as unknown as Pick<Cluster, 'nodes' | 'request'>;
+  } as unknown as Pick<Cluster, 'joinedNodes' | 'request'>;
   const settings = { disconnectDeadlineMs: 5_000 };
   const activity = createActivity({ cluster, clock, log: recordedLog().log, settings });
   const answered: string[] = [];

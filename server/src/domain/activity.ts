@@ -28,7 +28,7 @@ export function createActivity({
   log,
   settings,
 }: {
-  cluster: Pick<Cluster, 'nodes' | 'request'>;
+  cluster: Pick<Cluster, 'joinedNodes' | 'request'>;
   clock: Clock;
   log: Pick<Log, 'debug'>;
   settings: { readonly disconnectDeadlineMs: number };
@@ -47,7 +47,7 @@ export function createActivity({
 
   return {
     async list(after, caller) {
-      const look = () => cluster.nodes();
+      const look = () => cluster.joinedNodes();
       const records = await orUnavailable('directory of nodes', look, settings.disconnectDeadlineMs, clock);
       const ids = records.map(({ node }) => node).sort();
       // Callers take turns, because each node answers with hundreds of steps.

@@ -19,6 +19,7 @@ function prepare() {
   const records: NodeRecord[] = ['b', 'a', 'c'].map((node) => ({ node, facts: FACTS }));
   const cluster = {
     nodes: (): readonly NodeRecord[] | Promise<readonly NodeRecord[]> => records,
+    joinedNodes: (): readonly NodeRecord[] | Promise<readonly NodeRecord[]> => records,
     async request<Kind extends NodeCallKind>(node: string, kind: Kind): Promise<NodeReply<Kind>> {
       asked.push(`${kind} ${node}`);
       if (node === 'c') throw new Error('node c is silent');
@@ -43,25 +44,28 @@ test('nodes are listed in the order of their starts, also one that says nothing'
 
 test('what a node of another version says of itself is shown as far as it is understood', async () => {
   const { nodes, cluster } = prepare();
-  cluster.nodes = () => [{ node: 'c', facts: { version: '9', role: 7 } }];
+  cluster.joinedNodes = () => [{ node: 'c', facts: { version: '9', role: 7 } }];
   const [node] = await nodes.list();
   assert.deepEqual([node?.version, node?.role, node?.machine, node?.startedAt], ['9', undefined, undefined, undefined]);
 });
 
 test('a node that is listed is asked to drain, and no other', async () => {
-  const { nodes, asked } = prepare();
+  const { nodes, cluster, asked } = prepare();
   await nodes.drain('a', CHANGE);
   assert.deepEqual(asked, ['drain_node a']);
   await assert.rejects(nodes.drain('d', CHANGE), failsWith('not_found', /there is no node "d"/));
+  // It may be one that has not joined the directory again.
+  cluster.nodes = () => Promise.reject(new Error('recovering'));
+  await assert.rejects(nodes.drain('d', CHANGE), failsWith('internal', /directory of nodes is not available/));
   assert.equal(asked.length, 1);
 });
 
 test('a node that does not answer may drain all the same, and a directory that does not is no empty list', async () => {
   const { nodes, cluster, clock } = prepare();
   await assert.rejects(nodes.drain('c', CHANGE), failsWith('internal', /node c, which may drain all the same/));
-  cluster.nodes = () => Promise.reject(new Error('away'));
+  cluster.joinedNodes = () => Promise.reject(new Error('away'));
   await assert.rejects(nodes.list(), failsWith('internal', /directory of nodes is not available/));
-  cluster.nodes = () => new Promise(() => {});
+  cluster.joinedNodes = () => new Promise(() => {});
   const listing = assert.rejects(nodes.list(), failsWith('internal'));
   await rest();
   clock.advance(5_000);

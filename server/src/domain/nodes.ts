@@ -40,7 +40,7 @@ export function createNodes({
   log,
   settings,
 }: {
-  cluster: Pick<Cluster, 'nodes' | 'request'>;
+  cluster: Pick<Cluster, 'nodes' | 'joinedNodes' | 'request'>;
   audit: Audit;
   clock: Clock;
   log: Pick<Log, 'debug'>;
@@ -48,8 +48,8 @@ export function createNodes({
 }): Nodes {
   const timeoutMs = Math.min(ANSWER_MS, settings.disconnectDeadlineMs);
 
-  async function known(): Promise<readonly NodeRecord[]> {
-    return await orUnavailable('directory of nodes', () => cluster.nodes(), settings.disconnectDeadlineMs, clock);
+  async function known(find: 'nodes' | 'joinedNodes'): Promise<readonly NodeRecord[]> {
+    return await orUnavailable('directory of nodes', () => cluster[find](), settings.disconnectDeadlineMs, clock);
   }
 
   async function describe({ node, facts }: NodeRecord): Promise<ListedNode> {
@@ -71,7 +71,7 @@ export function createNodes({
 
   return {
     async list() {
-      const records = await known();
+      const records = await known('joinedNodes');
       // The ids begin with the time of their making.
       const sorted = [...records].sort((a, b) => (a.node < b.node ? -1 : 1));
       return await Promise.all(sorted.map(describe));
@@ -79,8 +79,8 @@ export function createNodes({
 
     async drain(id, change) {
       await audit.around(change, async () => {
-        const records = await known();
-        if (!records.some(({ node }) => node === id)) {
+        const isId = ({ node }: NodeRecord) => node === id;
+        if (!(await known('joinedNodes')).some(isId) && !(await known('nodes')).some(isId)) {
           throw new ServiceError('not_found', `there is no node "${id}": ListNodes shows those that there are`);
         }
         const ask = () => cluster.request(id, 'drain_node', {}, timeoutMs);

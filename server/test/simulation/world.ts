@@ -84,6 +84,7 @@ class ScheduledCluster implements Cluster {
   era = () => this.inner.era();
   isProvenDead = (node: string) => this.inner.isProvenDead(node);
   nodes = () => this.inner.nodes();
+  joinedNodes = () => this.inner.joinedNodes();
   onLeaseEnd = () => {};
   requestAll: Cluster['requestAll'] = (...parameters) => this.inner.requestAll(...parameters);
   announceRuntime: Cluster['announceRuntime'] = (...parameters) => this.inner.announceRuntime(...parameters);

@@ -43,7 +43,7 @@ export const listActivity = ownOperation({
     '`Connections` are those that were open at the end of the step; `Opened`, `Messages`, `Failed` and `Disconnected` count what happened in it. `Failed` are messages that were not answered with `ok`, and `Disconnected` connections that DisconnectPlayer has closed.',
     '`MicrosecondsHalf` and `MicrosecondsMost` are the time within which half of the messages of the step were answered, and 95 of 100; they are missing where there were none. They are read off a histogram, so they are as exact as its buckets.',
     sharedTime('such calls', 'Callers'),
-    'It is an `InternalServerException` while the directory of the cluster is away or recovering.',
+    'It is an `InternalServerException` while the directory of the cluster is away. While that is recovering, nodes that have not joined it yet are missing.',
   ],
   async handler({ input, services, principal }) {
     const nodes = await services.clusterActivity.list(input.After ?? 0, principal.id);

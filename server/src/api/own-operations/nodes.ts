@@ -37,7 +37,7 @@ export const listNodes = ownOperation({
     '`State` is `SERVING`, `DRAINING` while the node sends its players away, or `SILENT` when it does not answer within two seconds: it is dead, held up or cut off. `Url` and `Connections`, the number of players’ connections there, are missing then.',
     '`Role` is `both`, `gateway` or `management`. `Url` is where the node’s own listener for calls is, as seen from its machine.',
     '`Id` names one life of the node: a node that starts again, or has lost its lease, has another.',
-    'It is an `InternalServerException`, and never a shorter list, while the directory of the cluster is away or recovering.',
+    'It is an `InternalServerException` while the directory of the cluster is away. While that is recovering, for `RESPARK_RECOVERY_MS` after it has lost its memory, nodes that have not joined it yet are missing, though they may be alive.',
   ],
   async handler({ services }) {
     return { Nodes: (await services.clusterNodes.list()).map(toListed) };

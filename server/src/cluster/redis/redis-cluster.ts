@@ -173,11 +173,14 @@ export class RedisCluster implements Cluster {
   }
 
   async nodes(): Promise<readonly NodeRecord[]> {
-    const partitions = this.#allPartitions();
     // A node that acts has joined every era that has recovered. In one that has not, it may still be on its way.
-    if (!partitions.some(({ isRecovered }) => isRecovered))
+    if (!this.#allPartitions().some(({ isRecovered }) => isRecovered))
       throw new DirectoryUnavailable('the directory is recovering: nodes may be missing in it');
-    const tables = await Promise.all(partitions.map((partition) => partition.nodes()));
+    return await this.joinedNodes();
+  }
+
+  async joinedNodes(): Promise<readonly NodeRecord[]> {
+    const tables = await Promise.all(this.#allPartitions().map((partition) => partition.nodes()));
     const records = new Map(tables.flat());
     return [...records].map(([node, facts]) => ({ node, facts: JSON.parse(facts) as NodeRecord['facts'] }));
   }

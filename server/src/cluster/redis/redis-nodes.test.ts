@@ -277,6 +277,10 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
     await until(() => one.era() !== former && one.lease.mayAct());
     assert.equal(lease.mayAct(), true);
     await assert.rejects(idsOf, DirectoryUnavailable);
+    assert.deepEqual(
+      (await one.joinedNodes()).map(({ node }) => node),
+      [one.node],
+    );
     await assert.rejects(one.requestAll('runtimes_in_use', { stageId: 'stage-1' }, TIMEOUT_MS), DirectoryUnavailable);
     await assert.rejects(one.closeStage('stage-1', TIMEOUT_MS), DirectoryUnavailable);
     assert.equal(await one.isAlive(lease.node), true);
