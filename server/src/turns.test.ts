@@ -50,6 +50,18 @@ describe('turns', () => {
     assert(before.length <= 4, before.join());
   });
 
+  it('tell how much waits in a lane, and for how long there has always been something', () => {
+    const loop = createLoop();
+    for (let number = 0; number < 8; number += 1) loop.offer('x', `${number}`, 1);
+    assert.deepEqual(loop.turns.backlogOf('x'), { pieces: 6, ms: 0 });
+    assert.deepEqual(loop.turns.backlogOf('other'), { pieces: 0, ms: 0 });
+    loop.done.splice(0);
+    const first = [...loop.turn(), ...loop.turn()].length;
+    assert.deepEqual(loop.turns.backlogOf('x'), { pieces: 6 - first, ms: first });
+    while (!loop.isIdle) loop.turn();
+    assert.deepEqual(loop.turns.backlogOf('x'), { pieces: 0, ms: 0 });
+  });
+
   it('have time for one piece of what waits after a socket has come, because others may wait to be taken', () => {
     const loop = createLoop();
     for (let number = 0; number < 40; number += 1) loop.offer('x', `${number}`, 0.5);

@@ -31,8 +31,13 @@ export interface Turns {
   noteArrival(): void;
   /** Pieces of work that are waiting. */
   readonly size: number;
-  /** Those of one lane. */
-  sizeOf(lane: string): number;
+  /** What waits in a lane: how many pieces, and for how many milliseconds there has always been one. */
+  backlogOf(lane: string): Backlog;
+}
+
+export interface Backlog {
+  readonly pieces: number;
+  readonly ms: number;
 }
 
 export function createTurns({
@@ -99,8 +104,8 @@ export function createTurns({
       if (endsAt === undefined) begin();
       size += 1;
       const lanes = lanesOf(lane);
-      const waiting = lanes.get(lane);
-      if (waiting === undefined) lanes.set(lane, [work]);
+      const waiting = lanes.get(lane)?.waiting;
+      if (waiting === undefined) lanes.set(lane, { waiting: [work], since: clock.monotonic() });
       else waiting.push(work);
     },
     prefer(lane) {
@@ -116,23 +121,32 @@ export function createTurns({
     get size() {
       return size;
     },
-    sizeOf(lane) {
-      return (preferredLanes.get(lane) ?? otherLanes.get(lane))?.length ?? 0;
+    backlogOf(lane) {
+      const found = preferredLanes.get(lane) ?? otherLanes.get(lane);
+      return found === undefined
+        ? { pieces: 0, ms: 0 }
+        : { pieces: found.waiting.length, ms: clock.monotonic() - found.since };
     },
   };
 }
 
-/** Lane → what waits in it, the oldest first. The lane whose turn it is comes first. A lane is never empty. */
-type Lanes = Map<string, (() => void)[]>;
+/** What waits in a lane, the oldest first, and since when there has always been something. A lane is never empty. */
+interface Lane {
+  readonly waiting: (() => void)[];
+  readonly since: number;
+}
+
+/** The lane whose turn it is comes first. */
+type Lanes = Map<string, Lane>;
 
 /** Takes the first piece of the lane whose turn it is. */
 function takeFirst(lanes: Lanes): (() => void) | undefined {
   const [first] = lanes;
   if (first === undefined) return undefined;
-  const [lane, waiting] = first;
-  const work = waiting.shift();
-  lanes.delete(lane);
-  if (waiting.length > 0) lanes.set(lane, waiting);
+  const [name, lane] = first;
+  const work = lane.waiting.shift();
+  lanes.delete(name);
+  if (lane.waiting.length > 0) lanes.set(name, lane);
   return work;
 }
 

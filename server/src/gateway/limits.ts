@@ -2,6 +2,7 @@ import { type AddressBuckets, createAddressBuckets } from '../address-buckets.ts
 import type { Clock } from '../clock.ts';
 import { GroupCounter } from '../http/group-counter.ts';
 import { createTokenBuckets, type TokenBuckets } from '../token-bucket.ts';
+import type { Backlog } from '../turns.ts';
 
 export interface LimitSettings {
   readonly handshakesPerSecond: number;
@@ -25,10 +26,11 @@ export interface LimitRefusal {
 }
 
 /**
- * An address may have no more handshakes while as many pieces of what it has sent wait to be read as it may have handshakes in
- * this time. Each waits in a socket, and one whose client is gone is not found to be so before.
+ * An address may have no more handshakes when for so long something of what it has sent has waited to be read, and as many
+ * pieces wait as it may have handshakes in that time. Each waits in a socket, and one whose client is gone is not found to be so
+ * before.
  */
-const UNREAD_SECONDS = 0.25;
+const UNREAD_MS = 250;
 const RETRY_WHEN_UNREAD_MS = 1_000;
 
 /** How many addresses have their handshakes counted at once. A flood from more of them meets the node's own rate. */
@@ -75,16 +77,16 @@ export class Limits {
   /**
    * Why one more handshake from this address must be refused; undefined when it may go on. Each call counts as a
    * handshake. The limits of the address are checked before those of the node. A node without a place refuses only when
-   * none of its connections can give way. `unread` is how much of what the address has sent waits to be read.
+   * none of its connections can give way. `unread` is what the address has sent that waits to be read.
    */
   refusal(
     group: string,
-    { unread, canMakeRoom }: { unread: number; canMakeRoom: () => boolean },
+    { unread, canMakeRoom }: { unread: Backlog; canMakeRoom: () => boolean },
   ): LimitRefusal | undefined {
     const s = this.#settings;
     const addressWaitMs = this.#handshakesByAddress.take(group);
     if (addressWaitMs > 0) return { limit: 'rate', isOfAddress: true, retryAfterMs: addressWaitMs };
-    if (unread >= Math.max(1, s.handshakesPerSecondPerAddress * UNREAD_SECONDS))
+    if (unread.ms > UNREAD_MS && unread.pieces * 1_000 > s.handshakesPerSecondPerAddress * UNREAD_MS)
       return { limit: 'unread', isOfAddress: true, retryAfterMs: RETRY_WHEN_UNREAD_MS };
     const nodeWaitMs = this.#handshakes.take('');
     if (nodeWaitMs > 0) return { limit: 'rate', isOfAddress: false, retryAfterMs: nodeWaitMs };

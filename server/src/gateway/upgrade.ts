@@ -84,7 +84,7 @@ export function createUpgradeHandler({
     }
     const group = addressGroup(head.remoteAddress);
     const refusal = limits.refusal(group, {
-      unread: turns.sizeOf(group),
+      unread: turns.backlogOf(group),
       canMakeRoom: () => gateway.findYielding() !== undefined,
     });
     if (refusal !== undefined) metrics.refused(`${refusal.isOfAddress ? 'address_' : ''}${refusal.limit}`);

@@ -27,7 +27,7 @@ function heldTurns() {
     get size() {
       return work.length;
     },
-    sizeOf: () => work.length,
+    backlogOf: () => ({ pieces: work.length, ms: 0 }),
   };
   return { turns, work };
 }
