@@ -88,7 +88,9 @@ const BUGS: readonly PlantedBug[] = [
   {
     name: 'nodes are left out while the directory recovers',
     file: 'cluster/redis/redis-cluster.js',
-    changes: [['if (!partitions.some(({ isRecovered }) => isRecovered))\n            throw', 'if (false) throw']],
+    changes: [
+      ['if (!this.#allPartitions().some(({ isRecovered }) => isRecovered))\n            throw', 'if (false) throw'],
+    ],
     caughtAs: /I10/,
   },
   {
