@@ -27,9 +27,9 @@ async function open(t: TestContext, { playerId = 'ada-1', message = 'Say' } = {}
   const player = await server.connect({ token });
   const say = async (Text: string) => {
     const id = `say ${Text.slice(0, 50)}`;
-    const answered = player.next((frame) => frame.kind === 'response' && frame.id === id);
+    const answered = player.next((frame) => 'id' in frame && frame.id === id);
     player.ws.send(JSON.stringify({ kind: 'request', id, type: `Custom.Game.${message}`, payload: { Text } }));
-    await answered;
+    assert.equal((await answered).kind, 'response');
   };
   return { server, token, say };
 }
