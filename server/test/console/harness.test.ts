@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { policyOfRole } from '../../src/domain/access/roles.ts';
 import { administer } from '../support/administration.ts';
 import { type ConsolePage, chromium, signIn } from '../support/console-page.ts';
+import { freePort } from '../support/free-port.ts';
 import { fileOf } from '../support/game-document.ts';
 import { createSnapshot, deploy } from '../support/publishing.ts';
 import { rawCall } from '../support/raw-call.ts';
-import { freePort } from '../support/redis-server.ts';
 import { scriptedGame } from '../support/scripted-game.ts';
 import { GAME, ROOT, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
 

@@ -5,8 +5,9 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pass } from 'node:timers/promises';
 import { CONNECT_PATH } from '@respark/protocol';
+import { freePort } from '../support/free-port.ts';
 import { type PostgresServer, startPostgres, whyNoPostgres } from '../support/postgres.ts';
-import { findFreePort, findProxy } from '../support/proxy-programs.ts';
+import { findProxy } from '../support/proxy-programs.ts';
 import { findRedisFault, RedisServer } from '../support/redis-server.ts';
 import { BIN } from '../support/server-process.ts';
 import { Cable } from './cable.ts';
@@ -159,7 +160,7 @@ export async function startRig(scope: Scope, directory: string, times: Times): P
     const [redisCable, databaseCable, port] = await Promise.all([
       Cable.open(Number(new URL(redis.url).port), scope),
       Cable.open(Number(databaseUrl.port), scope),
-      findFreePort(),
+      freePort(),
     ]);
     const database = new URL(databaseUrl);
     database.port = String(databaseCable.port);
@@ -175,7 +176,7 @@ export async function startRig(scope: Scope, directory: string, times: Times): P
   }
   await Promise.all(nodes.map((node) => node.start()));
 
-  const port = await findFreePort();
+  const port = await freePort();
   const configFile = join(directory, 'haproxy.cfg');
   writeFileSync(configFile, proxyConfiguration(port, nodes));
   const proxy = run('haproxy', [findProxy('haproxy') ?? 'haproxy', '-db', '-f', configFile]);

@@ -10,7 +10,6 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, type TestContext } from 'node:test';
@@ -18,6 +17,7 @@ import pg from 'pg';
 import { systemClock } from '../../src/clock.ts';
 import { openPostgres, type Postgres } from '../../src/store/postgres.ts';
 import { recordedLog } from './domain.ts';
+import { freePort } from './free-port.ts';
 
 /** Debian's, of any of its versions; elsewhere those of the search path. */
 function findBinaries(): string | undefined {
@@ -267,16 +267,6 @@ function userOfServer(): { uid?: number; gid?: number } {
     if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
   }
   return {};
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port is free');
-  return address.port;
 }
 
 /** A process and its children. */

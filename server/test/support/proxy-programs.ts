@@ -102,16 +102,6 @@ export async function startProxy(
   if (!isListening) throw new Error(`${program} ended: ${JSON.stringify(end)}`);
 }
 
-/** A port that was free a moment ago, for programs that cannot say which one they got. */
-export async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /**
  * Lets clients reach a port from another address of this machine, so that they can be told from the proxy. What
  * `preamble` gives is sent before their own bytes. Resolves with the port at which clients call.

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { freePort } from './free-port.ts';
 
 /** Why tests that need a real Redis are skipped; undefined where there is one. In CI a missing server is a failure. */
 export function findRedisFault(): string | undefined {
@@ -114,15 +114,4 @@ export class RedisServer {
     const { stdout, stderr } = spawnSync('redis-cli', ['-p', String(this.port), ...words], { encoding: 'utf8' });
     return `${stdout}${stderr}`.trim();
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('there is no free port');
-  return address.port;
 }

@@ -1,6 +1,7 @@
 import type { TestContext } from 'node:test';
 import { until } from './cluster.ts';
-import { freePort, RedisServer } from './redis-server.ts';
+import { freePort } from './free-port.ts';
+import { RedisServer } from './redis-server.ts';
 
 const SLOTS = 16_384;
 const SHARDS = 3;

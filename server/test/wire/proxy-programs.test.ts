@@ -16,10 +16,10 @@ import { SUBPROTOCOL } from '@respark/protocol';
 import { WebSocket } from 'ws';
 import { readAudit } from '../support/administration.ts';
 import { findAwsCli } from '../support/aws-cli.ts';
+import { freePort } from '../support/free-port.ts';
 import { createWorkplace, type Workplace } from '../support/process.ts';
 import {
   connectFrom,
-  findFreePort,
   findProxy,
   type ProxyProgram,
   replaced,
@@ -86,7 +86,7 @@ async function startBehind(
   program: ProxyProgram,
   settings: { publicUrl?: string; config?: (place: Place) => string; port?: number } = {},
 ) {
-  const { publicUrl, config = CONFIGS[program], port = await findFreePort() } = settings;
+  const { publicUrl, config = CONFIGS[program], port = await freePort() } = settings;
   const server = await startTestServer(t, { settings: { trustedProxies: ['127.0.0.1'], publicUrl } });
   const workplace = createWorkplace(t);
   const place = { workplace, backend: new URL(server.url).host, port };
@@ -221,7 +221,7 @@ for (const [title, location, publicPath, failures] of LOCATIONS) {
   test(`[nginx] that ${title}: ${failures.length === 1 ? 'calls get through' : 'no call gets through'}`, {
     skip: skipOf('nginx'),
   }, async (t) => {
-    const port = await findFreePort();
+    const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const config = ({ backend }: Place) =>
       `upstream respark { server ${backend}; }
@@ -235,7 +235,7 @@ for (const [title, location, publicPath, failures] of LOCATIONS) {
 test('[nginx] as the guide configures it under a path, calls and players get through', {
   skip: skipOf('nginx'),
 }, async (t) => {
-  const port = await findFreePort();
+  const port = await freePort();
   const url = `http://127.0.0.1:${port}/respark`;
   const [whole = '', underPath = ''] = snippets('nginx');
   const [beforeServer = ''] = whole.split('\nserver {');
