@@ -13,10 +13,21 @@ export class JobQueue {
   readonly #queue: FairQueue<Job>;
   readonly #clock: Clock;
   readonly #maxMs: number;
+  readonly #pausedMs: (stageId: string) => number;
   #isClosed = false;
 
-  constructor({ clock, settings }: { clock: Clock; settings: SandboxSettings }) {
+  constructor({
+    clock,
+    settings,
+    pausedMs,
+  }: {
+    clock: Clock;
+    settings: SandboxSettings;
+    /** How much longer a stage is paused; 0 when it is not. */
+    pausedMs: (stageId: string) => number;
+  }) {
     this.#clock = clock;
+    this.#pausedMs = pausedMs;
     this.#maxMs = settings.scriptMaxMs;
     this.#queue = new FairQueue({
       maxWaiting: settings.scriptMaxWaiting,
@@ -30,10 +41,12 @@ export class JobQueue {
     return this.#queue.size;
   }
 
-  /** Answers the message at once when too many wait. */
+  /** Answers the message at once when its stage is paused, or too many wait. */
   add(job: Job): void {
     const { runtime, playerId } = job.invocation;
-    if (this.#isClosed) job.reject(new Interrupted());
+    if (this.#isClosed) return job.reject(new Interrupted());
+    const why = this.#whyPaused(job);
+    if (why !== undefined) job.resolve(busy(why));
     else if (!this.#queue.add(runtime.stageId, playerId, job, job.inputJson.length)) {
       job.resolve(busy('too many messages wait for their handlers'));
     }
@@ -48,14 +61,22 @@ export class JobQueue {
 
   /**
    * The message whose turn it is, of those that may be run now; with a stage, only if it is the turn of that one. Those
-   * that have waited so long that their players have given up are left out.
+   * that have waited so long that their players have given up are left out, and those whose stage was paused meanwhile.
    */
   take(mayRun: (job: Job) => boolean, onlyStageId?: string): Job | undefined {
     for (;;) {
       const job = this.#queue.take((_, next) => mayRun(next), onlyStageId);
-      if (job === undefined || this.#clock.monotonic() - job.enqueuedAt <= this.#maxMs) return job;
-      job.resolve(busy('the handlers of other messages took too long'));
+      if (job === undefined) return undefined;
+      const isLate = this.#clock.monotonic() - job.enqueuedAt > this.#maxMs;
+      const why = this.#whyPaused(job) ?? (isLate ? 'the handlers of other messages took too long' : undefined);
+      if (why === undefined) return job;
+      job.resolve(busy(why));
     }
+  }
+
+  #whyPaused({ invocation: { runtime } }: Job): string | undefined {
+    const pausedMs = this.#pausedMs(runtime.stageId);
+    return pausedMs === 0 ? undefined : `the scripts of this stage are paused for ${pausedMs} ms more`;
   }
 
   /** Counts the time that a stage had a thread. */

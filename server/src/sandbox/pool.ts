@@ -5,7 +5,7 @@ import { answerText, parametersOf } from './bridge.ts';
 import { Crew } from './crew.ts';
 import { compileEngine } from './engine.ts';
 import { createHostAnswers } from './host-answers.ts';
-import { busy, JobQueue, withoutLines } from './job-queue.ts';
+import { JobQueue, withoutLines } from './job-queue.ts';
 import { Offences, QUICK_MS } from './offences.ts';
 import { isFree, isHeld, type Job, openThread, type Thread, takeBack } from './pool-thread.ts';
 import { Preparations } from './preparations.ts';
@@ -63,8 +63,9 @@ export class SandboxPool implements Sandbox {
     this.#clock = clock;
     this.#log = log;
     this.#settings = settings;
-    this.#queue = new JobQueue({ clock, settings });
-    this.#offences = new Offences({ clock });
+    const offences = new Offences({ clock });
+    this.#offences = offences;
+    this.#queue = new JobQueue({ clock, settings, pausedMs: (stageId) => offences.pausedMs(stageId) });
     this.#answer = createHostAnswers({ clock, log, settings });
   }
 
@@ -84,10 +85,8 @@ export class SandboxPool implements Sandbox {
 
   invoke(invocation: Invocation): Promise<InvocationResult> {
     if (this.#isClosed) return Promise.reject(new Interrupted());
-    const { runtime, playerId, claims, message } = invocation;
+    const { playerId, claims, message } = invocation;
     this.start();
-    const pausedMs = this.#offences.pausedMs(runtime.stageId);
-    if (pausedMs > 0) return Promise.resolve(busy(`the scripts of this stage are paused for ${pausedMs} ms more`));
     const inputJson = JSON.stringify({ playerId, claims, message });
     return new Promise((resolve, reject) => {
       const enqueuedAt = this.#clock.monotonic();
