@@ -17,9 +17,13 @@ import { createHeadReader } from './request-head.ts';
 import { parseInTurns } from './socket-turns.ts';
 
 /** A real server in front of this site. */
-async function serve(t: TestContext, site: Site, { headersTimeoutMs = 1_000, isTls = false } = {}) {
+async function serve(
+  t: TestContext,
+  site: Site,
+  { headersTimeoutMs = 1_000, isTls = false, trustedProxies = [] as string[] } = {},
+) {
   const clock = new ManualClock();
-  const readHead = createHeadReader({ clientAddress: createClientAddress({ trustedProxies: [], warn() {} }) });
+  const readHead = createHeadReader({ clientAddress: createClientAddress({ trustedProxies, warn() {} }) });
   const settings = {
     headersTimeoutMs,
     requestTimeoutMs: 2_000,
@@ -45,7 +49,7 @@ async function serve(t: TestContext, site: Site, { headersTimeoutMs = 1_000, isT
     server.close();
   });
   const preferred = () => prefer.mock.calls.map(({ arguments: [lane] }) => lane);
-  return { port: (server.address() as AddressInfo).port, listener, server, clock, preferred };
+  return { port: (server.address() as AddressInfo).port, listener, server, clock, turns, preferred };
 }
 
 /** Sends the parts over one connection, and returns everything that comes back. */
@@ -322,3 +326,37 @@ test('what a caller with a verified signature sends next, and sends anew, does n
   }
   assert.deepEqual(preferred(), ['127.0.0.1 KEY', '127.0.0.1', 'handshakes of 127.0.0.1']);
 });
+
+for (const [how, trustedProxies, waits] of [
+  ['directly does not wait for others of its address', [], false],
+  ['through a proxy waits with what else the proxy brings', ['127.0.0.1'], true],
+] as const) {
+  test(`what comes on the socket of a caller with a verified signature ${how}`, async (t) => {
+    const options = { trustedProxies: [...trustedProxies] };
+    const { port, turns } = await serve(
+      t,
+      ({ callerIsKnown }) => {
+        callerIsKnown();
+        return textReply(200, 'ok\n');
+      },
+      options,
+    );
+    const socket = connect(port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    const ask = async () => {
+      socket.write(
+        'GET / HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\nauthorization: Credential=KEY/20260102/\r\n\r\n',
+      );
+      await once(socket, 'data');
+    };
+    await ask();
+    let done = 0;
+    for (let piece = 0; piece < 10_000; piece += 1) {
+      turns.wait('127.0.0.1', () => {
+        done += 1;
+      });
+    }
+    await ask();
+    assert.equal(done === 10_000, waits, `${done} pieces of others were done before`);
+  });
+}

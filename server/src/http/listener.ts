@@ -12,7 +12,7 @@ import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
 import { hasTooManyHeaders, type ReadHead, type RequestHead, TOO_MANY_HEADERS } from './request-head.ts';
 import { createRequestLines, type RequestLines } from './request-lines.ts';
 import { noteCaller } from './socket-limits.ts';
-import { resumeParsing } from './socket-turns.ts';
+import { parseInLane, resumeParsing } from './socket-turns.ts';
 import { answerUnreadable } from './unreadable.ts';
 
 export interface ListenerSettings {
@@ -293,7 +293,7 @@ interface Callers {
   add(response: ServerResponse, head: RequestHead): void;
   /**
    * The callers behind one address share a lane. An access key has one of its own there from its first verified
-   * signature on, so that a caller who names other keys has no more lanes.
+   * signature on, so that a caller who names other keys has no more lanes; so have the sockets that brought it.
    */
   laneOf(head: RequestHead): string;
 }
@@ -307,6 +307,8 @@ function createCallers(turns: Pick<Turns, 'prefer'>): Callers {
     add(response, head) {
       noteCaller(response, true);
       const lane = claimedLane(groupOf(head), head);
+      // The sockets of a proxy bring the requests of many callers.
+      if (!head.isForwarded) parseInLane(response.req.socket, lane);
       if (lanes.has(lane)) return;
       const [oldest = ''] = lanes;
       if (lanes.size >= MAX_KEY_LANES) lanes.delete(oldest);

@@ -49,6 +49,12 @@ export function resumeParsing(socket: Socket): void {
   (socket as Carrier)[INPUT]?.release();
 }
 
+/** From now on, what the socket brings waits in this lane, and no longer in that which all sockets of its address share. */
+export function parseInLane(socket: Socket, lane: string): void {
+  const input = (socket as Carrier)[INPUT];
+  if (input !== undefined) input.lane = lane;
+}
+
 /** Whether what the socket brings is for the parser: no longer after an upgrade. */
 export function isParsed(socket: Socket): boolean {
   return (socket as Carrier)[INPUT] !== undefined;
@@ -56,11 +62,11 @@ export function isParsed(socket: Socket): boolean {
 
 /** What a socket has brought and its parser has not been given. */
 class Input {
+  lane: string;
   readonly #socket: Carrier;
   readonly #feed: Feed;
   readonly #turns: Turns;
   readonly #mayParse: (socket: Socket) => boolean;
-  readonly #lane: string;
   /** Undefined most of the time: what comes is usually one piece, whose turn it is. */
   #pieces: Buffer[] | undefined;
   /** How much is in the pieces. */
@@ -84,12 +90,12 @@ class Input {
     this.#feed = feed;
     this.#turns = turns;
     this.#mayParse = mayParse;
-    this.#lane = addressGroup(socket.remoteAddress ?? '');
+    this.lane = addressGroup(socket.remoteAddress ?? '');
   }
 
   take(chunk: Buffer): void {
     const isAlone = this.#pieces === undefined && chunk.length <= PIECE_BYTES && this.#mayGoOn;
-    if (isAlone && this.#mayParse(this.#socket) && this.#turns.isOpen(this.#lane)) {
+    if (isAlone && this.#mayParse(this.#socket) && this.#turns.isOpen(this.lane)) {
       this.#give(chunk);
       return;
     }
@@ -110,7 +116,7 @@ class Input {
     if (this.#isWaiting) this.#socket.pause();
     while (this.#pieces !== undefined && this.#mayGoOn) {
       if (!this.#mayParse(this.#socket)) this.#hold();
-      else if (this.#turns.isOpen(this.#lane)) this.#giveOne();
+      else if (this.#turns.isOpen(this.lane)) this.#giveOne();
       else this.#waitForTurn();
     }
   }
@@ -158,7 +164,7 @@ class Input {
   #waitForTurn(): void {
     this.#isWaiting = true;
     this.#socket.pause();
-    this.#turns.wait(this.#lane, () => {
+    this.#turns.wait(this.lane, () => {
       this.#isWaiting = false;
       this.#socket.resume();
       this.#giveOne();
