@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { ConfigurationRecord, Store } from '../store/store.ts';
@@ -111,20 +112,31 @@ export function createConfigurations(parts: ConfigurationsParts): Configurations
     },
 
     update: (gameName, modifications, change) =>
-      audit.around(change, async () => {
+      audit.around(withDetails(change, onRecordOf(modifications)), async () => {
         const isLong = (await lengthOf(store, await getActiveGame(store, gameName), modifications)) > LONG;
         const configuration = isLong ? undefined : await updateShort(gameName, modifications);
         return configuration ?? (await updateLong(gameName, modifications));
       }),
 
     import: (gameName, file, change) =>
-      audit.around(change, () =>
+      audit.around(withDetails(change, { fileDigest: hash('sha256', file, 'hex') }), () =>
         longWork.run({ owner: ownerOf(gameName), length: file.length }, async (jobs) => {
           const made = await jobs.import(file);
           return await store.transaction(async (store) => set(store, await getActiveGame(store, gameName), made));
         }),
       ),
   };
+}
+
+function withDetails(change: Change, details: NonNullable<Change['details']>): Change {
+  return { ...change, details: { ...change.details, ...details } };
+}
+
+/** Two records whose digests are alike made the same modifications. What they wrote may be long, and the studio's secret. */
+function onRecordOf(modifications: readonly ModificationText[]): NonNullable<Change['details']> {
+  const sections = [...new Set(modifications.map(({ section }) => section))].sort().join(' ');
+  const all = modifications.map(({ section, operation, path, value = null }) => [section, operation, path, value]);
+  return { sections, modificationsDigest: hash('sha256', JSON.stringify(all), 'hex') };
 }
 
 /** The game's configuration, which is empty until something has been written to it. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import {
   CreateGameCommand,
@@ -44,6 +45,8 @@ import { scriptedGame } from '../support/scripted-game.ts';
 import { GAME, ROOT, STAGE, startTestServer, type TestServer } from '../support/server.ts';
 
 const ARN = 'arn:aws:gamesparks:us-east-1:000000000000:game';
+/** The configuration that is imported. */
+const FILE = fileOf({ ...scriptedGame({ notifications: { Starts: {} } }), 'My.Section': {} });
 
 type Answer = { readonly $metadata: { readonly requestId?: string | undefined } };
 type Line = TestServer['logged'][number];
@@ -80,8 +83,7 @@ async function makeEveryChange(server: TestServer) {
   const untagged = { ResourceArn: shop, tagKeys: ['team'] };
   await note('UntagResource', shop, sdk.send(new UntagResourceCommand(untagged)));
 
-  const document = { ...scriptedGame({ notifications: { Starts: {} } }), 'My.Section': {} };
-  const source = { ...game, ImportSource: { File: fileOf(document) } };
+  const source = { ...game, ImportSource: { File: FILE } };
   await note('ImportGameConfiguration', shop, sdk.send(new ImportGameConfigurationCommand(source)));
   const Modifications = [{ Section: 'My.Section', Operation: 'ADD', Path: '/a', Value: 'words' } as const];
   const update = new UpdateGameConfigurationCommand({ ...game, Modifications });
@@ -255,6 +257,11 @@ test('[aws-sdk] every operation that changes something leaves a record in the st
   assert.deepEqual(tagged, { tagKeys: 'team' });
   assert.match(tagsDigest, /^[0-9a-f]{64}$/);
   assert.deepEqual(detailsOf('UntagResource'), { tagKeys: 'team' });
+  const fileDigest = createHash('sha256').update(FILE).digest('hex');
+  assert.deepEqual(detailsOf('ImportGameConfiguration'), { fileDigest });
+  const { modificationsDigest = '', ...modified } = detailsOf('UpdateGameConfiguration') ?? {};
+  assert.deepEqual(modified, { sections: 'My.Section' });
+  assert.match(modificationsDigest, /^[0-9a-f]{64}$/);
   assert.match(detailsOf('StartStageDeployment')?.snapshotId ?? '', /^Snapshot_/);
   const changes = EVERY_OPERATION.filter(({ throttleClass }) => throttleClass !== 'read').map(({ name }) => name);
   assert.deepEqual([...new Set(made.map(({ operation }) => operation))].sort(), changes.sort(), 'none is missing here');

@@ -66,6 +66,7 @@ export const updateGameConfiguration = operation({
     'Unknown sections are kept unchanged. Numbers have the precision of a double, and keys such as `__proto__` are ordinary data.',
     'If the configuration, exported as compact JSON, would be larger than `RESPARK_MAX_CONFIGURATION_BYTES`, the call is a `ServiceQuotaExceededException`.',
     `The request body may be up to ${grouped(MAX_UPDATE_BODY_BYTES)} bytes long.`,
+    'The audit record has the names of the sections in its `Details`, and in `modificationsDigest` a SHA-256, which is the same for the same modifications.',
   ],
   async handler({ input, services, change }) {
     const modifications = input.Modifications.map((modification) => ({
@@ -102,6 +103,7 @@ export const importGameConfiguration = operation({
     'Faults in what the configuration means do not prevent an import; a deployment fails because of them. Attributes nested more than 64 levels deep are refused.',
     'If the configuration, exported as compact JSON, is larger than `RESPARK_MAX_CONFIGURATION_BYTES`, the call is a `ServiceQuotaExceededException`.',
     'The AWS CLI 2 takes the file in base64: `--import-source "File=$(base64 -w0 game.json)"`, where Linux takes at most 128 KiB in base64; `respark import` takes any. A file that is encoded twice is refused, with a hint.',
+    '`fileDigest` in the `Details` of the audit record is the SHA-256 of the file.',
     `The base64 text must be padded and contain no other characters. The request body may be up to ${grouped(MAX_IMPORT_BODY_BYTES)} bytes long.`,
   ],
   async handler({ input, services, change }) {
