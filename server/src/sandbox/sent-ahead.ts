@@ -18,9 +18,13 @@ export class SentAhead {
     this.#numbers = new Int32Array(memory);
   }
 
-  /** For the pool, before it sends a message ahead: returns its number. The one before the last must have been taken. */
+  /**
+   * For the pool, before it sends a message ahead: returns its number. Of those before it, only one may not have been taken,
+   * which keeps its place however many have been sent ahead behind it and taken back.
+   */
   next(): number {
-    this.#last = (this.#last % MAX_NUMBER) + 1;
+    this.#last = following(this.#last);
+    if (Atomics.load(this.#numbers, this.#last % PLACES) !== NOTHING) this.#last = following(this.#last);
     Atomics.store(this.#numbers, this.#last % PLACES, this.#last);
     return this.#last;
   }
@@ -29,4 +33,9 @@ export class SentAhead {
   take(number: number): boolean {
     return Atomics.compareExchange(this.#numbers, number % PLACES, number, NOTHING) === number;
   }
+}
+
+/** The numbers of two messages that follow each other have different places. */
+function following(number: number): number {
+  return (number % MAX_NUMBER) + 1;
 }

@@ -13,6 +13,13 @@ const RUNTIME = {
   scripts: new Map([
     ['Good', 'return GameSparks().Messaging().Response({});'],
     ['Calls', "GameSparks().Lambda('any').Invoke({}); return GameSparks().Messaging().Response({});"],
+    ['Echo', 'return GameSparks().Messaging().Response(message);'],
+    ['Waits', "GameSparks().Lambda('any').Invoke({}); return GameSparks().Messaging().Response(message);"],
+    // To put back its memory takes the thread a while, after it has given the answer.
+    [
+      'Large',
+      'for (var n = 0; n < 3; n += 1) new ArrayBuffer(1048576); return GameSparks().Messaging().Response(message);',
+    ],
     ['Stuck', 'Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1);'],
   ]),
 };
@@ -97,6 +104,35 @@ test('what was sent ahead to a thread that is busy is run by one that has nothin
   assert.deepEqual(await Promise.all([other, ...ahead]), ['returned', 'returned', 'returned']);
   assert.ok(isStuck, 'none of them waited until the thread was ended');
   void stuck.catch(() => {});
+});
+
+test('each message gets its own answer, also one that its thread is slow to come to while others are sent behind it', async (t) => {
+  const { pool } = await open(t, 2, 10_000);
+  let asked = 0;
+  const ask = async (handler: string, answered: Promise<unknown> = Promise.resolve()) => {
+    asked += 1;
+    const message = { asked };
+    const call = async () => {
+      await answered;
+      return { result: {} };
+    };
+    const { ending } = await pool.invoke({ runtime: RUNTIME, handler, playerId: `${asked}`, message, call });
+    assert.deepEqual(ending, { kind: 'returned', response: JSON.stringify(message) });
+  };
+  for (let round = 0; round < 200; round += 1) {
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const large = ask('Large');
+    const waiting = ask('Waits', answered);
+    const others = [ask('Echo')];
+    await large;
+    others.push(ask('Echo'));
+    answer();
+    await waiting;
+    await Promise.all([...others, ask('Echo'), ask('Echo'), ask('Echo')]);
+  }
 });
 
 test('a pool that is closed lets go of what was sent ahead', async (t) => {
