@@ -3,7 +3,7 @@ import { CHANGE } from '../support/domain.ts';
 import type { ClusterHistory, DisconnectRecord } from './checker.ts';
 import { Engine } from './engine.ts';
 import { RedisData } from './redis-model.ts';
-import { CLUSTER_SETTINGS, DEADLINE_MS, GAME, SimulatedNode, STAGE } from './simulated-node.ts';
+import { CLUSTER_SETTINGS, DEADLINE_MS, GAME, type PlayersRoom, SimulatedNode, STAGE } from './simulated-node.ts';
 import { SimulatedRedis } from './simulated-redis.ts';
 import type { SimulatedSocket } from './simulated-socket.ts';
 import { lookAtStage } from './stage-look.ts';
@@ -36,13 +36,13 @@ export class ClusterWorld {
   readonly #erasBegan = new Map<string, number>();
   readonly #deployments: ClusterHistory['deployments'][number][] = [];
   readonly #leftOut: string[] = [];
-  readonly #partitions: number;
+  readonly #ofEachNode: { readonly partitions: number; readonly room: PlayersRoom | undefined };
   #newestRuntime: string | undefined;
   #runtimes = 0;
 
-  constructor(seed: number, coverage: Set<string>) {
+  constructor(seed: number, coverage: Set<string>, room?: PlayersRoom) {
     this.engine = new Engine(seed);
-    this.#partitions = this.engine.pick([1, 1, 3]);
+    this.#ofEachNode = { partitions: this.engine.pick([1, 1, 3]), room };
     this.coverage = coverage;
     this.redis = new SimulatedRedis(this.engine, coverage);
     this.engine.afterStep = () => this.#observe();
@@ -89,7 +89,7 @@ export class ClusterWorld {
     };
     const { engine, redis } = this;
     const skewMs = Math.floor(engine.between(0, 1e6));
-    const node = new SimulatedNode({ engine, redis, notes, skewMs, partitions: this.#partitions });
+    const node = new SimulatedNode({ engine, redis, notes, skewMs, ...this.#ofEachNode });
     watchNodes(node.cluster, () => actingIn(this.#living()), this.#leftOut);
     this.nodes.push(node);
   }
@@ -108,7 +108,7 @@ export class ClusterWorld {
     for (const [partition, beganMs] of this.redis.erasBegan) {
       if (this.#erasBegan.get(partition) === beganMs) continue;
       this.#erasBegan.set(partition, beganMs);
-      if (this.redis.erasBegan.size < this.#partitions) continue;
+      if (this.redis.erasBegan.size < this.#ofEachNode.partitions) continue;
       // A player's partition may have been the first to begin anew.
       const firstMs = Math.min(...this.redis.erasBegan.values());
       this.#outages.push({ fromMs: beganMs, toMs: firstMs + CLUSTER_SETTINGS.recoveryMs });

@@ -103,6 +103,38 @@ const BUGS: readonly PlantedBug[] = [
   },
 ];
 
+const OF_CROWDS: readonly PlantedBug[] = [
+  {
+    name: 'a connection that gave way gives its place back once more when its socket is gone',
+    file: 'gateway/gateway.js',
+    changes: [['this.#replaced.add(connection);', '']],
+    caughtAs: /have places|each place is given back once/,
+  },
+  {
+    name: 'a connection that gives way keeps its place until its socket is gone',
+    file: 'gateway/gateway.js',
+    changes: [['this.#replaced.add(connection);\n        this.#giveBackPlace(connection);', '']],
+    caughtAs: /whoever is let in has a place/,
+  },
+  {
+    name: 'a connection without a place gives way to another',
+    file: 'gateway/gateway.js',
+    changes: [['else if (!this.#placeless.has(connection))', 'else']],
+    caughtAs: /whoever is let in has a place|only a connection that has a place gives way/,
+  },
+  {
+    name: 'a connection without a place takes one',
+    file: 'gateway/limits.js',
+    changes: [['if (!hasPlace)\n            this.#withoutPlace += 1;', '']],
+    caughtAs: /have places/,
+  },
+];
+
+for (const bug of OF_CROWDS) {
+  test(`the histories of a crowd catch it when ${bug.name}`, () =>
+    assertCaught(bug, { file: 'test/simulation/crowd.test.js', env: { TEST_SEED: '1' } }));
+}
+
 for (const bug of BUGS) {
   test(`the histories catch it when ${bug.name}`, () =>
     assertCaught(bug, { file: 'test/simulation/disconnect.test.js', env: { TEST_SEED: '1' } }));

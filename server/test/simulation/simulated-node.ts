@@ -55,6 +55,8 @@ const STAGE_RECORD: StageRecord = {
   ...{ tags: {}, createdAt: 0, updatedAt: 0 },
 };
 
+export type PlayersRoom = Partial<Pick<GatewaySettings, 'maxConnectionsPerPlayer' | 'whenPlayerFull'>>;
+
 /** What happens on a node's sockets, as the world notes it. */
 export interface Notes {
   tick(): number;
@@ -88,6 +90,7 @@ export class SimulatedNode {
     skewMs,
     partitions: redisPartitions,
     bars,
+    room = {},
   }: {
     engine: Engine;
     redis: SimulatedRedis;
@@ -96,6 +99,8 @@ export class SimulatedNode {
     partitions: number;
     /** What the store has of bars; without it, no player is ever barred. */
     bars?: SimulatedBars;
+    /** How many connections a player may have, and what happens to one more. */
+    room?: PlayersRoom | undefined;
   }) {
     this.#engine = engine;
     this.#notes = notes;
@@ -136,7 +141,7 @@ export class SimulatedNode {
       random: engine.bytes,
       log: SILENT,
       metrics: NO_METRICS,
-      settings: GATEWAY_SETTINGS,
+      settings: { ...GATEWAY_SETTINGS, ...room },
     });
   }
 

@@ -7,8 +7,9 @@ import { LocalCluster } from '../../src/cluster/local.ts';
 import type { NodeCallKind, NodeRequest } from '../../src/cluster/node-calls.ts';
 import { createPlayers, type Players } from '../../src/domain/players/players.ts';
 import { createRuntimes } from '../../src/domain/runtime/runtimes.ts';
+import type { Connection } from '../../src/gateway/connection.ts';
 import { Gateway, type GatewaySettings } from '../../src/gateway/gateway.ts';
-import { Limits } from '../../src/gateway/limits.ts';
+import { type LimitSettings, Limits } from '../../src/gateway/limits.ts';
 import type { Log } from '../../src/log.ts';
 import type { MaybePromise } from '../../src/maybe-promise.ts';
 import type { PlayerKey } from '../../src/player-key.ts';
@@ -164,18 +165,21 @@ export class World {
     history,
     faults,
     settings = {},
+    limits = {},
   }: {
     scheduler: Scheduler;
     history: History;
     faults: readonly LinkFault[];
     settings?: Partial<GatewaySettings>;
+    /** The world has no limits but these. */
+    limits?: Partial<LimitSettings>;
   }) {
     this.#scheduler = scheduler;
     this.history = history;
     this.#random = seededRandom('world');
     const local = new LocalCluster({ clock: this.clock, random: this.#random });
     this.cluster = new ScheduledCluster(this, local, faults);
-    this.limits = new Limits({ settings: UNLIMITED, clock: this.clock });
+    this.limits = new Limits({ settings: { ...UNLIMITED, ...limits }, clock: this.clock });
     this.gateway = new Gateway({
       players: this.players(this.cluster),
       runtimes: {
@@ -238,11 +242,20 @@ export class World {
   }
 
   connect(playerId: string): void {
+    this.accept(playerId).says();
+  }
+
+  /** Takes over a socket, on which the player says hello when told to. */
+  accept(
+    playerId: string,
+    { address = '127.0.0.1', hasPlace = true } = {},
+  ): { socket: SimulatedSocket; connection: Connection; says: () => void } {
     const socket = new SimulatedSocket(this);
-    const connection = this.gateway.accept(socket, '127.0.0.1');
+    const connection = this.gateway.accept(socket, address, { hasPlace });
     socket.connection = connection;
     this.sockets.push(socket);
-    socket.peerSends(encode({ kind: 'hello', gameKey: 'key', token: playerId }));
+    const says = () => socket.peerSends(encode({ kind: 'hello', gameKey: 'key', token: playerId }));
+    return { socket, connection, says };
   }
 
   /** Connects these players, one after the other; those without a network lose it once they have been welcomed. */
