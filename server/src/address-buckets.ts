@@ -37,6 +37,8 @@ export interface AddressBuckets {
    * milliseconds until there are enough in all of them.
    */
   take(group: string, count?: number): number;
+  /** Takes `count` tokens of each, even of one that has not as many: until it does, `take` has to wait. */
+  spend(group: string, count?: number): void;
   /** What `take` would return now. */
   peek(group: string, count?: number): number;
 }
@@ -67,6 +69,9 @@ export function createAddressBuckets({
       const waitMs = waitOf(groups, count);
       if (waitMs === 0) for (const [width, each] of groups.entries()) byWidth[width]?.take(each.group, count);
       return waitMs;
+    },
+    spend(group, count = 1) {
+      for (const [width, each] of widerGroups(group).entries()) byWidth[width]?.spend(each.group, count);
     },
     peek: (group, count = 1) => waitOf(widerGroups(group), count),
   };

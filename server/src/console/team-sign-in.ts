@@ -70,7 +70,8 @@ export function createTeamSignInSite({
       const { expiresAt, ...key } = await signIn.finish(returned, caller);
       return { ...key, expires: new Date(expiresAt).toISOString() };
     } catch (error) {
-      if (error instanceof SignInFault && !error.isOfProvider) refusals.take(group);
+      // Several may be under way for the last one that is left.
+      if (error instanceof SignInFault && !error.isOfProvider) refusals.spend(group);
       throw error;
     }
   }
