@@ -227,3 +227,38 @@ test('no more records are remembered than the limit', async () => {
   await lookUp('c');
   assert.deepEqual(await remembered('a', 'b', 'c'), ['c']);
 });
+
+test('however many ask at once, one read is under way, and none of them is answered by one that began before', async () => {
+  const { database, lookUp } = openMemory();
+  // As while changes of other processes are not heard of.
+  database.version = undefined;
+  const pending: ((found: Sample) => void)[] = [];
+  const ask = () => lookUp('a', () => new Promise<Sample>((resolve) => pending.push(resolve)));
+  const answers = [1, 2, 3, 4].map(ask);
+  assert.equal(pending.length, 1);
+  const [old, current] = [
+    { id: 'a', ownerId: 'old' },
+    { id: 'a', ownerId: 'current' },
+  ];
+  pending[0]?.(old);
+  assert.equal(await answers[0], old);
+  for (let turn = 0; pending.length < 2 && turn < 10; turn += 1) await Promise.resolve();
+  assert.equal(pending.length, 2);
+  const late = ask();
+  pending[1]?.(current);
+  assert.deepEqual(await Promise.all(answers.slice(1)), [current, current, current]);
+  for (let turn = 0; pending.length < 3 && turn < 10; turn += 1) await Promise.resolve();
+  pending[2]?.(current);
+  await late;
+  assert.equal(pending.length, 3);
+});
+
+test('a read that fails keeps nobody who asks later from another', async () => {
+  const { database, lookUp } = openMemory();
+  database.version = undefined;
+  const failing = lookUp('a', () => Promise.reject(new Error('the connection is lost')));
+  const next = lookUp('a');
+  await assert.rejects(async () => await failing, /the connection is lost/);
+  assert.equal((await next)?.id, 'a');
+  assert.equal((await lookUp('a'))?.id, 'a');
+});

@@ -11,7 +11,9 @@ export interface Memory {
   /**
    * Answers with the record that was found for `lookUp` before, or with a promise of what `read` finds. `idsOf` gives the
    * ids that make the record outdated once a transaction reports one of them as changed. An absent record is not
-   * remembered, since clients may ask for names without end. Never throws: a failure is a promise that rejects.
+   * remembered, since clients may ask for names without end. However many ask for the same at once, one `read` is under way
+   * for them: where nothing may be remembered, each of them would take a connection of a slow database. Never throws: a
+   * failure is a promise that rejects.
    */
   find<T>(
     lookUp: string,
@@ -41,6 +43,8 @@ export function createMemory(
   maxRecords = MAX_RECORDS,
 ): Memory {
   const records = new Map<string, { readonly found: unknown; readonly ids: readonly string[] }>();
+  /** Look-up → the read that is under way, and the next one, for all who have asked since that began. */
+  const reads = new Map<string, { readonly current: Promise<unknown>; next?: Promise<unknown> }>();
   let foreignVersion: number | undefined;
   let commitsBegun = 0;
   let commitsEnded = 0;
@@ -49,7 +53,11 @@ export function createMemory(
     for (const [lookUp, { ids }] of records) if (ids.some((id) => changedIds.has(id))) records.delete(lookUp);
   }
 
-  const findAnew: Memory['find'] = async (lookUp, read, idsOf) => {
+  async function findAnew<T>(
+    lookUp: string,
+    read: () => MaybePromise<T | undefined>,
+    idsOf: (found: T) => readonly string[],
+  ): Promise<T | undefined> {
     const version = foreignVersion;
     const commitsEndedBefore = commitsEnded;
     const found = await read();
@@ -58,7 +66,26 @@ export function createMemory(
     if (records.size >= maxRecords) records.clear();
     records.set(lookUp, { found, ids: idsOf(found) });
     return found;
-  };
+  }
+
+  function begin<T>(lookUp: string, read: () => Promise<T>): Promise<T> {
+    const entry = { current: read() };
+    reads.set(lookUp, entry);
+    const ended = () => {
+      if (reads.get(lookUp) === entry) reads.delete(lookUp);
+    };
+    entry.current.then(ended, ended);
+    return entry.current;
+  }
+
+  /** A read that began before somebody asked may be older than the question, so all who ask meanwhile get the next one. */
+  function together<T>(lookUp: string, read: () => Promise<T>): Promise<T> {
+    const underWay = reads.get(lookUp);
+    if (underWay === undefined) return begin(lookUp, read);
+    const beginNext = () => begin(lookUp, read);
+    underWay.next ??= underWay.current.then(beginNext, beginNext);
+    return underWay.next as Promise<T>;
+  }
 
   return {
     find<T>(lookUp: string, read: () => MaybePromise<T | undefined>, idsOf: (found: T) => readonly string[]) {
@@ -70,7 +97,7 @@ export function createMemory(
         return Promise.reject(error);
       }
       const known = records.get(lookUp);
-      return known === undefined ? findAnew(lookUp, read, idsOf) : (known.found as T);
+      return known === undefined ? together(lookUp, () => findAnew(lookUp, read, idsOf)) : (known.found as T);
     },
 
     async transaction(work) {
