@@ -8,6 +8,8 @@ import { StartupError } from '../../startup-error.ts';
 
 /** A node that holds a lock in a transaction and is paused, or cut off, loses it after this time. */
 const MAX_IDLE_IN_TRANSACTION_MS = 3_000;
+/** So does one that does not take an answer which is too long for the buffers between them. */
+const MAX_UNTAKEN_MS = 5_000;
 const KEEP_ALIVE_MS = 10_000;
 const INT8 = 20;
 
@@ -87,14 +89,19 @@ function readCertificates(file: string): Buffer {
   }
 }
 
-/** After a fail-over an address may lead to a standby, whose reads would be old and whose writes fail. */
-export async function assertPrimary(
+/**
+ * Makes a new connection fit for use. Rejects for a standby, to which an address may lead after a fail-over: its reads
+ * would be old, and writes to it fail.
+ */
+export async function prepare(
   client: pg.ClientBase,
   { clock, timeoutMs }: { clock: Pick<Clock, 'after'>; timeoutMs: number },
 ): Promise<void> {
   const cancel = clock.after(timeoutMs, () => cut(client));
   try {
-    const { rows } = await client.query<{ is_standby: boolean }>('select pg_is_in_recovery() as is_standby');
+    const { rows } = await client.query<{ is_standby: boolean }>(
+      `select pg_is_in_recovery() as is_standby, set_config('tcp_user_timeout', '${MAX_UNTAKEN_MS}', false)`,
+    );
     if (rows[0]?.is_standby !== false) throw new Error('the server is a standby, which nothing can be written to');
   } finally {
     cancel();

@@ -2,7 +2,7 @@ import pg from 'pg';
 import type { Clock } from '../../clock.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { assertPrimary, CuttableClient, clientConfig, cut, type DatabaseSettings } from './client.ts';
+import { CuttableClient, clientConfig, cut, type DatabaseSettings, prepare } from './client.ts';
 import { failureOf, isConflictOfTransactions, isPassing, unavailable } from './faults.ts';
 
 /** What waits for a connection beyond this is refused at once. */
@@ -58,7 +58,7 @@ export function openSessions({
     Client: CuttableClient,
     max: databasePoolSize,
     idleTimeoutMillis: IDLE_MS,
-    onConnect: (client) => assertPrimary(client, { clock, timeoutMs }),
+    onConnect: (client) => prepare(client, { clock, timeoutMs }),
   });
   // The connection was idle, so nothing has failed, and the pool has let go of it.
   pool.on('error', () => {});
@@ -147,7 +147,7 @@ export function openSessions({
       const client = new CuttableClient(config);
       try {
         await client.connect();
-        await assertPrimary(client, { clock, timeoutMs });
+        await prepare(client, { clock, timeoutMs });
         return client;
       } catch (error) {
         client.cut();
