@@ -3,7 +3,9 @@ import type { Socket } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { databaseSettings, usePostgres, whyNoPostgres } from '../../test/support/postgres.ts';
+import { until } from '../../test/support/server.ts';
 import { systemClock } from '../clock.ts';
+import { ServiceError } from '../errors.ts';
 import { BEGIN_ALONE } from './postgres/dialect.ts';
 import { openPostgres } from './postgres.ts';
 import { createStore } from './sql-store.ts';
@@ -34,5 +36,22 @@ describe('[postgres] an outage', { skip: whyNoPostgres }, () => {
       );
     const startedAt = performance.now();
     while (!(await isWritten())) assert.ok(performance.now() - startedAt < 25_000);
+  });
+
+  test('in which the database lets nobody in may be over soon, so that calls may be tried again', async (t) => {
+    const url = await server.migratedDatabase(t);
+    const { database, store } = await open(t, url);
+    await until(() => database.foreignVersion() !== undefined);
+    const name = new URL(url).pathname.slice(1);
+    const execute = (statement: string) => server.execute(new URL('/postgres', url).href, statement);
+    await execute(`alter database ${name} allow_connections false`);
+    await execute(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
+    await until(() => database.foreignVersion() === undefined);
+    const isRetryable = (error: unknown) => error instanceof ServiceError && error.retryAfterMs !== undefined;
+    await assert.rejects(store.meta.set('a', '1'), isRetryable);
+    await assert.rejects(async () => await store.meta.get('a'), isRetryable);
+    await execute(`alter database ${name} allow_connections true`);
+    await until(() => database.foreignVersion() !== undefined);
+    await store.meta.set('a', '1');
   });
 });

@@ -117,7 +117,8 @@ export function openSessions({
     try {
       return lend(await connect());
     } catch (error) {
-      throw failureOf(error);
+      // A password or a name that is refused now was good when the process began, and may be again.
+      throw unavailable('the database cannot be reached', error);
     }
   }
 
