@@ -78,19 +78,45 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
     return (await kind.claim(store, found, owner)) ? await kind.begin(store, found) : undefined;
   }
 
+  /** Ends of which it is not known whether they are on disk, because the commit got no answer. */
+  const inDoubt = new Map<string, { readonly owner: string; readonly begun: Begun; readonly outcome: Ended }>();
+
+  async function end(id: string, begun: Begun, result: Result, owner: string): Promise<Ended | undefined> {
+    let outcome: Ended | undefined;
+    try {
+      return await store.transaction(async (store) => {
+        outcome = await kind.end(store, begun, result, owner);
+        return outcome;
+      });
+    } catch (error) {
+      if (outcome !== undefined) inDoubt.set(id, { owner, begun, outcome });
+      throw error;
+    }
+  }
+
+  /** Tells of an end that was on disk after all. A node that was taken for dead cannot know whether the end is its own. */
+  async function isOver(work: Work, owner: string): Promise<true> {
+    const doubt = inDoubt.get(work.id);
+    inDoubt.delete(work.id);
+    const isOwn = doubt?.owner === owner && (await kind.find(store, work)) !== undefined;
+    if (isOwn) await kind.ended?.(doubt.begun, doubt.outcome);
+    return true;
+  }
+
   /** Repeats what an earlier attempt has begun, this node's or a dead one's. */
   async function attempt(work: Work): Promise<boolean> {
     // One incarnation for the whole attempt: a node that gets another meanwhile has lost its claims.
     const owner = cluster.node;
     const known = await kind.find(store, work);
-    if (known === undefined || !isUnfinished(known)) return true;
+    if (known === undefined || !isUnfinished(known)) return await isOver(work, owner);
     // The cluster is asked before the transaction, which all other writes wait for.
     if (await isTaken(known, owner)) return false;
     const begun = await store.transaction((store) => take(store, known, owner));
     if (begun === 'taken') return false;
-    if (begun === undefined) return true;
+    if (begun === undefined) return await isOver(work, owner);
+    inDoubt.delete(work.id);
     const result = await kind.perform(begun);
-    const outcome = await store.transaction((store) => kind.end(store, begun, result, owner));
+    const outcome = await end(work.id, begun, result, owner);
     if (outcome === undefined) {
       const left = await kind.find(store, work);
       return left === undefined || !isUnfinished(left);

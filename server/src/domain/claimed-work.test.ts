@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { recordedLog } from '../../test/support/domain.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import type { Store } from '../store/store.ts';
+import { createClaimedWork, type WorkKind } from './claimed-work.ts';
+
+interface Work {
+  readonly id: string;
+  readonly state: string;
+  readonly claimedBy: string | undefined;
+}
+
+type CommitFault = 'done, and no answer' | 'undone, and no answer';
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** A piece of work over a store whose commits may stay without an answer. */
+function open() {
+  const clock = new ManualClock();
+  const { log } = recordedLog();
+  const cluster = { node: 'one', isAlive: async () => true };
+  let record: Work | undefined = { id: 'W', state: 'PENDING', claimedBy: undefined };
+  let performed = 0;
+  const told: number[] = [];
+  /** What goes wrong with the commits to come. */
+  const faults: (CommitFault | undefined)[] = [];
+  const store = {
+    async transaction<T>(work: (store: Store) => Promise<T>): Promise<T> {
+      const before = record;
+      const result = await work(store as unknown as Store);
+      const fault = faults.shift();
+      if (fault === undefined) return result;
+      if (fault === 'undone, and no answer') record = before;
+      throw new Error('the commit was not answered');
+    },
+  };
+  const kind: WorkKind<Work, Work, number, number> = {
+    name: 'work',
+    failure: 'it will be tried again',
+    maxAtOnce: 1,
+    listUnfinished: async () => (record === undefined ? [] : [record]),
+    find: async () => record,
+    async claim(_, work, owner) {
+      record = { ...work, state: 'IN_PROGRESS', claimedBy: owner };
+      return true;
+    },
+    begin: async () => record,
+    async perform() {
+      performed += 1;
+      return performed;
+    },
+    async end(_, work, result, owner) {
+      if (record?.claimedBy !== owner) return undefined;
+      record = { ...work, state: 'COMPLETED' };
+      return result;
+    },
+    ended: (_, result) => void told.push(result),
+  };
+  const work = createClaimedWork({ kind, store: store as unknown as Store, cluster, clock, log });
+  return {
+    ...{ cluster, faults, told },
+    performed: () => performed,
+    remove() {
+      record = undefined;
+    },
+    start: () => work.start({ id: 'W', state: 'PENDING', claimedBy: undefined }),
+    async goOn() {
+      for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+      clock.advance(200);
+      for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+    },
+  };
+}
+
+test('an end whose commit was made without an answer is told of once, and the work is not done again', async () => {
+  const { faults, told, performed, start, goOn } = open();
+  faults.push(undefined, 'done, and no answer');
+  start();
+  await goOn();
+  assert.deepEqual([told, performed()], [[1], 1]);
+  start();
+  await goOn();
+  assert.deepEqual([told, performed()], [[1], 1]);
+});
+
+test('an end whose commit was not made is told of when the work has been done again', async () => {
+  const { faults, told, performed, start, goOn } = open();
+  faults.push(undefined, 'undone, and no answer');
+  start();
+  await goOn();
+  assert.deepEqual([told, performed()], [[2], 2]);
+});
+
+test('an end that may be another node’s, or that is gone, is not told of', async () => {
+  for (const what of ['another incarnation', 'removed'] as const) {
+    const { cluster, faults, told, start, goOn, remove } = open();
+    faults.push(undefined, 'done, and no answer');
+    start();
+    for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+    if (what === 'removed') remove();
+    else cluster.node = 'two';
+    await goOn();
+    assert.deepEqual(told, [], what);
+  }
+});
