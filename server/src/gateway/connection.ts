@@ -1,4 +1,5 @@
 import {
+  CLOSE_CODES,
   type ClientFrame,
   type CloseFacts,
   type CloseName,
@@ -34,6 +35,11 @@ import type { PlayerSocket, SocketProof, TextFrame } from './player-socket.ts';
  * gone. Only the methods below move a connection from one state to the next.
  */
 type ConnectionState = 'hello' | 'admitting' | 'registering' | 'open' | 'stopped';
+
+/** Of connections that end otherwise, such as for a drain, handlers get what came before. */
+const SENT_AWAY: ReadonlySet<number> = new Set(
+  [CLOSE_CODES.disconnected, CLOSE_CODES.blocked, CLOSE_CODES.token_refused].map(({ code }) => code),
+);
 
 /** Why a connection is ended, as its client is told. */
 export interface Why {
@@ -77,6 +83,8 @@ export class Connection {
   readonly #socket: PlayerSocket;
   readonly #host: ConnectionHost;
   #state: ConnectionState = 'hello';
+  /** Whether somebody wanted the player gone: what still waits for its handler is dropped then. */
+  #isSentAway = false;
   #player: SignedInPlayer | undefined;
   #runtime: Runtime | undefined;
   #lease: Lease | undefined;
@@ -259,6 +267,7 @@ export class Connection {
     if (!this.isStopped) {
       const last = farewell !== undefined && this.#mayHear(farewell) ? farewell : undefined;
       this.#state = 'stopped';
+      this.#isSentAway = SENT_AWAY.has(code);
       this.#ended = this.#closeSocket(code, reason, last);
       this.#stageMetrics?.stopped();
       this.#showSign();
@@ -389,7 +398,8 @@ export class Connection {
     }
     this.#requestsInFlight += 1;
     const [player, session, runtime] = [this.#player, this.#session, this.#runtime];
-    const answer = answerTo(frame, { connectionId: this.id, player, session, runtime, log: this.#host.log });
+    const isDropped = () => this.#isSentAway;
+    const answer = answerTo(frame, { connectionId: this.id, player, session, runtime, isDropped, log: this.#host.log });
     void andThen(answer, (text) => {
       this.#requestsInFlight -= 1;
       if (text !== undefined) this.#sendFrame(text);

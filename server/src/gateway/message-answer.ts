@@ -12,19 +12,20 @@ interface Messenger {
   readonly player: SignedInPlayer | undefined;
   readonly session: Session | undefined;
   readonly runtime: Runtime | undefined;
+  readonly isDropped: () => boolean;
   readonly log: Log;
 }
 
 /** The text of the frame that answers a message; undefined for an event that was handled. Never fails. */
 export function answerTo(
   frame: RequestFrame | EventFrame,
-  { connectionId, player, session, runtime, log }: Messenger,
+  { connectionId, player, session, runtime, isDropped, log }: Messenger,
 ): MaybePromise<string | undefined> {
   const { type, payload } = frame;
   const id = frame.kind === 'request' ? { id: frame.id } : {};
   const answered = () => {
     if (player === undefined || runtime === undefined) throw new Error(`connection ${connectionId} has no player`);
-    return andThen(runtime[frame.kind]({ player, session, type, payload }), (outcome) => {
+    return andThen(runtime[frame.kind]({ player, session, isDropped, type, payload }), (outcome) => {
       if (!outcome.isHandled) return encode({ kind: 'error', ...id, code: outcome.code, message: outcome.message });
       return frame.kind === 'request' ? encodeResponse(frame.id, outcome.payloadJson) : undefined;
     });

@@ -61,17 +61,24 @@ export class JobQueue {
 
   /**
    * The message whose turn it is, of those that may be run now; with a stage, only if it is the turn of that one. Those
-   * that have waited so long that their players have given up are left out, and those whose stage was paused meanwhile.
+   * that have waited so long that their players have given up are left out, those whose players were sent away, and those
+   * whose stage was paused meanwhile.
    */
   take(mayRun: (job: Job) => boolean, onlyStageId?: string): Job | undefined {
     for (;;) {
       const job = this.#queue.take((_, next) => mayRun(next), onlyStageId);
       if (job === undefined) return undefined;
-      const isLate = this.#clock.monotonic() - job.enqueuedAt > this.#maxMs;
-      const why = this.#whyPaused(job) ?? (isLate ? 'the handlers of other messages took too long' : undefined);
+      const why = this.#whyNot(job);
       if (why === undefined) return job;
       job.resolve(busy(why));
     }
+  }
+
+  /** Why a message that has waited is not run; undefined when it is. */
+  #whyNot(job: Job): string | undefined {
+    if (job.invocation.isDropped?.()) return 'the player was sent away';
+    const isLate = this.#clock.monotonic() - job.enqueuedAt > this.#maxMs;
+    return this.#whyPaused(job) ?? (isLate ? 'the handlers of other messages took too long' : undefined);
   }
 
   #whyPaused({ invocation: { runtime } }: Job): string | undefined {

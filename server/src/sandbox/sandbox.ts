@@ -27,6 +27,8 @@ export interface Invocation {
   /** What the player's token says of them, as JSON has it. */
   readonly claims?: Readonly<Record<string, unknown>> | undefined;
   readonly message: unknown;
+  /** Whether the message is to be dropped if it still waits for a thread. */
+  readonly isDropped?: (() => boolean) | undefined;
   /** Runs a call of the script. A rejection is a fault of the server; the script sees it as one without detail. */
   readonly call: (operation: string, parameters: readonly unknown[]) => Promise<HostAnswer>;
 }
@@ -56,7 +58,7 @@ export type Ending =
   | { readonly kind: 'failed'; readonly failure: ScriptFailure }
   /** The script used more time, memory or output than it may. */
   | { readonly kind: 'stopped'; readonly why: string }
-  /** Nothing ran: too much waits already, or the stage is paused because its scripts had to be killed. */
+  /** Nothing ran: too much waits already, the stage is paused because its scripts had to be killed, or it was dropped. */
   | { readonly kind: 'busy'; readonly why: string };
 
 export interface InvocationResult {

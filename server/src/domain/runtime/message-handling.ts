@@ -60,7 +60,7 @@ export function createMessageHandling({
     payload: unknown,
   ): Promise<{ readonly result: InvocationResult; readonly write: Write }> {
     const requestId = uuidV7(random, clock.now());
-    const { player, session, raised = 0 } = message;
+    const { player, session, isDropped, raised = 0 } = message;
     const write = writerOf(stage, player.playerId, name, requestId);
     const result = await sandbox.invoke({
       runtime: program.scripted,
@@ -68,11 +68,12 @@ export function createMessageHandling({
       playerId: player.playerId,
       claims: session?.claims,
       message: payload,
+      isDropped,
       call: hostApi({ stage, program, player, session, handler: name, requestId, raised }),
     });
     for (const { level, text } of result.lines) write(level, text);
     if (result.linesDropped > 0) write('warn', tooManyLines(result.linesDropped));
-    if (result.ending.kind === 'busy') {
+    if (result.ending.kind === 'busy' && !isDropped?.()) {
       const line = busyLine(stage.stageId, name, result.ending.why);
       if (line !== undefined) write('warn', line);
     }

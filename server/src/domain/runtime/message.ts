@@ -15,6 +15,8 @@ export interface Message {
   readonly payload: Payload;
   /** What the token said with which the player's connection was opened. */
   readonly session?: Session | undefined;
+  /** Whether it is to be dropped unless its handler has begun, because the server has sent its player away. */
+  readonly isDropped?: (() => boolean) | undefined;
   /** For an event that a script has raised: how many handlers in a row have raised one, this one included. */
   readonly raised?: number;
 }
