@@ -30,7 +30,8 @@ function Back({ to }: { to: string }) {
 
 function Console() {
   usePermissions();
-  const { page } = useSignal(route);
+  const { page, query } = useSignal(route);
+  const { game, stage } = useSignal(place);
   const main = useRef<HTMLElement>(null);
   const before = useRef(page);
   useEffect(() => {
@@ -38,7 +39,9 @@ function Console() {
     if (before.current !== page) main.current?.focus();
     before.current = page;
   }, [page]);
-  const { Show, partOf } = pageOf(page);
+  const { Show, partOf, isOfStage, subject } = pageOf(page);
+  // The browser's own way back may lead to another stage or player while a dialog is open. It must not go on about that one.
+  const about = [page, ...(isOfStage ? [game, stage] : []), subject && query[subject]];
   return (
     <div class="console">
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
@@ -47,7 +50,7 @@ function Console() {
       <Navigation />
       <main id="main" ref={main} tabIndex={-1}>
         {partOf !== undefined && <Back key={page} to={partOf} />}
-        <Show key={page} />
+        <Show key={JSON.stringify(about)} />
       </main>
     </div>
   );

@@ -23,6 +23,8 @@ interface PageRow {
   readonly needs: readonly OperationName[];
   /** Whether it is about a stage, which must be chosen first. */
   readonly isOfStage: boolean;
+  /** The part of the address that names the one thing that it is about, where that is not the stage itself. */
+  readonly subject?: 'player' | 'job' | 'key';
   readonly Show: FunctionComponent;
 }
 
@@ -30,7 +32,15 @@ interface PageRow {
 export const PAGES: readonly PageRow[] = [
   { id: 'home', title: 'home', group: 'live', needs: [], isOfStage: false, Show: Home },
   { id: 'players', title: 'players', group: 'live', needs: ['ListPlayers'], isOfStage: true, Show: Players },
-  { id: 'player', partOf: 'players', group: 'live', needs: [], isOfStage: true, Show: PlayerPage },
+  {
+    id: 'player',
+    partOf: 'players',
+    group: 'live',
+    needs: [],
+    isOfStage: true,
+    subject: 'player',
+    Show: PlayerPage,
+  },
   { id: 'blocks', title: 'blocks', group: 'operate', needs: ['ListBlocks'], isOfStage: true, Show: Blocks },
   {
     id: 'notifications',
@@ -62,6 +72,7 @@ export const PAGES: readonly PageRow[] = [
     group: 'operate',
     needs: ['GetDisconnectJob'],
     isOfStage: true,
+    subject: 'job',
     Show: later(async () => (await import('./pages/job.tsx')).JobPage),
   },
   {
@@ -86,6 +97,7 @@ export const PAGES: readonly PageRow[] = [
     group: 'operate',
     needs: ['GetAccessKey'],
     isOfStage: false,
+    subject: 'key',
     Show: later(async () => (await import('./pages/key.tsx')).KeyPage),
   },
   {

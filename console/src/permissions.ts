@@ -16,8 +16,11 @@ export const namedGames = signal<Outputs['ListPermissions']['Games']>([]);
 export function usePermissions(): void {
   const signedIn = useSignal(session);
   const { game, stage } = useSignal(place);
-  // What another key may do says nothing of this one.
-  useEffect(() => denied.set(undefined), [signedIn]);
+  // What another key may do, and what its policies name, says nothing of this one.
+  useEffect(() => {
+    denied.set(undefined);
+    namedGames.set([]);
+  }, [signedIn]);
   useEffect(() => {
     const abort = new AbortController();
     const input = game === '' ? {} : stage === '' ? { GameName: game } : { GameName: game, StageName: stage };

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useState } from 'preact/hooks';
 import { CallError } from './api/calls.ts';
 import type { Inputs, OperationName, Outputs } from './api/operations.ts';
 import { session } from './session.ts';
@@ -19,22 +19,17 @@ export function useCall<N extends OperationName>(
   { everyMs }: { everyMs?: number } = {},
 ): Answer<Outputs[N]> {
   const signedIn = useSignal(session);
-  const [state, setState] = useState<Omit<Answer<Outputs[N]>, 'reload'>>({
-    data: undefined,
-    error: undefined,
-    isLoading: input !== undefined,
-  });
-  const [round, setRound] = useState(0);
   const asked = JSON.stringify(input);
-  const shown = useRef(asked);
+  const unanswered = { asked, data: undefined, error: undefined, isLoading: input !== undefined };
+  const [state, setState] = useState<Omit<Answer<Outputs[N]>, 'reload'> & { readonly asked: string | undefined }>(
+    unanswered,
+  );
+  const [round, setRound] = useState(0);
   // `asked` stands for the input, which is another object each time.
   useEffect(() => {
     if (input === undefined || signedIn === undefined) return;
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    // The answer to another question must not stand there as if it were one to this.
-    if (shown.current !== asked) setState({ data: undefined, error: undefined, isLoading: true });
-    shown.current = asked;
     const again = () => {
       if (everyMs !== undefined && !abort.signal.aborted) timer = setTimeout(ask, everyMs);
     };
@@ -43,10 +38,15 @@ export function useCall<N extends OperationName>(
       if (document.hidden) return again();
       try {
         const data = await signedIn.call(name, input, abort.signal);
-        setState({ data, error: undefined, isLoading: false });
+        setState({ asked, data, error: undefined, isLoading: false });
       } catch (error) {
         if (abort.signal.aborted) return;
-        setState(({ data }) => ({ data, error: asCallError(name, error), isLoading: false }));
+        setState((before) => ({
+          asked,
+          data: before.asked === asked ? before.data : undefined,
+          error: asCallError(name, error),
+          isLoading: false,
+        }));
       }
       again();
     };
@@ -57,7 +57,9 @@ export function useCall<N extends OperationName>(
     };
   }, [name, asked, signedIn, everyMs, round]);
   const reload = useCallback(() => setRound((before) => before + 1), []);
-  return { ...state, reload };
+  // The answer to another question must not stand there as if it were one to this, not for one picture either.
+  const { data, error, isLoading } = state.asked === asked ? state : unanswered;
+  return { data, error, isLoading, reload };
 }
 
 /** A call that a person makes by a button. */

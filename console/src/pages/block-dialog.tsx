@@ -32,7 +32,7 @@ export function BlockDialog({
   const [evidence, setEvidence] = useState('');
   const inStage = useAction('BlockPlayer');
   const inGame = useAction('BlockPlayerInGame');
-  const block = isInGame === 'game' ? inGame : inStage;
+  const done = inStage.data ?? inGame.data;
   const named = player.trim();
   const status = useCall(
     'GetPlayerConnectionStatus',
@@ -48,19 +48,18 @@ export function BlockDialog({
       Seconds: seconds === '' ? undefined : Number(seconds),
     };
     const input = { GameName: game, PlayerId: named, ...wording };
-    const done = await (isInGame === 'game' ? inGame.run(input) : inStage.run({ ...input, StageName: stage }));
-    if (done !== undefined) onDone();
+    const blocked = await (isInGame === 'game' ? inGame.run(input) : inStage.run({ ...input, StageName: stage }));
+    if (blocked !== undefined) onDone();
   }
 
-  const where = isInGame === 'game' ? t('inGame', { game }) : t('inStage', { stage });
   return (
     <Confirm
       title={t('blockPlayer')}
       action={online === undefined ? t('block') : counted('blockAndClose', online)}
       needs={[isInGame === 'game' ? 'BlockPlayerInGame' : 'BlockPlayer']}
-      isBusy={block.isBusy}
-      error={block.error}
-      outcome={block.data && <Blocked player={named} where={where} done={block.data} />}
+      isBusy={inStage.isBusy || inGame.isBusy}
+      error={isInGame === 'game' ? inGame.error : inStage.error}
+      outcome={done && <Blocked done={done} />}
       onConfirm={confirm}
       onClose={onClose}
     >
@@ -107,8 +106,10 @@ export function BlockDialog({
   );
 }
 
-function Blocked({ player, where, done }: { player: string; where: string; done: Outputs['BlockPlayer'] }) {
-  const until = done.Block?.Until;
+/** Whom the server has blocked and where, which may be others by now than those in the fields. */
+function Blocked({ done }: { done: Outputs['BlockPlayer'] }) {
+  const { game } = place.get();
+  const { PlayerId: player = '', StageName: stage, Until: until } = done.Block ?? {};
   return (
     <>
       <p class="subject">
@@ -123,7 +124,7 @@ function Blocked({ player, where, done }: { player: string; where: string; done:
               {t('blockedUntil')} <Time at={until} />
             </>
           )}{' '}
-          {where}.
+          {stage === undefined ? t('inGame', { game }) : t('inStage', { stage })}.
         </strong>
       </EndedNotice>
     </>

@@ -108,7 +108,7 @@ export function Blocks() {
         }
       />
       <More pages={blocks} />
-      {isOpen && <BlockDialog key={`${game} ${stage}`} onClose={() => setOpen(false)} onDone={blocks.reload} />}
+      {isOpen && <BlockDialog onClose={() => setOpen(false)} onDone={blocks.reload} />}
       {lifted !== undefined && (
         <UnblockDialog {...lifted} onClose={() => setLifted(undefined)} onDone={blocks.reload} />
       )}

@@ -111,7 +111,7 @@ const asShown = (text: string) => ({ base: text, text });
 
 /** The text of a part as it is edited. It is saved by a change of just this part, and only while nobody else has changed it. */
 function useEdited(entry: Entry, name: string, onSaved: () => void) {
-  const { game } = place.get();
+  const { game, stage } = place.get();
   const [draft] = useState(() => draftOf(name));
   /** What the server has, as it would be shown, and what the editor had when that was saved. */
   const [saved, setSaved] = useState(() => asShown(draft?.base ?? textOf(entry)));
@@ -137,7 +137,7 @@ function useEdited(entry: Entry, name: string, onSaved: () => void) {
   };
   const read = useAction('GetGameConfiguration');
   const update = useAction('UpdateGameConfiguration');
-  const deployment = useDeployment();
+  const deployment = useDeployment({ game, stage });
   const fault = faultOf(entry, text);
   const isBusy = read.isBusy || update.isBusy || deployment.isBusy;
 

@@ -22,11 +22,7 @@ const LIVE_MS = 5_000;
 /** Plays the messages of what is deployed, as a player does, and shows all that happens. */
 export function Harness() {
   const { game, stage } = useSignal(place);
-  return (
-    <Page title={t('harness')}>
-      {stage !== '' && <HarnessOfStage key={`${game} ${stage}`} game={game} stage={stage} />}
-    </Page>
-  );
+  return <Page title={t('harness')}>{stage !== '' && <HarnessOfStage game={game} stage={stage} />}</Page>;
 }
 
 function HarnessOfStage({ game, stage }: { game: string; stage: string }) {

@@ -41,8 +41,7 @@ const RETURN_SECONDS = [30, 60, 120, 300, 600, 3_600];
 
 /**
  * Starts a job in two steps: whom to disconnect and how, and then what that would do. The second is the server's own dry
- * run. While it is shown nothing can be changed, so that what was counted is what is started; another stage, which the
- * browser's own way back leads to, begins anew, because the page makes a dialog for each.
+ * run. What it was asked about is what is started: somebody may type on while the server still counts.
  */
 export function JobDialog({ onClose }: { onClose: () => void }) {
   const [wish, setWish] = useState(NOTHING);
@@ -50,16 +49,19 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
   const start = useAction('StartDisconnectJob');
   const { game, stage } = place.get();
   const [isUnsaid, setUnsaid] = useState(false);
+  const [order, setOrder] = useState<Inputs['StartDisconnectJob']>();
   const input = { GameName: game, StageName: stage, ...orderOf(wish) };
   const meansNobody = Object.keys(input.Selector).length === 0;
   return (
     <Dialog title={t('startJob')} onClose={onClose}>
-      {preview.data === undefined ? (
+      {preview.data === undefined || order === undefined ? (
         <form
           onSubmit={(event) => {
             event.preventDefault();
             setUnsaid(meansNobody);
-            if (!meansNobody) void preview.run({ ...input, DryRun: true });
+            if (meansNobody) return;
+            setOrder(input);
+            void preview.run({ ...input, DryRun: true });
           }}
         >
           <WhomFields wish={wish} onWish={setWish} />
@@ -78,7 +80,7 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
         </form>
       ) : (
         <>
-          <Preview found={preview.data} rate={input.RatePerSecond ?? USUAL_RATE} />
+          <Preview found={preview.data} rate={order.RatePerSecond ?? USUAL_RATE} />
           <Failure error={start.error} />
           <ActionFooter
             leave={t('back')}
@@ -92,7 +94,7 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
             isBusy={start.isBusy}
             isDisabled={preview.data.Connections === 0}
             onAction={async () => {
-              const done = await start.run(input);
+              const done = await start.run(order);
               if (done?.Job !== undefined) goTo('job', { game, stage, job: done.Job.JobId });
             }}
           />

@@ -81,7 +81,7 @@ export function Jobs() {
         }
       />
       <More pages={jobs} />
-      {isOpen && <JobDialog key={`${game} ${stage}`} onClose={() => setOpen(false)} />}
+      {isOpen && <JobDialog onClose={() => setOpen(false)} />}
       {decision && <DecisionDialog decision={decision} onClose={() => setDecision(undefined)} onDone={jobs.reload} />}
     </Page>
   );

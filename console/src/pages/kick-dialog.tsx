@@ -28,7 +28,8 @@ const NOTHING: Wording = { reason: '', message: '', evidence: '', blockSeconds: 
 
 /**
  * Sends a player away in three steps: what to say, what it will do, what it has done. The second is the server's own dry
- * run, so what is confirmed is what the server would do and not what this page believes.
+ * run, so what is confirmed is what the server would do and not what this page believes, nor what somebody has typed while
+ * the server was asked.
  */
 export function KickDialog({
   player,
@@ -45,6 +46,7 @@ export function KickDialog({
   const [wording, setWording] = useState(NOTHING);
   const preview = useAction('DisconnectPlayer');
   const kick = useAction('DisconnectPlayer');
+  const [order, setOrder] = useState<Inputs['DisconnectPlayer']>();
   const { game, stage } = place.get();
   const input: Inputs['DisconnectPlayer'] = {
     GameName: game,
@@ -56,10 +58,6 @@ export function KickDialog({
     ...(connectionId !== undefined && { ConnectionIds: [connectionId] }),
     ...(wording.blockSeconds !== '' && { BlockSeconds: Number(wording.blockSeconds) }),
     Details: true,
-  };
-  const kicking = async () => {
-    await kick.run({ ...input, ...(wording.wantsReceipt && { Receipt: true }) });
-    onDone();
   };
   const title = connectionId === undefined ? t('kickPlayer') : t('kickConnection');
   return (
@@ -75,16 +73,19 @@ export function KickDialog({
       </p>
       {kick.data !== undefined ? (
         <Outcome done={kick.data} onClose={onClose} />
-      ) : preview.data !== undefined ? (
+      ) : preview.data !== undefined && order !== undefined ? (
         <Preview
           preview={preview.data}
-          order={input}
+          order={order}
           isBusy={kick.isBusy}
           onBack={() => {
             preview.reset();
             kick.reset();
           }}
-          onConfirm={kicking}
+          onConfirm={async () => {
+            await kick.run({ ...order, ...(wording.wantsReceipt && { Receipt: true }) });
+            onDone();
+          }}
         >
           <Failure error={kick.error} />
         </Preview>
@@ -92,6 +93,7 @@ export function KickDialog({
         <form
           onSubmit={(event) => {
             event.preventDefault();
+            setOrder(input);
             void preview.run({ ...input, DryRun: true });
           }}
         >

@@ -38,7 +38,7 @@ export function Notifications() {
       ) : messages === undefined && !isUnread ? (
         <p class="muted">{t('loading')}</p>
       ) : (
-        <NotificationForm key={`${game} ${stage}`} messages={messages} sections={sections} />
+        <NotificationForm messages={messages} sections={sections} />
       )}
     </Page>
   );

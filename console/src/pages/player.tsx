@@ -27,7 +27,7 @@ const LIVE_MS = 2_000;
 
 /** One player: where they are, what keeps them out, what they and others have done. */
 export function PlayerPage() {
-  const { game, stage } = useSignal(place);
+  const { stage } = useSignal(place);
   const { query } = useSignal(route);
   const player = query.player ?? '';
   const isAllowed = useAllowed();
@@ -63,14 +63,13 @@ export function PlayerPage() {
       {isAllowed('ListAuditRecords') && <History key={`history ${round}`} player={player} />}
       {open.kick !== undefined && (
         <KickDialog
-          key={`${game} ${stage}`}
           player={player}
           connectionId={open.kick === 'all' ? undefined : open.kick}
           onClose={close}
           onDone={done}
         />
       )}
-      {open.block && <BlockDialog key={`${game} ${stage}`} player={player} onClose={close} onDone={done} />}
+      {open.block && <BlockDialog player={player} onClose={close} onDone={done} />}
       {open.revoke && <RevokeDialog player={player} onClose={close} onDone={done} />}
     </Page>
   );

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { CallError } from '../api/calls.ts';
-import { place } from '../place.ts';
+import type { Place } from '../place.ts';
 import { session } from '../session.ts';
 import { asCallError } from '../use-call.ts';
 
@@ -14,8 +14,11 @@ interface State {
   readonly error?: CallError;
 }
 
-/** Makes a snapshot of the configuration, puts it on the stage, and says how that ended. */
-export function useDeployment() {
+/**
+ * Makes a snapshot of the configuration, puts it on the stage, and says how that ended. The stage is the one of the button:
+ * until what comes before has been saved, somebody may be looking at another.
+ */
+export function useDeployment({ game, stage }: Place) {
   const [state, setState] = useState<State>({ isBusy: false });
   const isGone = useRef(false);
   useEffect(
@@ -26,7 +29,6 @@ export function useDeployment() {
   );
 
   async function run(): Promise<void> {
-    const { game, stage } = place.get();
     const call = session.get()?.call;
     if (call === undefined) return;
     setState({ isBusy: true });

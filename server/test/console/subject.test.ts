@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { HTTPRequest, Page } from 'puppeteer-core';
+import { chromium, signIn, write } from '../support/console-page.ts';
+import { ROLE } from '../support/domain.ts';
+import { fileOf } from '../support/game-document.ts';
+import { importDocument } from '../support/publishing.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { scriptedGame } from '../support/scripted-game.ts';
+import { GAME, ROOT, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
+
+const skip = chromium === undefined ? 'there is no Chromium here' : false;
+
+const PLACE = `game=${GAME}&stage=${STAGE}`;
+const OTHER = 'Live';
+const OTHER_PLACE = `game=${GAME}&stage=${OTHER}`;
+const inStage = (stage: string) => `/respark/game/${GAME}/stage/${stage}`;
+
+/** A second stage of the game, which somebody looks after as well. */
+async function addStage(server: TestServer): Promise<string> {
+  const created = await rawCall(server, 'POST', `/game/${GAME}/stage`, { body: { StageName: OTHER, Role: ROLE } });
+  assert.equal(created.status, 200, created.message);
+  return (created.json.Stage as { GameKey: string }).GameKey;
+}
+
+async function playerNamed(server: TestServer, playerId: string, { stage = STAGE, gameKey = server.gameKey } = {}) {
+  const { json } = await rawCall(server, 'POST', `${inStage(stage)}/player/${playerId}/token`);
+  return await server.connect({ gameKey, token: String(json.AuthenticationToken) });
+}
+
+/** Holds back the calls whose path ends so, as a server that answers late does. */
+async function hold(page: Page, end: string) {
+  const held: HTTPRequest[] = [];
+  let isHolding = true;
+  await page.setRequestInterception(true);
+  page.on('request', (request) => {
+    if (isHolding && new URL(request.url()).pathname.endsWith(end)) held.push(request);
+    else void request.continue();
+  });
+  return {
+    arrived: () =>
+      until(
+        () => held.length > 0,
+        () => `a call to ${end}`,
+      ),
+    release() {
+      isHolding = false;
+      for (const request of held.splice(0)) void request.continue();
+    },
+  };
+}
+
+const go = (page: Page, hash: string) => page.evaluate(`location.hash = ${JSON.stringify(hash)}`);
+const hasNoDialog = (page: Page) => page.waitForFunction("document.querySelector('dialog') === null");
+
+test('[chromium] what was said of the kick of one player does not stand there as if it were about another', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const [anna, ben] = await Promise.all([playerNamed(server, 'anna'), playerNamed(server, 'ben')]);
+  const opened = await signIn(server.url, ROOT, { hash: `#/player?${PLACE}&player=anna` });
+  await opened.shows('Connections (1)');
+  await opened.press('Disconnect…');
+  await opened.press('Show what it will do');
+  await opened.shows('1 connection ends.');
+  await go(opened.page, `#/player?${PLACE}&player=ben`);
+  await hasNoDialog(opened.page);
+  await opened.page.goBack();
+  await opened.shows(/Player anna[\s\S]*Connections \(1\)/);
+  await opened.press('Disconnect…');
+  await opened.press('Show what it will do');
+  await opened.press('Disconnect 1 connection');
+  await opened.shows('1 connection closed.');
+  await go(opened.page, `#/player?${PLACE}&player=ben`);
+  const shown = await opened.shows(/Player ben[\s\S]*Connections \(1\)/);
+  assert.doesNotMatch(shown, /1 connection closed\.[\s\S]*Proof/);
+  await hasNoDialog(opened.page);
+  assert.equal((await anna.closed).code, 4500);
+  assert.equal(ben.ws.readyState, ben.ws.OPEN);
+});
+
+test('[chromium] a dialog about one stage does nothing to another that the way back leads to', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  await addStage(server);
+  const opened = await signIn(server.url, ROOT, { hash: `#/maintenance?${OTHER_PLACE}` });
+  await opened.shows(`Stage ${OTHER}`);
+  await go(opened.page, `#/maintenance?${PLACE}`);
+  await opened.shows(`Stage ${STAGE}`);
+  await opened.press('Close the stage…');
+  await opened.page.waitForSelector('dialog[open]');
+  await opened.page.goBack();
+  await opened.shows(`Stage ${OTHER}`);
+  await hasNoDialog(opened.page);
+});
+
+test('[chromium] a job means those of whom its preview was, whatever is typed while the server still counts', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const [bot, anna] = await Promise.all([playerNamed(server, 'bot-1'), playerNamed(server, 'anna')]);
+  const opened = await signIn(server.url, ROOT, { hash: `#/jobs?${PLACE}` });
+  await opened.press('Start a job…');
+  await opened.fill('Player id begins with', 'bot-');
+  const counting = await hold(opened.page, '/disconnect-job');
+  await opened.press('Show what it will do');
+  await counting.arrived();
+  await opened.choose('Whom', 'everybody');
+  counting.release();
+  await opened.shows('1 connection of 1 player would end.');
+  await opened.press('Disconnect 1 connection');
+  await opened.shows('ids that begin with bot-');
+  assert.equal((await bot.closed).code, 4500);
+  await opened.shows('completed');
+  assert.equal(anna.ws.readyState, anna.ws.OPEN);
+});
+
+test('[chromium] a kick is what its preview was of, whatever is typed while the server is asked', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const anna = await playerNamed(server, 'anna');
+  const opened = await signIn(server.url, ROOT, { hash: `#/player?${PLACE}&player=anna` });
+  await opened.shows('Connections (1)');
+  await opened.press('Disconnect…');
+  const asking = await hold(opened.page, '/disconnect');
+  await opened.press('Show what it will do');
+  await asking.arrived();
+  await opened.choose('Block as well', '7200');
+  asking.release();
+  assert.doesNotMatch(await opened.shows('1 connection ends.'), /kept out/);
+  await opened.press('Disconnect 1 connection');
+  await opened.shows('1 connection closed.');
+  assert.equal((await anna.closed).code, 4500);
+  const { error } = await rawCall(server, 'GET', `${inStage(STAGE)}/player/anna/block`);
+  assert.equal(error, 'ResourceNotFoundException', 'what was not shown is not done');
+});
+
+test('[chromium] a block is said of whom the server has blocked, and not of whom somebody has typed meanwhile', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/blocks?${PLACE}` });
+  await opened.press('Block a player…');
+  await opened.fill('Player id', 'anna');
+  await opened.shows('0 connections end.');
+  const blocking = await hold(opened.page, '/player/anna/block');
+  await opened.press('Block and close 0 connections');
+  await blocking.arrived();
+  await opened.fill('Player id', 'ben');
+  blocking.release();
+  await opened.shows('Blocked until');
+  assert.equal(await opened.page.$eval('dialog .subject', (each) => each.textContent), 'anna');
+});
+
+test('[chromium] what is saved and deployed goes to the stage of the button, wherever somebody looks meanwhile', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  await addStage(server);
+  await importDocument(server, fileOf(scriptedGame({ requests: { Greet: { script: 'return 1;' } } })));
+  const entry = 'section=GameSparks.Core.RequestHandlers&entry=Greet';
+  const opened = await signIn(server.url, ROOT, { hash: `#/configuration?${PLACE}&${entry}` });
+  await write(opened, 'return 2;');
+  await opened.shows('not saved');
+  const saving = await hold(opened.page, '/configuration');
+  await opened.press(`Save and deploy to ${STAGE}`);
+  await saving.arrived();
+  await go(opened.page, `#/configuration?${OTHER_PLACE}&${entry}`);
+  await opened.page.waitForFunction(`document.querySelector('.bar').textContent.includes('${OTHER}')`);
+  saving.release();
+  const deployed = async (stage: string) =>
+    (await rawCall(server, 'GET', `/game/${GAME}/stage/${stage}/deployments`)).json.StageDeployments as unknown[];
+  while ((await deployed(STAGE)).length + (await deployed(OTHER)).length === 0) await pause(20);
+  assert.deepEqual([(await deployed(STAGE)).length, (await deployed(OTHER)).length], [1, 0]);
+});
