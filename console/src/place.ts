@@ -11,7 +11,7 @@ export const place = signal<Place>(read());
 
 function read(): Place {
   const { game = '', stage = '' } = route.get().query;
-  return { game, stage };
+  return { game, stage: game === '' ? '' : stage };
 }
 
 route.subscribe(() => {

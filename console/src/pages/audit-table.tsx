@@ -54,8 +54,18 @@ function columnsOf(of: Place, hidesPlayer: boolean): readonly Column<AuditRecord
     },
     { head: t('outcome'), cell: (record) => <OutcomeOf record={record} /> },
     { head: t('actor'), isMinor: true, cell: ({ Actor = '' }) => <Id id={Actor} isShort="middle" /> },
-    ...(hidesPlayer ? [] : [playerColumn<AuditRecord>(of, 'middle')]),
+    ...(hidesPlayer ? [] : [playerColumn<AuditRecord>((record) => placeOf(record, of), 'middle')]),
   ];
+}
+
+/**
+ * Where the player of a record is: ids are those of one stage, and somebody else may have the same on another. What is about
+ * all stages of a game is about the one that is looked at, if it is of that game.
+ */
+export function placeOf({ Resource = '' }: Pick<AuditRecord, 'Resource'>, at: Place): Place {
+  const [, game, stage] = /:game\/([^/]+)(?:\/stage\/([^/]+))?/.exec(Resource) ?? [];
+  if (game === undefined) return at;
+  return { game, stage: stage ?? (game === at.game ? at.stage : '') };
 }
 
 function OutcomeOf({ record: { Outcome, Details: details } }: { record: AuditRecord }) {

@@ -36,11 +36,13 @@ export function Audit() {
   const { operation = '', actor = '', player = '', hours = '' } = query;
   // The start of the time does not move with every look, or every look would be another question.
   const [openedAt] = useState(Date.now);
+  // The address may say anything, and what is no time would be no page either.
+  const isKnown = SINCE.some(([value]) => value === hours);
   const filter = {
     Operation: operation.trim() || undefined,
     Actor: actor.trim() || undefined,
     PlayerId: player.trim() || undefined,
-    Since: hours === '' ? undefined : new Date(openedAt - Number(hours) * 3_600_000).toISOString(),
+    Since: isKnown ? new Date(openedAt - Number(hours) * 3_600_000).toISOString() : undefined,
   };
   const records = usePages('ListAuditRecords', filter, ({ AuditRecords }) => AuditRecords);
   const field = (name: string, label: string, value: string, maxLength: number) => (

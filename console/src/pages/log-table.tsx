@@ -51,6 +51,6 @@ function columnsOf(of: Place, hidesPlayer: boolean): readonly Column<LogLine>[] 
       width: 10,
       cell: ({ MessageName = '–' }) => <Untrusted text={MessageName} />,
     },
-    ...(hidesPlayer ? [] : [playerColumn<LogLine>(of)]),
+    ...(hidesPlayer ? [] : [playerColumn<LogLine>(() => of)]),
   ];
 }

@@ -4,19 +4,22 @@ import type { Place } from '../place.ts';
 import { linkTo } from '../route.ts';
 import { t } from '../texts/language.ts';
 
-/** Whom a row is about, if anybody, with the way to that player's page. */
-export function playerColumn<T extends { readonly PlayerId?: string }>(of: Place, isShort?: 'middle'): Column<T> {
+/** Whom a row is about, if anybody, with the way to the page of that player on the stage of the row. */
+export function playerColumn<T extends { readonly PlayerId?: string }>(
+  placeOf: (row: T) => Place,
+  isShort?: 'middle',
+): Column<T> {
   return {
     head: t('player'),
     isMinor: true,
     // A guest's id has a line of its own where there is room.
     width: [11, '15.5rem'],
-    cell: ({ PlayerId }) =>
-      PlayerId === undefined ? (
+    cell: (row) =>
+      row.PlayerId === undefined ? (
         '–'
       ) : (
-        <a href={linkTo('player', { ...of, player: PlayerId })}>
-          <Id id={PlayerId} isShort={isShort} />
+        <a href={linkTo('player', { ...placeOf(row), player: row.PlayerId })}>
+          <Id id={row.PlayerId} isShort={isShort} />
         </a>
       ),
   };

@@ -17,7 +17,7 @@ import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
 import { usePages } from '../use-pages.ts';
-import { AuditTable } from './audit-table.tsx';
+import { AuditTable, placeOf } from './audit-table.tsx';
 import { BlockDialog } from './block-dialog.tsx';
 import { EndedNotice } from './ended-notice.tsx';
 import { KickDialog } from './kick-dialog.tsx';
@@ -223,8 +223,15 @@ function Logs({ player }: { player: string }) {
   );
 }
 
+/** What concerns this player, and nobody who has the same id on another stage. */
 function History({ player }: { player: string }) {
-  const records = usePages('ListAuditRecords', { PlayerId: player }, ({ AuditRecords }) => AuditRecords);
+  const here = place.get();
+  const records = usePages('ListAuditRecords', { PlayerId: player }, ({ AuditRecords }) =>
+    AuditRecords?.filter((record) => {
+      const { game, stage } = placeOf(record, here);
+      return game === here.game && stage === here.stage;
+    }),
+  );
   return (
     <Section title={t('history')}>
       <AuditTable answer={records} records={records.items} empty={<p>{t('noHistory')}</p>} hidesPlayer />

@@ -174,3 +174,34 @@ test('[chromium] what is saved and deployed goes to the stage of the button, whe
   while ((await deployed(STAGE)).length + (await deployed(OTHER)).length === 0) await pause(20);
   assert.deepEqual([(await deployed(STAGE)).length, (await deployed(OTHER)).length], [1, 0]);
 });
+
+test('[chromium] a record leads to the player on the stage that it is of, and a player’s history has only that one', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const gameKey = await addStage(server);
+  await playerNamed(server, 'anna');
+  const there = await playerNamed(server, 'anna', { stage: OTHER, gameKey });
+  await rawCall(server, 'POST', `/runtime/game/${GAME}/stage/${OTHER}/player/anna/disconnect`);
+  await there.closed;
+  const opened = await signIn(server.url, ROOT, { hash: `#/audit?${PLACE}&operation=DisconnectPlayer` });
+  await opened.shows('1 connection closed.');
+  await opened.press('anna');
+  await opened.shows('Player anna');
+  assert.match(String(await opened.page.evaluate('location.hash')), new RegExp(`stage=${OTHER}\\b`));
+  assert.match(await opened.shows('1 connection closed.'), /CreatePlayerToken/);
+  await go(opened.page, `#/player?${PLACE}&player=anna`);
+  const here = await opened.shows(/Connections \(1\)[\s\S]*CreatePlayerToken/);
+  assert.doesNotMatch(here, /DisconnectPlayer/);
+});
+
+test('[chromium] an address that somebody else has written breaks no page', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/audit?${PLACE}&hours=Infinity` });
+  await opened.shows('Audit');
+  await opened.assertSound();
+  const lost = await signIn(server.url, ROOT, { hash: `#/player?stage=${STAGE}&player=anna` });
+  await lost.shows('0 players online');
+  const asked = await lost.page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name).join(' ')");
+  assert.doesNotMatch(String(asked), /undefined/, 'no game has this name');
+});
