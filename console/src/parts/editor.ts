@@ -3,9 +3,17 @@ import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { javascript } from '@codemirror/lang-javascript';
 import { HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import { Annotation, EditorState } from '@codemirror/state';
-import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view';
+import {
+  drawSelection,
+  EditorView,
+  highlightActiveLine,
+  highlightSpecialChars,
+  keymap,
+  lineNumbers,
+} from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import { SCRIPT_CALLS } from '../api/script-calls.ts';
+import { visible } from './untrusted.tsx';
 
 export interface Editor {
   /** Replaces the text, unless it is this one already. */
@@ -26,6 +34,7 @@ const COLOURS = EditorView.theme({
   '.cm-content, .cm-gutter': { minHeight: '20rem' },
   '.cm-gutters': { backgroundColor: 'var(--sunk)', color: 'var(--muted)', border: '0' },
   '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: 'color-mix(in srgb, var(--accent) 8%, transparent)' },
+  '.cm-specialChar': { color: 'var(--danger)' },
   '.cm-cursor': { borderLeftColor: 'var(--ink)' },
   '&.cm-focused .cm-selectionBackground, .cm-selectionBackground': {
     backgroundColor: 'color-mix(in srgb, var(--accent) 25%, transparent)',
@@ -53,6 +62,19 @@ const REPLACEMENT = EditorView.domEventHandlers({
     return true;
   },
 });
+
+/**
+ * What has no shape, or has what follows read from the right, in addition to what the library knows of: a script must not do
+ * other things than those that a reader sees.
+ */
+const UNSEEN = /[\u00a0\u115f\u1160\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3164\uffa0\u{e0000}-\u{e007f}]/u;
+
+function numberOf(codePoint: number): HTMLElement {
+  const element = document.createElement('span');
+  element.className = 'cm-specialChar';
+  element.textContent = visible(String.fromCodePoint(codePoint));
+  return element;
+}
 
 /** What stands behind GameSparks() in a script: first the getters, then the calls of one. */
 function complete(context: CompletionContext): CompletionResult | null {
@@ -98,6 +120,7 @@ export function createEditor(
         history(),
         drawSelection(),
         highlightActiveLine(),
+        highlightSpecialChars({ addSpecialChars: UNSEEN, render: numberOf }),
         EditorView.lineWrapping,
         keymap.of([...defaultKeymap, ...historyKeymap]),
         javascript(),

@@ -205,3 +205,15 @@ test('[chromium] an address that somebody else has written breaks no page', { sk
   const asked = await lost.page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name).join(' ')");
   assert.doesNotMatch(String(asked), /undefined/, 'no game has this name');
 });
+
+test('[chromium] a script shows the characters by which it would read as another', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const hidden = [0x202e, 0x2066, 0x200b, 0x3164, 0xe0061].map((each) => String.fromCodePoint(each)).join('');
+  await importDocument(server, fileOf(scriptedGame({ requests: { Greet: { script: `'a${hidden}b';` } } })));
+  const hash = `#/configuration?${PLACE}&section=GameSparks.Core.RequestHandlers&entry=Greet`;
+  const opened = await signIn(server.url, ROOT, { hash });
+  await opened.page.waitForFunction(
+    "document.querySelector('.code-editor')?.shadowRoot?.querySelector('.cm-content')?.innerText.includes('a‹202E›‹2066›‹200B›‹3164›‹E0061›b')",
+  );
+  await opened.assertSound();
+});
