@@ -20,14 +20,18 @@ export function createPermissions({
   arns: Arns;
   clock: Clock;
 }) {
-  /** A call as policies see it. */
-  async function requestOf(
-    operation: Operation,
-    input: Readonly<Record<string, unknown>>,
-    { policies, request }: Caller,
-  ): Promise<PolicyRequest> {
+  /** Calls at a place as policies see them. Tags cost a look at the store, and most operations there have the same ones. */
+  function createRequestOf(place: PermissionPlace, { policies, request }: Caller) {
+    const input = inputAt(place, arns);
     const readsTags = usesResourceTags(policies);
-    return {
+    const tags = new Map<Operation['resourceTags'], ReturnType<NonNullable<Operation['resourceTags']>>>();
+    const tagsOf = ({ resourceTags: read }: Operation) => {
+      if (!readsTags || read === undefined) return undefined;
+      const found = tags.get(read) ?? read(input, services);
+      tags.set(read, found);
+      return found;
+    };
+    return async (operation: Operation): Promise<PolicyRequest> => ({
       action: operation.action,
       resources: operation.resource(input, arns),
       context: {
@@ -35,22 +39,22 @@ export function createPermissions({
         isSecure: request.isSecure,
         currentTimeMs: clock.now(),
         requestTags: {},
-        resourceTags: (readsTags ? await operation.resourceTags?.(input, services) : undefined) ?? {},
+        resourceTags: (await tagsOf(operation)) ?? {},
         tagKeys: [],
       },
-    };
+    });
   }
 
   return (principal: Principal, request: Caller['request']): Asking => ({
     principal,
 
     async permissions(place) {
-      const input = inputAt(place, arns);
       const { policies } = principal;
+      const requestOf = createRequestOf(place, { policies, request });
       const decided: Permission[] = [];
       for (const operation of operations) {
         if (missingAt(operation, place).length > 0) continue;
-        const decision = evaluate(policies, await requestOf(operation, input, { policies, request }));
+        const decision = evaluate(policies, await requestOf(operation));
         decided.push({ action: operation.action, denial: decision.isAllowed ? undefined : decision.reason });
       }
       return { principal, decided };
@@ -66,7 +70,7 @@ export function createPermissions({
       if (missing.length > 0)
         throw new ServiceError('validation', `${action} is about a place: say where by ${missing.join(' and ')}`);
       const caller = { policies, request: { ...request, remoteAddress: sourceAddress ?? request.remoteAddress } };
-      const asked = await requestOf(operation, inputAt(place, arns), caller);
+      const asked = await createRequestOf(place, caller)(operation);
       return { ...explain(policies, asked), resources: asked.resources };
     },
   });
