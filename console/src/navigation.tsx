@@ -154,6 +154,8 @@ function NameField({
   onName: (name: string) => void;
 }) {
   const [typed, setTyped] = useState(value);
+  // The browser's own way back leads to other names than the one that was typed last.
+  useEffect(() => setTyped(value), [value]);
   return (
     <form
       onSubmit={(event) => {

@@ -80,7 +80,7 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
         </form>
       ) : (
         <>
-          <Preview found={preview.data} rate={order.RatePerSecond ?? USUAL_RATE} />
+          <Preview found={preview.data} rate={order.RatePerSecond ?? USUAL_RATE} isTried={start.error !== undefined} />
           <Failure error={start.error} />
           <ActionFooter
             leave={t('back')}
@@ -255,7 +255,16 @@ function HowFields({ wish, onWish }: FieldsProps) {
   );
 }
 
-function Preview({ found, rate }: { found: Outputs['StartDisconnectJob']; rate: number }) {
+function Preview({
+  found,
+  rate,
+  isTried,
+}: {
+  found: Outputs['StartDisconnectJob'];
+  rate: number;
+  /** Whether the server was told to begin, and has not said that it did. */
+  isTried: boolean;
+}) {
   const { Connections = 0, Players = 0, Nodes = [] } = found;
   return (
     <>
@@ -275,7 +284,7 @@ function Preview({ found, rate }: { found: Outputs['StartDisconnectJob']; rate: 
             {t('jobTakes', { time: formatDuration(Math.ceil(Connections / rate) * 1_000) })}
           </p>
         )}
-        <p>{t('nothingDoneYet')}</p>
+        {!isTried && <p>{t('nothingDoneYet')}</p>}
       </Notice>
       <Table
         title={t('nodes')}

@@ -78,6 +78,7 @@ export function KickDialog({
           preview={preview.data}
           order={order}
           isBusy={kick.isBusy}
+          isTried={kick.error !== undefined}
           onBack={() => {
             preview.reset();
             kick.reset();
@@ -166,6 +167,7 @@ function Preview({
   preview: { Connections = [] },
   order: { BlockSeconds, Reason, Message, Evidence },
   isBusy,
+  isTried,
   onBack,
   onConfirm,
   children,
@@ -174,6 +176,8 @@ function Preview({
   /** What is repeated, so that whoever confirms reads it once more. */
   order: Inputs['DisconnectPlayer'];
   isBusy: boolean;
+  /** Whether the server was told to do it, and has not said that it did. */
+  isTried: boolean;
   onBack: () => void;
   onConfirm: () => Promise<void>;
   children: preact.ComponentChildren;
@@ -201,7 +205,7 @@ function Preview({
             </>
           )}
         </p>
-        <p>{t('nothingDoneYet')}</p>
+        {!isTried && <p>{t('nothingDoneYet')}</p>}
       </Notice>
       {wording.some(([, text]) => text !== undefined) && (
         <dl class="facts">

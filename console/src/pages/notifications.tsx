@@ -144,7 +144,9 @@ function NotificationForm({
           {t('showWhatHappens')}
         </Button>
       </form>
-      {current !== undefined && <Step step={current} isBusy={isBusy} onSend={() => send(false)} />}
+      {current !== undefined && (
+        <Step step={current} isBusy={isBusy} isTried={error !== undefined} onSend={() => send(false)} />
+      )}
     </>
   );
 }
@@ -153,10 +155,13 @@ function NotificationForm({
 function Step({
   step: { found, isSent },
   isBusy,
+  isTried,
   onSend,
 }: {
   step: { found: Sent; isSent: boolean };
   isBusy: boolean;
+  /** Whether the server was told to send it, and has not said that it did. */
+  isTried: boolean;
   onSend: () => void;
 }) {
   return (
@@ -173,7 +178,7 @@ function Step({
       ) : (
         <Notice kind="warning">
           <p>
-            <strong>{counted('wouldNotify', found.Connections)}</strong> {t('nothingDoneYet')}
+            <strong>{counted('wouldNotify', found.Connections)}</strong> {!isTried && t('nothingDoneYet')}
           </p>
           <p>
             <Button kind="primary" isBusy={isBusy} onClick={onSend}>

@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import type { Outputs } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
 import { SelectField, TextField } from '../parts/fields.tsx';
@@ -119,6 +119,8 @@ const columnsOf = (of: Place): readonly Column<ListedPlayer>[] => [
 /** An address is asked for only when it is whole, because half of one is none. */
 function AddressField({ value }: { value: string }) {
   const [typed, setTyped] = useState(value);
+  // The browser's own way back leads to other addresses than the one that was typed last.
+  useEffect(() => setTyped(value), [value]);
   return (
     <form
       onSubmit={(event) => {

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { CallError } from '../api/calls.ts';
+import { OPERATIONS } from '../api/operations.ts';
 import { t } from '../texts/language.ts';
 import { Id, Untrusted } from './untrusted.tsx';
 
@@ -19,12 +20,13 @@ export function Notice({ kind, children }: { kind: 'good' | 'bad' | 'warning' | 
 export function Failure({ error, plain }: { error: CallError | undefined; plain?: string | undefined }) {
   if (error === undefined) return null;
   const isAway = error.status === 0;
+  const isRead = OPERATIONS[error.operation][0] === 'GET';
   return (
     <Notice kind="bad">
       {plain === undefined ? (
         <p>
           <strong>{isAway ? t('serverAway') : t('callFailed', { operation: error.operation })}</strong>{' '}
-          <Untrusted text={isAway ? t('serverAwayAdvice') : error.message} />
+          <Untrusted text={isAway ? t(isRead ? 'serverAwayAdvice' : 'answerLost') : error.message} />
         </p>
       ) : (
         <>

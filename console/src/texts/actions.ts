@@ -1,5 +1,9 @@
 /** What actions are called, what they will do and what they have done. */
 export const ACTION_TEXTS = {
+  answerLost: [
+    'So nobody knows here whether it was done. Look before you do it again.',
+    'Daher ist hier nicht bekannt, ob es geschehen ist. Sehen Sie nach, bevor Sie es wiederholen.',
+  ],
   block: ['Block', 'Sperren'],
   blockOpen: ['Block…', 'Sperren …'],
   blockAndClose: ['Block and close {n} connection', 'Sperren und {n} Verbindung trennen'],

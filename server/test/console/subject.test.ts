@@ -94,6 +94,31 @@ test('[chromium] a dialog about one stage does nothing to another that the way b
   await hasNoDialog(opened.page);
 });
 
+test('[chromium] whoever must type the names of stages reads which one the way back has led to', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  await addStage(server);
+  const Action = ['respark:ListPlayers', 'respark:CountConnections', 'respark:ListPermissions'];
+  const Policy = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Action, Resource: '*' }],
+  });
+  const { json } = await rawCall(server, 'POST', '/respark/access-key', { body: { Policy } });
+  const { AccessKeyId: accessKeyId } = json.AccessKey as { AccessKeyId: string };
+  const key = { accessKeyId, secretAccessKey: String(json.SecretAccessKey) };
+  const opened = await signIn(server.url, key, { hash: `#/players?${PLACE}` });
+  await opened.shows('0 players online');
+  await opened.fill('Stage', OTHER);
+  await opened.page.keyboard.press('Enter');
+  await opened.page.waitForFunction(`location.hash.includes('stage=${OTHER}')`);
+  await opened.page.goBack();
+  await opened.page.waitForFunction(`location.hash.includes('stage=${STAGE}')`);
+  await opened.page.waitForFunction(
+    `[...document.querySelectorAll('.place input')].map(({ value }) => value).join(' ') === '${GAME} ${STAGE}'`,
+  );
+});
+
 test('[chromium] a job means those of whom its preview was, whatever is typed while the server still counts', {
   skip,
 }, async (t) => {
@@ -134,6 +159,27 @@ test('[chromium] a kick is what its preview was of, whatever is typed while the 
   assert.equal((await anna.closed).code, 4500);
   const { error } = await rawCall(server, 'GET', `${inStage(STAGE)}/player/anna/block`);
   assert.equal(error, 'ResourceNotFoundException', 'what was not shown is not done');
+});
+
+test('[chromium] nobody reads that nothing was done when the answer to a kick is lost', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const anna = await playerNamed(server, 'anna');
+  const opened = await signIn(server.url, ROOT, { hash: `#/player?${PLACE}&player=anna` });
+  await opened.shows('Connections (1)');
+  await opened.press('Disconnect…');
+  await opened.press('Show what it will do');
+  await opened.shows('Nothing has been done yet.');
+  await opened.page.setRequestInterception(true);
+  opened.page.on('request', async (request) => {
+    const { pathname } = new URL(request.url());
+    if (!pathname.endsWith('/disconnect')) return void request.continue();
+    await rawCall(server, 'POST', pathname);
+    await request.abort('connectionreset');
+  });
+  await opened.press('Disconnect 1 connection');
+  const shown = await opened.shows('nobody knows here whether it was done');
+  assert.doesNotMatch(shown, /Nothing has been done yet|tries again by itself/);
+  assert.equal((await anna.closed).code, 4500);
 });
 
 test('[chromium] a block is said of whom the server has blocked, and not of whom somebody has typed meanwhile', {
