@@ -5,6 +5,7 @@ import { recordedLog } from '../../test/support/domain.ts';
 import { databaseSettings, usePostgres, whyNoPostgres } from '../../test/support/postgres.ts';
 import { systemClock } from '../clock.ts';
 import { openPostgres } from './postgres.ts';
+import { createStore } from './sql-store.ts';
 
 const server = usePostgres();
 
@@ -50,13 +51,46 @@ describe('[postgres] a migration that fails', { skip: whyNoPostgres }, () => {
     migrating.catch(() => {});
     await until(async () => (await server.execute(url, waiting)).length > 0);
     await until(() => lines.some(({ msg }) => msg === 'the database is still being brought up to this version'));
-    await server.execute(url, `select pg_cancel_backend(pid) from (${waiting}) as found`);
+    let isOver = false;
+    const over = () => {
+      isOver = true;
+    };
+    migrating.then(over, over);
+    // It waits again and again.
+    await until(async () => {
+      await server.execute(url, `select pg_cancel_backend(pid) from (${waiting}) as found`);
+      return isOver;
+    });
     await assert.rejects(migrating, {
       name: 'StartupError',
       message:
         /\(57014\): end the session that holds a lock on its tables, which pg_stat_activity shows, and start again$/,
     });
   });
+});
+
+test('[postgres] a migration that waits for a lock lets others read and write meanwhile, and is made when it is free', {
+  skip: whyNoPostgres,
+}, async (t) => {
+  const url = await server.migratedDatabase(t);
+  const [{ database }, other] = [await open(t, url), await open(t, url)];
+  const store = createStore(other.database);
+  await server.execute(url, 'alter table access_keys drop column expires_at, drop column subject');
+  await server.execute(url, 'delete from schema_version where version = (select max(version) from schema_version)');
+  // As pg_dump does for as long as it runs.
+  const held = server.execute(url, 'begin; lock table access_keys in access share mode; select pg_sleep(14)');
+  const isWaiting = `select 1 from pg_locks where not granted and mode = 'AccessExclusiveLock'`;
+  await until(
+    async () =>
+      (await server.execute(url, 'select 1 from pg_locks where relation = $$access_keys$$::regclass')).length > 0,
+  );
+  const migrating = database.migrate();
+  await until(async () => (await server.execute(url, isWaiting)).length > 0);
+  await store.meta.set('a', '1');
+  await server.execute(url, 'set statement_timeout = 4000; select count(*) from access_keys');
+  await held;
+  await migrating;
+  await database.assertMigrated();
 });
 
 async function open(t: TestContext, url: string, { isHurried = false } = {}) {

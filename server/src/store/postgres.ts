@@ -8,7 +8,7 @@ import { assertMigrated, findVersion, migrate } from './migrations/migrate.ts';
 import { ANNOUNCE_CHANGE, watchChanges } from './postgres/change-watch.ts';
 import type { DatabaseSettings } from './postgres/client.ts';
 import { createDialect } from './postgres/dialect.ts';
-import { describeFault, describeMigrationFault } from './postgres/faults.ts';
+import { describeFault, describeMigrationFault, isLockTimeout } from './postgres/faults.ts';
 import { assertMigratedBeside, findVersionBeside, migrateBeside } from './postgres/migrations.ts';
 import { COUNT_PRESENT, createClaim, type Presence } from './postgres/presence.ts';
 import { openSessions, type Sessions } from './postgres/sessions.ts';
@@ -17,6 +17,12 @@ import type { Schema } from './schema.ts';
 
 /** A migration, the wait for another node's, or a statement of a copy may take so long. */
 const PATIENCE_MS = 600_000;
+/**
+ * What waits for a lock on a table holds up all who come later, and a migration holds up all who write. So it gives up soon,
+ * and tries again after a pause in which they have their turn.
+ */
+const LOCK_MS = 1_000;
+const LOCK_PAUSE_MS = 1_000;
 /** A migration that is not over after this time is mentioned in the log. */
 const QUIET_MS = 10_000;
 /** Of this version, PostgreSQL knows everything that is asked of it here. */
@@ -153,7 +159,7 @@ async function migrateAll(parts: Parameters<typeof openSessions>[0]): Promise<vo
   });
   try {
     const query = new Kysely<Schema>({ dialect: createDialect(sessions) });
-    const transaction = <T>(work: (query: Query) => Promise<T>) => query.transaction().execute(work);
+    const transaction = migrationsOn(query, clock);
     await migrate({ transaction });
     await migrateBeside({ transaction });
   } catch (error) {
@@ -165,6 +171,24 @@ async function migrateAll(parts: Parameters<typeof openSessions>[0]): Promise<vo
     cancel();
     await sessions.end();
   }
+}
+
+/** Transactions that are tried again, for as long as a migration may take, while somebody else holds a lock that they need. */
+function migrationsOn(query: Kysely<Schema>, clock: Clock): Database['transaction'] {
+  const until = clock.monotonic() + PATIENCE_MS;
+  return async (work) => {
+    for (;;) {
+      try {
+        return await query.transaction().execute(async (within) => {
+          await sql.raw(`set local lock_timeout = ${LOCK_MS}`).execute(within);
+          return await work(within);
+        });
+      } catch (error) {
+        if (!isLockTimeout(error) || clock.monotonic() > until) throw error;
+        await new Promise<void>((resolve) => clock.after(LOCK_PAUSE_MS, resolve));
+      }
+    }
+  };
 }
 
 async function assertUsable(sessions: Sessions): Promise<void> {

@@ -36,6 +36,11 @@ export function isTooLate(error: unknown): boolean {
   return TOO_LATE.test(codeOf(error));
 }
 
+/** Whether the statement was given up because somebody else held a lock for too long. */
+export function isLockTimeout(error: unknown): boolean {
+  return codeOf(error) === '55P03';
+}
+
 /** What is wrong, in words of a sentence. Neither the driver nor the server puts a password into an error. */
 export function describeFault(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return describeFault(error.errors[0]);
