@@ -1,5 +1,7 @@
 import type { Clock } from '../clock.ts';
+import { mayPass } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { createRareWarnings } from '../rare-warnings.ts';
 import type { HostAnswer, Invocation } from './sandbox.ts';
 
 /** Answers the calls of scripts in time. Each settles once: a late answer could be taken for that to the next call. */
@@ -12,6 +14,7 @@ export function createHostAnswers({
   log: Log;
   settings: { readonly scriptCallTimeoutMs: number };
 }) {
+  const warn = createRareWarnings({ clock, log });
   return async (
     { call }: Invocation,
     operation: string,
@@ -26,7 +29,10 @@ export function createHostAnswers({
       );
       void call(operation, parameters)
         .catch((error: unknown): HostAnswer => {
-          log.error({ err: error, operation }, 'a call of a script failed');
+          // While the database is away, each message of each player fails so.
+          if (mayPass(error))
+            warn(operation, { err: error, operation }, 'a call of a script failed and may be tried again');
+          else log.error({ err: error, operation }, 'a call of a script failed');
           return { error: { code: 'internal', message: `${operation} failed` } };
         })
         .then((answer) => {
