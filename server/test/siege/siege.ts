@@ -59,6 +59,8 @@ const OF_GAME = [{ Effect: 'Allow', Action: ['gamesparks:*', 'respark:*'], Resou
 const OF_STAFF = [
   { Effect: 'Allow', Action: ['gamesparks:*', 'respark:*'], Resource: GAME_AND_STAGES },
   { Effect: 'Allow', Action: ['respark:ListAudit*', 'respark:GetReceipt'], Resource: '*' },
+  // So that tags have to be looked up for each decision.
+  { Effect: 'Deny', Action: '*', Resource: '*', Condition: { StringEquals: { 'aws:ResourceTag/siege': 'none' } } },
 ];
 /** More than a page of blocks, more than one call looks at of players, and a busy time of calls. */
 const LARGE_BLOCKS = 120;

@@ -15,6 +15,7 @@ export const LARGE_WORDING = {
 /** What somebody sends who has a key for the staff of one stage, and for the audit log. */
 export const STAFF_ATTACKS: Readonly<Record<string, Attack>> = {
   receipts: asStaff(8, ({ requestId }) => ({ path: `/respark/receipt/${requestId}` })),
+  'own permissions': asStaff(8, () => ({ path: `/respark/permission?GameName=${LARGE}&StageName=${LARGE_STAGE}` })),
   'links of the audit log': asStaff(8, () => ({ path: '/respark/audit-chain/server/link' })),
   'searches of the audit log': asStaff(8, () => ({ path: '/respark/audit-record?PlayerId=nobody' })),
   'lists of large blocks': asStaff(8, () => ({ path: `${CROWD}/block` })),
