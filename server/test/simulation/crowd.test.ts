@@ -14,13 +14,13 @@ type Action =
   | { readonly do: 'disconnect'; readonly player: string }
   | { readonly do: 'pass time'; readonly ms: number };
 
-const player = fc.constantFrom('alice', 'bob', 'carol');
+const player = fc.constantFrom('alice', 'bob');
 const socket = fc.nat({ max: 9 });
 const action: fc.Arbitrary<Action> = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({
-      ...{ do: fc.constant('come' as const), player, isSilent: fc.boolean() },
+      ...{ do: fc.constant('come' as const), player, isSilent: fc.constantFrom(true, false, false) },
       address: fc.constantFrom('192.0.2.1', '2001:db8:0:1::/64', '2001:db8:0:2::/64'),
     }),
   },
@@ -131,12 +131,9 @@ test('each place of a crowded node is taken once and given back once, whoever gi
       },
     ),
     {
-      numRuns: HISTORIES,
-      // CI runs the same histories each time, so that a failure is due to the change.
-      ...(process.env.CI === undefined ? {} : { seed: 11 }),
-      // The planted bugs run on fixed histories, so that finding them does not depend on luck.
-      ...(process.env.TEST_SEED === undefined ? {} : { seed: Number(process.env.TEST_SEED), endOnFailure: true }),
-      includeErrorInReport: true,
+      // The same histories each time, so that a failure is due to the change, and a planted bug is not found by luck.
+      ...{ numRuns: HISTORIES, seed: Number(process.env.TEST_SEED ?? 11) },
+      ...{ endOnFailure: process.env.TEST_SEED !== undefined, includeErrorInReport: true },
     },
   );
   // Fewer may lack what is rare.

@@ -103,30 +103,34 @@ const BUGS: readonly PlantedBug[] = [
   },
 ];
 
+/** What the history of a crowd says of a place that is taken or given back twice, or never. */
+const NOT_ONCE =
+  /have places|whoever is let in has a place|each place is given back once|only a connection that has a place gives/;
+
 const OF_CROWDS: readonly PlantedBug[] = [
   {
     name: 'a connection that gave way gives its place back once more when its socket is gone',
     file: 'gateway/gateway.js',
     changes: [['this.#replaced.add(connection);', '']],
-    caughtAs: /have places|each place is given back once/,
+    caughtAs: NOT_ONCE,
   },
   {
     name: 'a connection that gives way keeps its place until its socket is gone',
     file: 'gateway/gateway.js',
     changes: [['this.#replaced.add(connection);\n        this.#giveBackPlace(connection);', '']],
-    caughtAs: /whoever is let in has a place/,
+    caughtAs: NOT_ONCE,
   },
   {
     name: 'a connection without a place gives way to another',
     file: 'gateway/gateway.js',
     changes: [['else if (!this.#placeless.has(connection))', 'else']],
-    caughtAs: /whoever is let in has a place|only a connection that has a place gives way/,
+    caughtAs: NOT_ONCE,
   },
   {
     name: 'a connection without a place takes one',
     file: 'gateway/limits.js',
     changes: [['if (!hasPlace)\n            this.#withoutPlace += 1;', '']],
-    caughtAs: /have places/,
+    caughtAs: NOT_ONCE,
   },
 ];
 
