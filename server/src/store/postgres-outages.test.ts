@@ -38,6 +38,25 @@ describe('[postgres] an outage', { skip: whyNoPostgres }, () => {
     while (!(await isWritten())) assert.ok(performance.now() - startedAt < 25_000);
   });
 
+  test('of some tables leaves connections for the others, however many strangers ask for what is not there', async (t) => {
+    const url = await server.migratedDatabase(t);
+    const { store } = await open(t, url);
+    const locked = server.execute(
+      url,
+      'begin; lock table stages, access_keys in access exclusive mode; select pg_sleep(2)',
+    );
+    const isLocked = "select 1 from pg_locks where granted and mode = 'AccessExclusiveLock'";
+    while ((await server.execute(url, isLocked)).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    let found = 0;
+    const strangers = Array.from({ length: 100 }, async (_, at) => {
+      await Promise.all([store.stages.findByGameKey(`none${at}`), store.accessKeys.find(`NONE${at}`)]);
+      found += 1;
+    });
+    await store.meta.get('a');
+    assert.equal(found, 0);
+    await Promise.all([locked, ...strangers]);
+  });
+
   test('in which the database lets nobody in may be over soon, so that calls may be tried again', async (t) => {
     const url = await server.migratedDatabase(t);
     const { database, store } = await open(t, url);

@@ -163,9 +163,10 @@ export class RedisCluster implements Cluster {
     if (node === this.node) return true;
     const first = this.#life.partition(0);
     if (first.isDead(node)) return false;
+    // While the directory is recovering, a node that acts may be missing there, also if it has recovered by the answer.
+    const isComplete = first.isAvailable;
     const nodes = await first.nodes();
-    // While the directory is recovering, a node that acts may be missing there.
-    return nodes.some(([known]) => known === node) || !first.isAvailable;
+    return nodes.some(([known]) => known === node) || !isComplete || !first.isAvailable;
   }
 
   isProvenDead(node: string): boolean {

@@ -1,14 +1,16 @@
 import type { Schema } from '../schema.ts';
 import type { AccessKeyRecord, AccessKeyTable } from '../store.ts';
+import { batchedLookUp } from './batched-look-up.ts';
 import { insertUnique, type Scope } from './scope.ts';
 
 export function accessKeyTable(scope: Scope): AccessKeyTable {
   const { read, write } = scope;
   return {
-    async find(id) {
-      const row = await read.selectFrom('access_keys').selectAll().where('id', '=', id).executeTakeFirst();
-      return row && toAccessKey(row);
-    },
+    find: batchedLookUp(
+      async (ids) =>
+        (await read.selectFrom('access_keys').selectAll().where('id', 'in', ids).execute()).map(toAccessKey),
+      ({ id }) => id,
+    ),
     async list() {
       return (await read.selectFrom('access_keys').selectAll().orderBy('id').execute()).map(toAccessKey);
     },

@@ -1,5 +1,6 @@
 import type { Schema } from '../schema.ts';
 import type { LifeState, StageRecord, StageTable, Tags } from '../store.ts';
+import { batchedLookUp } from './batched-look-up.ts';
 import { insertUnique, type Scope } from './scope.ts';
 
 export function stageTable(scope: Scope): StageTable {
@@ -19,10 +20,10 @@ export function stageTable(scope: Scope): StageTable {
       const row = await stages.where('stages.id', '=', id).executeTakeFirst();
       return row && toStage(row);
     },
-    async findByGameKey(gameKey) {
-      const row = await stages.where('stages.game_key', '=', gameKey).executeTakeFirst();
-      return row && toStage(row);
-    },
+    findByGameKey: batchedLookUp(
+      async (gameKeys) => (await stages.where('stages.game_key', 'in', gameKeys).execute()).map(toStage),
+      ({ gameKey }) => gameKey,
+    ),
     async list(gameId, { after = '', limit }) {
       const page = stages.where('stages.game_id', '=', gameId).where('stages.name', '>', after);
       return (await page.orderBy('stages.name').limit(limit).execute()).map(toStage);

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { batchedLookUp } from './batched-look-up.ts';
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Look-ups over reads that are answered by hand. */
+function open() {
+  const reads: { names: readonly string[]; answer: (names: readonly string[]) => void; fail: () => void }[] = [];
+  const find = batchedLookUp(
+    (names) =>
+      new Promise<readonly { name: string }[]>((resolve, reject) => {
+        const answer = (found: readonly string[]) => resolve(found.map((name) => ({ name })));
+        reads.push({ names, answer, fail: () => reject(new Error('the connection is lost')) });
+      }),
+    ({ name }) => name,
+  );
+  return { reads, find: async (name: string) => (await find(name))?.name };
+}
+
+test('however many names are asked for, one read is under way, and the next has all that was asked meanwhile', async () => {
+  const { reads, find } = open();
+  const first = find('a');
+  await nextTurn();
+  const others = ['b', 'none', 'b', 'a'].map(find);
+  await nextTurn();
+  assert.deepEqual(
+    reads.map(({ names }) => names),
+    [['a']],
+  );
+  reads[0]?.answer(['a']);
+  assert.equal(await first, 'a');
+  await nextTurn();
+  assert.deepEqual(reads[1]?.names, ['b', 'none', 'a']);
+  reads[1]?.answer(['a', 'b']);
+  assert.deepEqual(await Promise.all(others), ['b', undefined, 'b', 'a']);
+});
+
+test('a read asks for so many names, and the rest is read after it', async () => {
+  const { reads, find } = open();
+  const all = Array.from({ length: 1_001 }, (_, at) => find(`${at}`));
+  for (let read = 0; read < 3; read += 1) {
+    await nextTurn();
+    assert.equal(reads.length, read + 1);
+    reads[read]?.answer(reads[read]?.names ?? []);
+  }
+  assert.deepEqual(
+    reads.map(({ names }) => names.length),
+    [500, 500, 1],
+  );
+  assert.equal((await Promise.all(all)).at(-1), '1000');
+});
+
+test('a read that fails fails for those who have asked it, and the next is made', async () => {
+  const { reads, find } = open();
+  const failing = find('a');
+  await nextTurn();
+  const next = find('a');
+  reads[0]?.fail();
+  await assert.rejects(failing, /the connection is lost/);
+  await nextTurn();
+  reads[1]?.answer(['a']);
+  assert.equal(await next, 'a');
+});
