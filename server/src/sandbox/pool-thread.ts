@@ -10,6 +10,8 @@ const STACK_MEGABYTES = 16;
 
 /** A message that waits for a thread, or has one. */
 export interface Job {
+  /** Another for each message. */
+  readonly id: number;
   readonly invocation: Invocation;
   readonly inputJson: string;
   readonly resolve: (result: InvocationResult) => void;

@@ -49,6 +49,7 @@ export class SandboxPool implements Sandbox {
   /** Stage id → how many threads run its scripts. */
   readonly #running = new Map<string, number>();
   readonly #preparations = new Preparations();
+  #lastJobId = 0;
   #isClosed = false;
 
   static async open(parts: { clock: Clock; log: Log; settings: SandboxSettings }): Promise<SandboxPool> {
@@ -91,7 +92,8 @@ export class SandboxPool implements Sandbox {
     return new Promise((resolve, reject) => {
       const enqueuedAt = this.#clock.monotonic();
       const isNew = { hasScriptsSent: false, isUnloaded: false };
-      this.#enqueue({ invocation, inputJson, resolve, reject, enqueuedAt, ...isNew });
+      this.#lastJobId += 1;
+      this.#enqueue({ id: this.#lastJobId, invocation, inputJson, resolve, reject, enqueuedAt, ...isNew });
     });
   }
 
@@ -247,8 +249,8 @@ export class SandboxPool implements Sandbox {
     this.#begin(thread, next.job);
   }
 
-  #sendJob(thread: Thread, { invocation: { runtime, handler }, inputJson }: Job, aheadNumber?: number): void {
-    this.#send(thread, { kind: 'invoke', runtimeId: runtime.id, handler, inputJson, aheadNumber });
+  #sendJob(thread: Thread, { id: jobId, invocation: { runtime, handler }, inputJson }: Job, aheadNumber?: number): void {
+    this.#send(thread, { kind: 'invoke', jobId, runtimeId: runtime.id, handler, inputJson, aheadNumber });
   }
 
   #watch(thread: Thread): void {
@@ -262,6 +264,7 @@ export class SandboxPool implements Sandbox {
   }
 
   #receive(thread: Thread, message: FromThread): void {
+    if ('jobId' in message && message.jobId !== thread.job?.id) return this.#distrust(thread);
     switch (message.kind) {
       case 'ready':
         thread.isReady = true;
@@ -279,6 +282,13 @@ export class SandboxPool implements Sandbox {
       case 'ended':
         this.#end(thread, message);
     }
+  }
+
+  /** Ends a thread that speaks of another message than the one it is thought to handle, unless it is to end anyway. */
+  #distrust(thread: Thread): void {
+    if (!this.#crew.has(thread)) return;
+    this.#log.error({}, 'a thread for scripts handled another message than it should have, and is ended');
+    void thread.worker.terminate();
   }
 
   #loaded(thread: Thread, fault: string | undefined): void {

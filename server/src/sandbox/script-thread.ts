@@ -19,6 +19,7 @@ const MAX_FAILURE_CHARACTERS = 1_024;
 
 /** What one invocation has done so far. */
 interface Running {
+  readonly jobId: number;
   readonly guest: Guest;
   readonly lines: ScriptLine[];
   lineBytes: number;
@@ -103,7 +104,8 @@ export class ScriptThread {
     this.#post({ kind: 'loaded', fault });
   }
 
-  #invoke({ runtimeId, handler, inputJson, aheadNumber }: Extract<ToThread, { kind: 'invoke' }>): MaybePromise<void> {
+  #invoke(message: Extract<ToThread, { kind: 'invoke' }>): MaybePromise<void> {
+    const { jobId, runtimeId, aheadNumber } = message;
     if (aheadNumber !== undefined && !this.#sentAhead.take(aheadNumber)) return;
     // Scripts that cannot be loaded again count as missing. The pool then sends them once more, and is told why.
     const found = orElse(
@@ -111,19 +113,22 @@ export class ScriptThread {
       () => undefined,
     );
     return andThen(found, (ready) => {
-      if (ready === undefined) this.#post({ kind: 'missing' });
-      else this.#run(ready, handler, inputJson);
+      if (ready === undefined) this.#post({ kind: 'missing', jobId });
+      else this.#run(ready, message);
     });
   }
 
-  #run({ guest, set, findResponseReader }: Ready, handler: string, inputJson: string): void {
-    const running: Running = { guest, lines: [], lineBytes: 0, linesDropped: 0, calls: 0 };
+  #run(
+    { guest, set, findResponseReader }: Ready,
+    { jobId, handler, inputJson }: Extract<ToThread, { kind: 'invoke' }>,
+  ): void {
+    const running: Running = { jobId, guest, lines: [], lineBytes: 0, linesDropped: 0, calls: 0 };
     this.#running = running;
     const finished = guest.invoke(set, handler, inputJson, seedsOf(this.#random(SEED_BYTES)));
     this.#running = undefined;
     const { lines, linesDropped } = running;
     const ending = fitted(endingOf(handler, finished, this.#limits), findResponseReader(handler));
-    this.#post({ kind: 'ended', ending, lines, linesDropped });
+    this.#post({ kind: 'ended', jobId, ending, lines, linesDropped });
     guest.rest(set);
   }
 
@@ -148,7 +153,7 @@ export class ScriptThread {
     }
     this.#callNumber = (this.#callNumber + 1) | 0;
     const askedAt = this.#clock.monotonic();
-    this.#post({ kind: 'call', number: this.#callNumber, operation, parametersJson });
+    this.#post({ kind: 'call', jobId: running.jobId, number: this.#callNumber, operation, parametersJson });
     const answer = this.#answers.take(this.#callNumber);
     running.guest.addTime(this.#clock.monotonic() - askedAt);
     return answer;

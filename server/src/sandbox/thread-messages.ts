@@ -25,6 +25,7 @@ export type ToThread =
   | { readonly kind: 'load'; readonly runtime: Omit<ScriptedRuntime, 'stageId'> }
   | {
       readonly kind: 'invoke';
+      readonly jobId: number;
       readonly runtimeId: string;
       readonly handler: string;
       readonly inputJson: string;
@@ -32,15 +33,23 @@ export type ToThread =
       readonly aheadNumber: number | undefined;
     };
 
+/** `jobId` is that of the message whose handler runs: the pool gives nothing of one player's to another. */
 export type FromThread =
   /** Sent once, before anything else. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'loaded'; readonly fault: string | undefined }
-  | { readonly kind: 'call'; readonly number: number; readonly operation: string; readonly parametersJson: string }
+  | {
+      readonly kind: 'call';
+      readonly jobId: number;
+      readonly number: number;
+      readonly operation: string;
+      readonly parametersJson: string;
+    }
   /** The thread does not have the runtime, or no longer. Nothing ran. */
-  | { readonly kind: 'missing' }
+  | { readonly kind: 'missing'; readonly jobId: number }
   | {
       readonly kind: 'ended';
+      readonly jobId: number;
       readonly ending: Ending;
       readonly lines: readonly ScriptLine[];
       readonly linesDropped: number;

@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { loadSettings } from '../../src/config/config.ts';
 import { SandboxPool } from '../../src/sandbox/pool.ts';
+import { SentAhead } from '../../src/sandbox/sent-ahead.ts';
 import { recordedLog } from '../support/domain.ts';
 import { until } from '../support/server.ts';
 
@@ -133,6 +134,35 @@ test('each message gets its own answer, also one that its thread is slow to come
     await waiting;
     await Promise.all([...others, ask('Echo'), ask('Echo'), ask('Echo')]);
   }
+});
+
+test('a thread that has left a message out is ended, and nobody gets the answer to another’s message', async (t) => {
+  const { pool } = await open(t, 1, 10_000);
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const ask = async (handler: string, asked: number) => {
+    const call = () => answered.then(() => ({ result: {} }));
+    const { ending } = await pool.invoke({ runtime: RUNTIME, handler, playerId: 'p', message: { asked }, call });
+    assert.equal(ending.kind === 'returned' && ending.response, JSON.stringify({ asked }));
+  };
+  const next = SentAhead.prototype.next;
+  const planted = t.mock.method(SentAhead.prototype, 'next', function (this: SentAhead) {
+    const number = next.call(this);
+    // The thread takes it for one that was taken back.
+    if (planted.mock.callCount() === 0) new Int32Array(this.memory).fill(0);
+    return number;
+  });
+  const all = [ask('Waits', 1), ask('Echo', 2), ask('Echo', 3)];
+  await until(() => planted.mock.callCount() === 1);
+  answer();
+  const outcomes = await Promise.allSettled(all);
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.message : 'its own')),
+    ['its own', 'a thread for scripts ended', 'a thread for scripts ended'],
+  );
+  await ask('Echo', 4);
 });
 
 test('a pool that is closed lets go of what was sent ahead', async (t) => {
