@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { ConfigurationRecord, Store } from '../store/store.ts';
@@ -135,8 +135,11 @@ function withDetails(change: Change, details: NonNullable<Change['details']>): C
 /** Two records whose digests are alike made the same modifications. What they wrote may be long, and the studio's secret. */
 function onRecordOf(modifications: readonly ModificationText[]): NonNullable<Change['details']> {
   const sections = [...new Set(modifications.map(({ section }) => section))].sort().join(' ');
-  const all = modifications.map(({ section, operation, path, value = null }) => [section, operation, path, value]);
-  return { sections, modificationsDigest: hash('sha256', JSON.stringify(all), 'hex') };
+  const digest = createHash('sha256');
+  for (const { section, operation, path, value } of modifications) {
+    digest.update(JSON.stringify([section, operation, path, value?.length ?? null])).update(value ?? '');
+  }
+  return { sections, modificationsDigest: digest.digest('hex') };
 }
 
 /** The game's configuration, which is empty until something has been written to it. */

@@ -1,4 +1,4 @@
-import type { Thread } from './pool-thread.ts';
+import { type Job, type Thread, takeBack } from './pool-thread.ts';
 
 /**
  * The threads of a pool: its members, which run what comes, a spare one that is ready to take the place of a member, and
@@ -41,6 +41,21 @@ export class Crew {
 
   has(thread: Thread): boolean {
     return this.members.has(thread) || this.#spare === thread || this.#reserve === thread;
+  }
+
+  /** Whether a thread loads scripts of the game. */
+  isLoading(gameId: string): boolean {
+    for (const { loading } of this.all()) if (loading.some(({ runtime }) => runtime.gameId === gameId)) return true;
+    return false;
+  }
+
+  /** What a member was sent ahead and has not come to. */
+  takeSentAhead(): Job | undefined {
+    for (const thread of this.members) {
+      const job = takeBack(thread);
+      if (job !== undefined) return job;
+    }
+    return undefined;
   }
 
   /** Removes a thread that has ended, or is to end. Without `replace`, no other is started for it. */

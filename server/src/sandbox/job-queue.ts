@@ -44,9 +44,9 @@ export class JobQueue {
   /** Answers the message at once when its stage is paused, or too many wait. */
   add(job: Job): void {
     const { runtime, playerId } = job.invocation;
-    if (this.#isClosed) return job.reject(new Interrupted());
     const why = this.#whyPaused(job);
-    if (why !== undefined) job.resolve(busy(why));
+    if (this.#isClosed) job.reject(new Interrupted());
+    else if (why !== undefined) job.resolve(busy(why));
     else if (!this.#queue.add(runtime.stageId, playerId, job, job.inputJson.length)) {
       job.resolve(busy('too many messages wait for their handlers'));
     }

@@ -128,19 +128,12 @@ export class SandboxPool implements Sandbox {
   /** Makes runtimes ready in threads that have nothing else to do: one at a time, so that the others serve messages. */
   #prepareNext(): void {
     for (const thread of this.#crew.members) if (thread.job === undefined && thread.loading.length > 0) return;
-    const mayLoad = ({ gameId }: ScriptedRuntime) => !this.#isLoading(gameId);
+    const mayLoad = ({ gameId }: ScriptedRuntime) => !this.#crew.isLoading(gameId);
     const next = this.#preparations.take({ threads: this.#crew.members, mayLoad });
     if (next === undefined) return;
     const { thread, runtime } = next;
     this.#load(thread, runtime).catch((error: unknown) => this.#preparations.giveUp(runtime, error));
     this.#watch(thread);
-  }
-
-  /** Whether a thread loads scripts of the game. */
-  #isLoading(gameId: string): boolean {
-    for (const { loading } of this.#crew.all())
-      if (loading.some(({ runtime }) => runtime.gameId === gameId)) return true;
-    return false;
   }
 
   #send({ worker }: Thread, message: ToThread): void {
@@ -151,7 +144,7 @@ export class SandboxPool implements Sandbox {
     this.#takeBackFromHeld();
     for (const thread of this.#crew.members) {
       if (!isFree(thread)) continue;
-      const job = this.#takeJob((next) => this.#mayRun(next)) ?? this.#takeSentAhead();
+      const job = this.#takeJob((next) => this.#mayRun(next)) ?? this.#crew.takeSentAhead();
       if (job === undefined) break;
       this.#run(thread, job);
     }
@@ -168,15 +161,6 @@ export class SandboxPool implements Sandbox {
       const job = isLong ? takeBack(thread) : undefined;
       if (job !== undefined) this.#queue.putBack(job);
     }
-  }
-
-  /** What another thread was sent ahead and has not come to. */
-  #takeSentAhead(): Job | undefined {
-    for (const thread of this.#crew.members) {
-      const job = takeBack(thread);
-      if (job !== undefined) return job;
-    }
-    return undefined;
   }
 
   #sendAhead(): void {
@@ -211,7 +195,8 @@ export class SandboxPool implements Sandbox {
   }
 
   #takeJob(mayRun: (job: Job) => boolean, onlyStageId?: string): Job | undefined {
-    const mayLoad = ({ isUnloaded, invocation }: Job) => !isUnloaded || !this.#isLoading(invocation.runtime.gameId);
+    const mayLoad = ({ isUnloaded, invocation }: Job) =>
+      !isUnloaded || !this.#crew.isLoading(invocation.runtime.gameId);
     return this.#queue.take((job) => mayLoad(job) && mayRun(job), onlyStageId);
   }
 
@@ -249,7 +234,11 @@ export class SandboxPool implements Sandbox {
     this.#begin(thread, next.job);
   }
 
-  #sendJob(thread: Thread, { id: jobId, invocation: { runtime, handler }, inputJson }: Job, aheadNumber?: number): void {
+  #sendJob(
+    thread: Thread,
+    { id: jobId, invocation: { runtime, handler }, inputJson }: Job,
+    aheadNumber?: number,
+  ): void {
     this.#send(thread, { kind: 'invoke', jobId, runtimeId: runtime.id, handler, inputJson, aheadNumber });
   }
 
@@ -264,7 +253,10 @@ export class SandboxPool implements Sandbox {
   }
 
   #receive(thread: Thread, message: FromThread): void {
-    if ('jobId' in message && message.jobId !== thread.job?.id) return this.#distrust(thread);
+    if ('jobId' in message && message.jobId !== thread.job?.id) {
+      this.#distrust(thread);
+      return;
+    }
     switch (message.kind) {
       case 'ready':
         thread.isReady = true;
@@ -329,7 +321,7 @@ export class SandboxPool implements Sandbox {
       this.#runNext();
       return;
     }
-    if (this.#isLoading(job.invocation.runtime.gameId)) {
+    if (this.#crew.isLoading(job.invocation.runtime.gameId)) {
       job.isUnloaded = true;
       this.#release(thread);
       this.#enqueue(job);
