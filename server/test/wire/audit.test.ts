@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { test } from 'node:test';
 import {
   CreateGameCommand,
@@ -257,11 +257,9 @@ test('[aws-sdk] every operation that changes something leaves a record in the st
   assert.deepEqual(tagged, { tagKeys: 'team' });
   assert.match(tagsDigest, /^[0-9a-f]{64}$/);
   assert.deepEqual(detailsOf('UntagResource'), { tagKeys: 'team' });
-  const fileDigest = createHash('sha256').update(FILE).digest('hex');
-  assert.deepEqual(detailsOf('ImportGameConfiguration'), { fileDigest });
-  const { modificationsDigest = '', ...modified } = detailsOf('UpdateGameConfiguration') ?? {};
-  assert.deepEqual(modified, { sections: 'My.Section' });
-  assert.match(modificationsDigest, /^[0-9a-f]{64}$/);
+  assert.deepEqual(detailsOf('ImportGameConfiguration'), { fileDigest: hash('sha256', FILE, 'hex') });
+  const { sections, modificationsDigest } = detailsOf('UpdateGameConfiguration') ?? {};
+  assert.match(`${sections} ${modificationsDigest}`, /^My\.Section [0-9a-f]{64}$/);
   assert.match(detailsOf('StartStageDeployment')?.snapshotId ?? '', /^Snapshot_/);
   const changes = EVERY_OPERATION.filter(({ throttleClass }) => throttleClass !== 'read').map(({ name }) => name);
   assert.deepEqual([...new Set(made.map(({ operation }) => operation))].sort(), changes.sort(), 'none is missing here');
