@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import type { CallError } from './api/calls.ts';
 import { drafted } from './pages/drafts.ts';
 import { PAGES, pageOf } from './pages.ts';
@@ -155,7 +155,7 @@ function NameField({
 }) {
   const [typed, setTyped] = useState(value);
   // The browser's own way back leads to other names than the one that was typed last.
-  useEffect(() => setTyped(value), [value]);
+  useLayoutEffect(() => setTyped(value), [value]);
   return (
     <form
       onSubmit={(event) => {

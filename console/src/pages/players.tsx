@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useState } from 'preact/hooks';
 import type { Outputs } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
 import { SelectField, TextField } from '../parts/fields.tsx';
@@ -120,7 +120,7 @@ const columnsOf = (of: Place): readonly Column<ListedPlayer>[] => [
 function AddressField({ value }: { value: string }) {
   const [typed, setTyped] = useState(value);
   // The browser's own way back leads to other addresses than the one that was typed last.
-  useEffect(() => setTyped(value), [value]);
+  useLayoutEffect(() => setTyped(value), [value]);
   return (
     <form
       onSubmit={(event) => {
