@@ -293,7 +293,8 @@ interface Callers {
   add(response: ServerResponse, head: RequestHead): void;
   /**
    * The callers behind one address share a lane. An access key has one of its own there from its first verified
-   * signature on, so that a caller who names other keys has no more lanes; so have the sockets that brought it.
+   * signature on, so that a caller who names other keys has no more lanes. What comes on the socket of that request waits
+   * in the lane of its key from then on.
    */
   laneOf(head: RequestHead): string;
 }

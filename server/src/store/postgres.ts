@@ -18,8 +18,8 @@ import type { Schema } from './schema.ts';
 /** A migration, the wait for another node's, or a statement of a copy may take so long. */
 const PATIENCE_MS = 600_000;
 /**
- * What waits for a lock on a table holds up all who come later, and a migration holds up all who write. So it gives up soon,
- * and tries again after a pause in which they have their turn.
+ * A statement that waits for the lock of a table holds up all later statements on it, and a migration holds up all writers.
+ * So it gives the wait up soon, and tries again after a pause in which the others have their turn.
  */
 const LOCK_MS = 1_000;
 const LOCK_PAUSE_MS = 1_000;
