@@ -13,7 +13,16 @@ function read(): Route {
 
 export const route = signal<Route>(read());
 
-addEventListener('hashchange', () => route.set(read()));
+let followed = location.hash;
+
+/** Browsers tell of a new address later, when whoever has gone there may have gone back already. */
+function follow(): void {
+  if (location.hash === followed) return;
+  followed = location.hash;
+  route.set(read());
+}
+
+addEventListener('hashchange', follow);
 
 /** The address of a page. What is undefined or empty is left out. */
 export function linkTo(page: string, query: Readonly<Record<string, string | undefined>> = {}): string {
@@ -24,11 +33,12 @@ export function linkTo(page: string, query: Readonly<Record<string, string | und
 
 export function goTo(page: string, query: Readonly<Record<string, string | undefined>> = {}): void {
   location.hash = linkTo(page, query);
+  follow();
 }
 
 /** Changes what the page shows without a step in the browser's history, for filters that are typed. */
 export function refine(query: Readonly<Record<string, string | undefined>>): void {
   const { page, query: before } = route.get();
   history.replaceState(null, '', linkTo(page, { ...before, ...query }));
-  route.set(read());
+  follow();
 }
