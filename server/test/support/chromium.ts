@@ -18,6 +18,9 @@ export const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
   '--disable-popup-blocking',
+  // Each window would load two pages for what somebody types into its address bar, which take more of a processor than
+  // most pages that are tested.
+  '--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup',
 ];
 
 /** The browser's program, if the search path has one. */

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
-import { type Browser, type ElementHandle, launch, type Page } from 'puppeteer-core';
+import { after, afterEach } from 'node:test';
+import { type Browser, type BrowserContext, type ElementHandle, launch, type Page } from 'puppeteer-core';
 import { FLAGS, findChromium } from './chromium.ts';
 
 export const chromium = findChromium();
@@ -30,6 +30,13 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'ut
 const SHOWN = 'document.body?.innerText ?? ""';
 
 let started: Promise<{ browser: Browser; profile: string }> | undefined;
+const contexts: BrowserContext[] = [];
+
+// A page that nobody looks at any more would go on asking. A part of a test leaves its pages to the next part.
+afterEach(async (context) => {
+  if ('fullName' in context && context.fullName !== context.name) return;
+  await Promise.all(contexts.splice(0).map((each) => each.close()));
+});
 
 after(async () => {
   if (started === undefined) return;
@@ -71,6 +78,7 @@ export async function openConsole(
 ): Promise<ConsolePage> {
   const browser = await startBrowser();
   const context = await browser.createBrowserContext();
+  contexts.push(context);
   const page = await context.newPage();
   const complaints = watch(page);
   await page.setViewport({ width, height });
