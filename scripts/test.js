@@ -11,6 +11,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec as Spec } from 'node:test/reporters';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bundleServer } from './server-bundle.js';
 
@@ -34,6 +35,8 @@ const FIRST = [
 ];
 /** Several servers each, which lose their leases on a machine that is too busy: no more of them at once than processors. */
 const OF_CLUSTERS = ['server/test/cluster/', 'server/test/storm/', 'server/src/cluster/'];
+/** Beside them there is time for what starts no server, one file after the other, which gives way to them. */
+const OF_MODULES = ['protocol/src/', 'client/src/', 'console/src/', 'server/src/'];
 /** Of other tests that run at once, about so many wait for a time limit of a server and take no processor. */
 const WAITING = 1;
 /** How many failures are told again at the end, and how many characters of each. */
@@ -51,7 +54,7 @@ const sources = ['protocol', 'client', 'console', 'server', 'bench']
   .flatMap((workspace) => readdirSync(workspace, { recursive: true }).map((file) => `${workspace}/${file}`))
   .map((file) => file.replaceAll(sep, '/'))
   .filter((file) => file.endsWith('.test.ts') && !file.includes('node_modules') && !file.includes('/dist'));
-for (const start of [...FIRST, ...QUICK, ...OF_CLUSTERS])
+for (const start of [...FIRST, ...QUICK, ...OF_CLUSTERS, ...OF_MODULES])
   if (!sources.some((file) => file.startsWith(start)))
     throw new Error(`there is no ${start} any more: fix the lists of scripts/test.js`);
 
@@ -69,24 +72,31 @@ const chosen = sources
   .filter((file) => parts.length === 0 || parts.some((part) => file.includes(part)))
   .sort((a, b) => rankOf(a) - rankOf(b) || (a < b ? -1 : 1));
 const isOfCluster = (file) => OF_CLUSTERS.some((start) => file.startsWith(start));
-const groups = [
-  { files: chosen.filter(isOfCluster).map(builtOf), concurrency: availableParallelism() },
-  { files: chosen.filter((file) => !isOfCluster(file)).map(builtOf), concurrency: availableParallelism() + WAITING },
-].filter(({ files }) => files.length > 0);
-if (groups.length === 0) {
+const isOfModule = (file) => !isOfCluster(file) && OF_MODULES.some((start) => file.startsWith(start));
+const isOther = (file) => !isOfCluster(file) && !isOfModule(file);
+const processors = availableParallelism();
+/** What runs at once: groups of files, each after the one before. */
+const lanes = [
+  [groupOf(isOfCluster, { concurrency: processors }), groupOf(isOther, { concurrency: processors + WAITING })],
+  [groupOf(isOfModule, { concurrency: 1 })],
+]
+  .map((groups) => groups.filter(({ files }) => files.length > 0))
+  .filter((groups) => groups.length > 0);
+if (chosen.length === 0) {
   console.error(`no test file matches ${process.argv.slice(2).join(' ')}`);
   process.exit(1);
 }
 
 await bundleServer();
 // Each file runs in a process of its own, which inherits this variable.
-process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --enable-source-maps`;
+const giveWay = fileURLToPath(new URL('give-way.cjs', import.meta.url));
+process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --enable-source-maps --require ${JSON.stringify(giveWay)}`;
 if (chosen.filter((file) => file.startsWith('server/test/')).length > 1) {
   const { findAws } = await import('../server/dist/test/support/aws-cli.js');
   process.env.TEST_AWS_CLI ??= (await findAws()) ?? '';
 }
 const counts = { passed: 0, failures: [], skipped: [], ofClient: new Map(CLIENTS.map((client) => [client, 0])) };
-await pipeline(Readable.from(counted(eventsOf(groups))), new Spec(), process.stdout, { end: false });
+await pipeline(Readable.from(counted(eventsOf(lanes))), new Spec(), process.stdout, { end: false });
 
 console.log();
 for (const [client, count] of counts.ofClient) console.log(`real client ${client}: ${count} passed`);
@@ -103,9 +113,17 @@ function builtOf(source) {
   return `${process.cwd()}/${source.replace(/^(\w+)\//, '$1/dist/').replace(/\.ts$/, '.js')}`;
 }
 
-/** One group after the other. */
-async function* eventsOf(these) {
-  for (const group of these) yield* run(group);
+function groupOf(isIn, options) {
+  return { files: chosen.filter(isIn).map(builtOf), ...options };
+}
+
+/** All of the lanes are under way from the beginning, and told of one after the other. */
+async function* eventsOf(lanes) {
+  const begun = lanes.map(([first, ...others]) => ({ events: run(first), others }));
+  for (const { events, others } of begun) {
+    yield* events;
+    for (const group of others) yield* run(group);
+  }
 }
 
 /** Passes the events on and counts the tests. A suite is not counted, except as a failure when it fails by itself. */

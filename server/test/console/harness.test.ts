@@ -174,7 +174,7 @@ test('[chromium] a test player stays while other pages are looked at, and can be
   await opened.fill('Message to the player', 'See you');
   await opened.press('Show what it will do');
   await opened.press('Disconnect 1 connection');
-  await opened.shows('closed');
+  await opened.shows('1 connection closed.');
   assert.equal(await connections(), 0);
   await opened.press('Close');
   await opened.press('Test harness');
