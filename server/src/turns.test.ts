@@ -3,11 +3,11 @@ import { describe, it } from 'node:test';
 import { createTurns } from './turns.ts';
 
 /** An event loop of which each turn must be asked for, and a clock on which only work takes time. */
-function createLoop() {
+function createLoop(options: Pick<Parameters<typeof createTurns>[0], 'networkOf'> = {}) {
   let now = 0;
   let tasks: (() => void)[] = [];
   const done: string[] = [];
-  const turns = createTurns({ clock: { monotonic: () => now }, later: (task) => tasks.push(task) });
+  const turns = createTurns({ clock: { monotonic: () => now }, later: (task) => tasks.push(task), ...options });
   const work = (name: string, ms: number) => () => {
     done.push(name);
     now += ms;
@@ -48,6 +48,19 @@ describe('turns', () => {
     const before: string[] = [];
     while (!before.includes('other')) before.push(...loop.turn());
     assert(before.length <= 4, before.join());
+  });
+
+  it('give each network its turn, however many lanes it has, and then each of its lanes', () => {
+    const loop = createLoop({ networkOf: (lane) => lane.slice(0, 1) });
+    for (let number = 0; number < 100; number += 1) loop.offer(`a${number}`, `a${number}`, 2);
+    loop.offer('b1', 'b1', 2);
+    loop.offer('a1', 'a1 again', 2);
+    assert.deepEqual(loop.done, ['a0']);
+    const order: string[] = [];
+    while (!loop.isIdle) order.push(...loop.turn());
+    assert.deepEqual(order.slice(1, 5), ['a1', 'b1', 'a2', 'a3']);
+    assert.equal(order.at(-1), 'a1 again');
+    assert.equal(loop.turns.size, 0);
   });
 
   it('tell how much waits in a lane, and for how long there has always been something', () => {

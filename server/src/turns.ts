@@ -44,16 +44,19 @@ export function createTurns({
   clock,
   later = setImmediate,
   turnMs = TURN_MS,
+  networkOf = (lane) => lane,
 }: {
   clock: Pick<Clock, 'monotonic'>;
   /** How long the work may hold up one turn of the event loop. */
   turnMs?: number;
   /** Runs a task in the next turn of the event loop, after its sockets have been read. */
   later?: (task: () => void) => unknown;
+  /** What takes turns first, before the lanes of it do: whoever can have many lanes must not have as many turns. */
+  networkOf?: (lane: string) => string;
 }): Turns {
   const preferred = new Set<string>();
-  const preferredLanes: Lanes = new Map();
-  const otherLanes: Lanes = new Map();
+  const preferredLanes = new Lanes(networkOf);
+  const otherLanes = new Lanes(networkOf);
   let wasPreferred = false;
   let hasArrival = false;
   /** Whether none of what waits has run in the present turn of the loop: one piece always may. */
@@ -86,7 +89,7 @@ export function createTurns({
     isFirst = false;
     wasPreferred = otherLanes.size === 0 || (preferredLanes.size > 0 && !wasPreferred);
     size -= 1;
-    takeFirst(wasPreferred ? preferredLanes : otherLanes)?.();
+    (wasPreferred ? preferredLanes : otherLanes).takeFirst()?.();
   }
 
   /** What waits in a lane stays with it when the lane becomes a preferred one, or is forgotten. */
@@ -105,7 +108,7 @@ export function createTurns({
       size += 1;
       const lanes = lanesOf(lane);
       const waiting = lanes.get(lane)?.waiting;
-      if (waiting === undefined) lanes.set(lane, { waiting: [work], since: clock.monotonic() });
+      if (waiting === undefined) lanes.add(lane, { waiting: [work], since: clock.monotonic() });
       else waiting.push(work);
     },
     prefer(lane) {
@@ -136,18 +139,52 @@ interface Lane {
   readonly since: number;
 }
 
-/** The lane whose turn it is comes first. */
-type Lanes = Map<string, Lane>;
+/** Lanes in which something waits. */
+class Lanes {
+  readonly #networkOf: (lane: string) => string;
+  readonly #lanes = new Map<string, Lane>();
+  /** Network → its lanes; of both, that whose turn it is comes first. */
+  readonly #networks = new Map<string, Set<string>>();
 
-/** Takes the first piece of the lane whose turn it is. */
-function takeFirst(lanes: Lanes): (() => void) | undefined {
-  const [first] = lanes;
-  if (first === undefined) return undefined;
-  const [name, lane] = first;
-  const work = lane.waiting.shift();
-  lanes.delete(name);
-  if (lane.waiting.length > 0) lanes.set(name, lane);
-  return work;
+  constructor(networkOf: (lane: string) => string) {
+    this.#networkOf = networkOf;
+  }
+
+  get size(): number {
+    return this.#lanes.size;
+  }
+
+  has(name: string): boolean {
+    return this.#lanes.has(name);
+  }
+
+  get(name: string): Lane | undefined {
+    return this.#lanes.get(name);
+  }
+
+  add(name: string, lane: Lane): void {
+    this.#lanes.set(name, lane);
+    const network = this.#networkOf(name);
+    const names = this.#networks.get(network);
+    if (names === undefined) this.#networks.set(network, new Set([name]));
+    else names.add(name);
+  }
+
+  /** Takes the first piece of the lane whose turn it is. */
+  takeFirst(): (() => void) | undefined {
+    const [first] = this.#networks;
+    if (first === undefined) return undefined;
+    const [network, names] = first;
+    const [name = ''] = names;
+    const waiting = this.#lanes.get(name)?.waiting ?? [];
+    const work = waiting.shift();
+    names.delete(name);
+    if (waiting.length > 0) names.add(name);
+    else this.#lanes.delete(name);
+    this.#networks.delete(network);
+    if (names.size > 0) this.#networks.set(network, names);
+    return work;
+  }
 }
 
 /** Beyond this many, the lane that was preferred longest ago is one of the others again. */
