@@ -114,6 +114,11 @@ function wantedRows(instr: 'instr' | 'strpos'): string {
 
 export const EVENT_STATEMENTS = {
   findSeq: same('SELECT seq FROM event_journals WHERE node = ?1'),
+  /** The same, once no other transaction may change it any more. */
+  lockSeq: same(
+    `INSERT INTO event_journals (node, seq) VALUES (?1, 0) ON CONFLICT (node) DO UPDATE SET seq = event_journals.seq
+     RETURNING seq`,
+  ),
   setSeq: same(
     `INSERT INTO event_journals (node, seq) VALUES (?1, ?2) ON CONFLICT (node) DO UPDATE SET seq = excluded.seq
      RETURNING seq`,

@@ -50,7 +50,8 @@ export function* moveJournaled(
   batch: readonly JournaledEvent[],
   maxEventsPerGame: number,
 ): EventWork<void> {
-  const moved = Number((yield* ask('findSeq', node))?.seq ?? 0);
+  // A commit of this node whose answer was lost, or whose process was killed, may still be under way.
+  const moved = Number((yield* ask('lockSeq', node))?.seq ?? 0);
   const fresh = batch.filter(({ seq }) => seq > moved);
   const last = fresh.at(-1);
   if (last === undefined) return;
