@@ -1,12 +1,13 @@
 // Attacks a server with one kind of abuse after the other, each from a process of its own, while an operator disconnects
 // players, and measures how long the operator waits. Prints a table, and exits with 1 if a kind makes it wait too long.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { Agent as TlsAgent } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -83,6 +84,8 @@ interface Siege {
   readonly clear: (call: Call) => Promise<void> | void;
 }
 
+type Attacker = ChildProcessByStdio<Writable, Readable, null>;
+
 interface Result {
   readonly kind: string;
   /** Milliseconds from each call to its answer, in ascending order. */
@@ -139,15 +142,18 @@ async function besiegeServer(
   const bound = Math.max(Number(values['bound-ms']), 3 * quantile(idle.waits, 0.99));
   print(idle, bound);
   const results: Result[] = [];
+  let [next] = kinds.slice(0, 1).map(spawnAttacker);
   for (const [index, kind] of kinds.entries()) {
+    const attacker = next ?? spawnAttacker(kind);
     const harmfulGameKey = usesHandlers(kind) ? await deployHarm(call, harmId, `Harm${index}`) : '';
-    const attacker = await startAttack(kind, { ...target, harmfulGameKey });
+    await startAttack(attacker, { ...target, harmfulGameKey });
     await wait(LEAD_MS);
     const result = await measure(server, kind, seconds);
     attacker.kill('SIGKILL');
     results.push(result);
     print(result, bound);
-    // What the attacker has left in the server's queues must not count for the next kind.
+    // What the attacker has left in the server's queues must not count for the next kind, whose process starts meanwhile.
+    [next] = kinds.slice(index + 1, index + 2).map(spawnAttacker);
     await wait(LEAD_MS);
   }
   await siege.clear(call);
@@ -288,17 +294,21 @@ function largeDocument(): string {
   return `{"Document":{"Type":"Game","Sections":{"GameSparks.Large":{${members.join(',')}}}}}`;
 }
 
-async function startAttack(kind: string, target: Door & Pick<Target, 'harmfulGameKey'>): Promise<ChildProcess> {
+/** A process that does nothing before it is told whom to attack. */
+function spawnAttacker(kind: string): Attacker {
   const program = fileURLToPath(new URL('attacker.js', import.meta.url));
   const attacker = spawn(process.execPath, [program, kind], { stdio: ['pipe', 'pipe', 'inherit'] });
   const leave = () => attacker.kill('SIGKILL');
   process.once('exit', leave);
   attacker.once('exit', () => process.off('exit', leave));
-  attacker.stdin.end(JSON.stringify(target));
+  return attacker;
+}
+
+async function startAttack(attacker: Attacker, target: Door & Pick<Target, 'harmfulGameKey'>): Promise<void> {
   const exited = once(attacker, 'exit').then(([code]) => Promise.reject(new Error(`the attacker ended with ${code}`)));
   exited.catch(() => {});
+  attacker.stdin.end(JSON.stringify(target));
   await Promise.race([once(attacker.stdout, 'data'), exited]);
-  return attacker;
 }
 
 /** Disconnects players at a steady pace, whether or not the earlier calls have been answered. */
