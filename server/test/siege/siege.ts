@@ -174,11 +174,15 @@ function usesHandlers(kind: string): boolean {
   return kind.startsWith('handlers');
 }
 
-/** Calls as the operator, who may do everything; any error of the server ends the siege. */
+/** Calls as the operator, who may do everything; any error of the server ends the siege, but for more calls than it takes. */
 function callerOf(server: ServerProcess): Call {
-  return async (method, path, body) => {
+  return async function call(method, path, body) {
     const { credentials } = server;
     const { status, json } = await rawCall(server, method, path, { credentials, body });
+    if (status === 429) {
+      await wait(50);
+      return await call(method, path, body);
+    }
     if (status !== 200) throw new Error(`${method} ${path} answered ${status} ${JSON.stringify(json)}`);
     return json as Record<string, never>;
   };
