@@ -74,7 +74,7 @@ export async function openPostgres({
   const query = new Kysely<Schema>({ dialect: createDialect(sessions) });
   const takeTurn = createWriterTurns({ clock, maxWaitMs: settings.databaseStatementTimeoutMs / 2 });
   const claim = presence === undefined ? undefined : createClaim({ presence, clock, log });
-  const watch = isWatching ? watchChanges({ connect: () => sessions.connectAlone(), claim, clock, log }) : undefined;
+  const watch = isWatching ? watchChanges({ sessions, claim, clock, log }) : undefined;
   const transaction = <T>(work: (query: Query) => Promise<T>) => takeTurn(() => query.transaction().execute(work));
 
   const database: Database = {

@@ -3,6 +3,7 @@ import type { Log } from '../../log.ts';
 import type { CuttableClient } from './client.ts';
 import { describeFault } from './faults.ts';
 import { type Claim, KEEP_ALIVE } from './presence.ts';
+import type { Sessions } from './sessions.ts';
 
 const CHANNEL = 'respark_changes';
 /** What a transaction executes so that its commit tells every node. */
@@ -14,6 +15,8 @@ const MAX_TRUST_MS = 900;
 /** Without an answer for so long the connection is dead. */
 const MAX_SILENCE_MS = 3_000;
 const RECONNECT_MS = 250;
+/** How often the server is asked whether it takes writes, and how soon one that takes none is looked for anew. */
+const WRITABLE_MS = 1_000;
 
 export interface ChangeWatch {
   /** A number that is another one after each change of another process; undefined while that cannot be known. */
@@ -31,16 +34,19 @@ export interface ChangeWatch {
  * heartbeat was sent. So the version stands for as long as the last answered heartbeat was *sent* less than
  * `MAX_TRUST_MS` ago, and a paused process, a dead connection or a busy server can only end that.
  *
+ * A fail-over may leave the old server there, which takes no writes any more and answers as if nothing had changed. So a
+ * server that takes none is left, with all connections to it, and is taken again only if the address still leads to it.
+ *
  * With a `claim` the connection also holds the lock of the server's presence.
  */
 export function watchChanges({
-  connect,
+  sessions,
   claim,
   clock,
   log,
 }: {
   claim?: Pick<Claim, 'begin' | 'beat'> | undefined;
-  connect: () => Promise<CuttableClient>;
+  sessions: Pick<Sessions, 'connectAlone' | 'isCurrent' | 'renew'>;
   clock: Pick<Clock, 'monotonic' | 'after'>;
   log: Pick<Log, 'info' | 'warn'>;
 }): ChangeWatch {
@@ -48,6 +54,8 @@ export function watchChanges({
   let provenAt = Number.NEGATIVE_INFINITY;
   let isClosed = false;
   let isFailing = false;
+  let askWritableAt = 0;
+  let reconnectMs = RECONNECT_MS;
   let client: CuttableClient | undefined;
   let endPause = () => {};
 
@@ -60,10 +68,22 @@ export function watchChanges({
       };
     });
 
+  async function assertWritable(listening: CuttableClient): Promise<void> {
+    const ask = "select current_setting('transaction_read_only') as value";
+    const { rows } = await listening.query<{ value: string }>(ask);
+    askWritableAt = clock.monotonic() + WRITABLE_MS;
+    if (rows[0]?.value === 'off') return;
+    sessions.renew();
+    reconnectMs = WRITABLE_MS;
+    throw new Error('the server takes no writes');
+  }
+
   async function beat(listening: CuttableClient): Promise<void> {
+    if (!sessions.isCurrent(listening)) throw new Error('new connections lead to another server');
     const sentAt = clock.monotonic();
     const cancel = clock.after(MAX_SILENCE_MS, () => listening.cut());
     try {
+      if (sentAt >= askWritableAt) await assertWritable(listening);
       await (claim === undefined ? listening.query('select 1') : claim.beat(listening));
       provenAt = sentAt;
     } finally {
@@ -73,7 +93,9 @@ export function watchChanges({
 
   async function listen(): Promise<void> {
     claim?.begin();
-    client = await connect();
+    client = await sessions.connectAlone();
+    // A server that starts has its claim first, and finds out by its own writes.
+    askWritableAt = isFailing ? 0 : clock.monotonic() + WRITABLE_MS;
     client.on('notification', () => {
       version += 1;
     });
@@ -106,7 +128,8 @@ export function watchChanges({
       provenAt = Number.NEGATIVE_INFINITY;
       client?.cut();
       client = undefined;
-      if (!isClosed) await pause(RECONNECT_MS);
+      if (!isClosed) await pause(reconnectMs);
+      reconnectMs = RECONNECT_MS;
     }
   }
   const watching = watch();

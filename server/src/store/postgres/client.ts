@@ -90,19 +90,22 @@ function readCertificates(file: string): Buffer {
 }
 
 /**
- * Makes a new connection fit for use. Rejects for a standby, to which an address may lead after a fail-over: its reads
- * would be old, and writes to it fail.
+ * Makes a new connection fit for use, and names the server that it leads to, of which no two began at the same moment.
+ * Rejects for a standby, to which an address may lead after a fail-over: its reads would be old, and writes to it fail.
  */
 export async function prepare(
   client: pg.ClientBase,
   { clock, timeoutMs }: { clock: Pick<Clock, 'after'>; timeoutMs: number },
-): Promise<void> {
+): Promise<string> {
   const cancel = clock.after(timeoutMs, () => cut(client));
   try {
-    const { rows } = await client.query<{ is_standby: boolean }>(
-      `select pg_is_in_recovery() as is_standby, set_config('tcp_user_timeout', '${MAX_UNTAKEN_MS}', false)`,
+    const { rows } = await client.query<{ is_standby: boolean; server: string }>(
+      `select pg_is_in_recovery() as is_standby, extract(epoch from pg_postmaster_start_time())::text as server,
+         set_config('tcp_user_timeout', '${MAX_UNTAKEN_MS}', false)`,
     );
-    if (rows[0]?.is_standby !== false) throw new Error('the server is a standby, which nothing can be written to');
+    const [found] = rows;
+    if (found?.is_standby !== false) throw new Error('the server is a standby, which nothing can be written to');
+    return found.server;
   } finally {
     cancel();
   }

@@ -37,6 +37,13 @@ export interface Sessions {
   transact<T>(work: (session: Pick<Session, 'query'>) => Promise<T>, begin?: string): Promise<T>;
   /** A connection beside the others, which the caller must end. Rejects with the error of the driver. */
   connectAlone(): Promise<CuttableClient>;
+  /**
+   * Whether the connection leads to the server to which new ones lead, as far as is known. After a fail-over the old server
+   * may still answer those that it has, with what has been overtaken.
+   */
+  isCurrent(client: pg.ClientBase): boolean;
+  /** Has no connection that is open now count as current: to where new ones lead must be found out. */
+  renew(): void;
   end(): Promise<void>;
 }
 
@@ -58,10 +65,12 @@ export function openSessions({
     Client: CuttableClient,
     max: databasePoolSize,
     idleTimeoutMillis: IDLE_MS,
-    onConnect: (client) => prepare(client, { clock, timeoutMs }),
+    onConnect: (client) => open(client),
   });
   // The connection was idle, so nothing has failed, and the pool has let go of it.
   pool.on('error', () => {});
+  const currency = createCurrency();
+  const open = (client: pg.ClientBase) => currency.opened(client, () => prepare(client, { clock, timeoutMs }));
   const idleSince = new WeakMap<pg.PoolClient, number>();
   let unansweredAt = Number.NEGATIVE_INFINITY;
 
@@ -69,7 +78,8 @@ export function openSessions({
   async function connect(): Promise<pg.PoolClient> {
     for (;;) {
       const client = await pool.connect();
-      if ((idleSince.get(client) ?? Number.POSITIVE_INFINITY) > unansweredAt) return client;
+      const isAnswering = (idleSince.get(client) ?? Number.POSITIVE_INFINITY) > unansweredAt;
+      if (isAnswering && currency.isCurrent(client)) return client;
       cut(client);
       client.release(true);
     }
@@ -144,18 +154,48 @@ export function openSessions({
         }
       }
     },
-    async connectAlone() {
-      const client = new CuttableClient(config);
-      try {
-        await client.connect();
-        await prepare(client, { clock, timeoutMs });
-        return client;
-      } catch (error) {
-        client.cut();
-        throw error;
-      }
-    },
+    connectAlone: () => connectWith(new CuttableClient(config), open),
+    isCurrent: currency.isCurrent,
+    renew: currency.renew,
     end: () => pool.end(),
+  };
+}
+
+async function connectWith(
+  client: CuttableClient,
+  open: (client: CuttableClient) => Promise<void>,
+): Promise<CuttableClient> {
+  try {
+    await client.connect();
+    await open(client);
+    return client;
+  } catch (error) {
+    client.cut();
+    throw error;
+  }
+}
+
+/** Tells connections apart that were opened before new ones were found to lead to another server. */
+function createCurrency(): Pick<Sessions, 'isCurrent' | 'renew'> & {
+  /** `find` names the server of a new connection. */
+  opened(client: pg.ClientBase, find: () => Promise<string>): Promise<void>;
+} {
+  const generations = new WeakMap<pg.ClientBase, number>();
+  let generation = 0;
+  let server: string | undefined;
+  return {
+    async opened(client, find) {
+      const before = generation;
+      const found = await find();
+      const isOther = server !== undefined && server !== found;
+      if (isOther) generation += 1;
+      server = found;
+      generations.set(client, isOther ? generation : before);
+    },
+    isCurrent: (client) => generations.get(client) === generation,
+    renew() {
+      generation += 1;
+    },
   };
 }
 
