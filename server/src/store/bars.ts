@@ -49,8 +49,11 @@ export interface BarTable {
   find(name: string): Promise<BarRecord | undefined>;
   /** Sets a bar, in place of an earlier one of its name. */
   set(record: NewBar): Promise<BarRecord>;
-  /** Lifts a bar; resolves with the record, or with undefined when there is none. */
-  lift(name: string, at: number): Promise<BarRecord | undefined>;
+  /**
+   * Lifts a bar; resolves with the record. Where there is none, it changes none, and resolves with a version that is greater
+   * than that of any bar of the name that there has been.
+   */
+  lift(name: string, at: number): Promise<BarRecord | number>;
   /** Resolves with false, and changes nothing, when the bar has another version by now, or is gone. */
   markEnforced(name: string, version: number): Promise<boolean>;
   /** The same for removing it. */

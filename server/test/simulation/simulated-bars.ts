@@ -55,7 +55,8 @@ export class SimulatedBars {
       lift: (name) =>
         once(() => {
           const known = this.records.get(name);
-          return known && change({ ...known, version: next(), state: 'LIFTED', isEnforced: false });
+          const version = next();
+          return known === undefined ? version : change({ ...known, version, state: 'LIFTED', isEnforced: false });
         }),
       markEnforced: (name, version) =>
         once(() => {

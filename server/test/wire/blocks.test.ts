@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { ResparkClient, type ResparkError } from '@respark/client';
 import { encode, FAREWELL, parseCloseReason } from '@respark/protocol';
 import { policyOfRole } from '../../src/domain/access/roles.ts';
-import { createKey, readAudit } from '../support/administration.ts';
+import { alterDatabase, createKey, readAudit } from '../support/administration.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, STAGE, startTestServer, type TestServer } from '../support/server.ts';
 
@@ -236,6 +236,24 @@ test('a closed stage lets nobody in, and sends away who is there only if that is
   assert.deepEqual((await rawCall(server, 'GET', path)).json.IsOpen, false);
   assert.deepEqual((await rawCall(server, 'DELETE', path)).json, { WasClosed: true });
   await server.connect();
+});
+
+test('a block and a closure that a database has lost, as a fail-over may leave it, can be ended', async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  const token = await player.token();
+  const block = `${IN_STAGE}/player/${player.playerId}/block`;
+  for (const path of [block, `${IN_STAGE}/closure`]) {
+    assert.equal((await rawCall(server, 'POST', path)).status, 200);
+    alterDatabase(server, 'DELETE FROM bars');
+    const { code } = await refused(server, { token });
+    assert.notEqual(code, 1_000);
+    const { status, json } = await rawCall(server, 'DELETE', path);
+    assert.deepEqual([status, Object.values(json)], [200, [false]]);
+    await server.connect({ token });
+  }
+  assert.equal((await rawCall(server, 'POST', block)).status, 200);
+  assert.equal((await refused(server, { token })).code, 4510);
 });
 
 test('blocks outlive the server', async (t) => {

@@ -7,7 +7,7 @@ import { gameNotFound } from '../games.ts';
 import { activeStage, findStage } from '../stages.ts';
 import type { BarEnforcement } from './bar-enforcement.ts';
 import type { BarRoom } from './bar-room.ts';
-import { type BarredScope, barName } from './bars.ts';
+import { type BarredScope, barName, targetOf } from './bars.ts';
 import type { DisconnectResult } from './disconnect.ts';
 
 /** What is said of a bar. */
@@ -81,7 +81,7 @@ export function createBarChanges({
     readonly games: Pick<Store['games'], 'find'>;
     readonly stages: Pick<Store['stages'], 'find'>;
   };
-  enforcement: Pick<BarEnforcement, 'bring' | 'standing'>;
+  enforcement: Pick<BarEnforcement, 'bring' | 'forget' | 'standing'>;
   room: BarRoom;
   clock: Clock;
 }): BarChanges {
@@ -121,9 +121,14 @@ export function createBarChanges({
       const name = barName(kind, scope);
       const asOf = enforcement.standing();
       const before = await store.bars.find(name);
-      const lifted = before && (await store.bars.lift(name, Math.floor(clock.now())));
-      if (before === undefined || lifted === undefined) return false;
-      const held = holds(before);
+      const lifted = await store.bars.lift(name, Math.floor(clock.now()));
+      if (typeof lifted === 'number') {
+        // A database that has lost its last commits lacks bars that the directory still has.
+        const { stageId, playerId } = scope;
+        await enforcement.forget(targetOf({ name, stageId, playerId }), lifted);
+        return false;
+      }
+      const held = before !== undefined && holds(before);
       if (held) onLifted?.();
       await enforcement.bring(lifted, asOf);
       room.freed(lifted);

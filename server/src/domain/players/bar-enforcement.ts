@@ -1,5 +1,5 @@
 import { type Clock, withTimeout } from '../../clock.ts';
-import type { Cluster, Standing } from '../../cluster/cluster.ts';
+import type { BarTarget, Cluster, Standing } from '../../cluster/cluster.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { BarRecord } from '../../store/bars.ts';
@@ -46,6 +46,8 @@ export interface BarEnforcement extends BackgroundWork {
    * the nodes then go on by themselves.
    */
   bring(record: BarRecord, asOf: Standing, detail?: Detail): Promise<DisconnectResult>;
+  /** Has the directory forget a bar of an earlier version that the store does not have. Throws as `bring` does. */
+  forget(target: BarTarget, version: number): Promise<void>;
 }
 
 export function createBarEnforcement({
@@ -140,6 +142,12 @@ export function createBarEnforcement({
           'The directory of connections is not available. The change is stored and will be enforced; try again to see it done.';
         throw new ServiceError('internal', message, { cause });
       }
+    },
+    async forget(target, version) {
+      const forgetting = (async () => await cluster.liftBar(target, version))();
+      await withTimeout(forgetting, settings.disconnectDeadlineMs, clock).catch((cause: unknown) => {
+        throw new ServiceError('internal', 'The directory of connections is not available: try again', { cause });
+      });
     },
     resume,
     settled: background.settled,

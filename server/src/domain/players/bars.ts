@@ -48,13 +48,18 @@ export function holderOf({ gameId, stageId, playerId, signedInAt }: SignedInPlay
   return { barNames, at: now, signedInAt };
 }
 
+/** Under which name the directory knows a bar, and where. */
+export function targetOf({ name, stageId, playerId }: Pick<BarRecord, 'name' | 'stageId' | 'playerId'>): BarTarget {
+  const player = stageId === undefined || playerId === undefined ? undefined : { stageId, playerId };
+  return { name, player };
+}
+
 /** How the directory knows a bar of the store. */
 export function markerOf(record: BarRecord): { readonly target: BarTarget; readonly bar: Bar } {
-  const { name, kind, stageId, playerId, version, until, signedInBefore, messages } = record;
-  const player = stageId === undefined || playerId === undefined ? undefined : { stageId, playerId };
+  const { kind, version, until, signedInBefore, messages } = record;
   const text = messages[''] ?? Object.values(messages)[0] ?? '';
   const note: Note = { kind, text: text.slice(0, MAX_NOTE_CHARACTERS) };
-  return { target: { name, player }, bar: { version, until, signedInBefore, note: JSON.stringify(note) } };
+  return { target: targetOf(record), bar: { version, until, signedInBefore, note: JSON.stringify(note) } };
 }
 
 /**

@@ -39,8 +39,9 @@ export function barTable({ read, write }: Scope): BarTable {
     async lift(name, at) {
       return await write(async (query) => {
         const row = await query.selectFrom('bars').selectAll().where('name', '=', name).executeTakeFirst();
-        if (row === undefined) return undefined;
-        const change = { version: await nextVersion(query, at), state: 'LIFTED', is_enforced: 0 } as const;
+        const version = await nextVersion(query, at);
+        if (row === undefined) return version;
+        const change = { version, state: 'LIFTED', is_enforced: 0 } as const;
         await query.updateTable('bars').set(change).where('name', '=', name).execute();
         return toBar({ ...row, ...change });
       });
