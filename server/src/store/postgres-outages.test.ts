@@ -61,6 +61,21 @@ describe('[postgres] an outage', { skip: whyNoPostgres }, () => {
     await Promise.all([locked, ...strangers]);
   });
 
+  test('of room for connections leaves all calls those that the node has', async (t) => {
+    const url = new URL(await server.migratedDatabase(t));
+    await server.execute(url.href, 'create role few login connection limit 2');
+    url.username = 'few';
+    const { database, sessions } = await open(t, url.href);
+    await until(() => database.foreignVersion() !== undefined);
+    for (let round = 0; round < 60; round += 1) {
+      const startedAt = performance.now();
+      const each = Array.from({ length: 1 + (round % 6) }, () => sessions.use(({ query }) => query('select 1')));
+      await Promise.all(each);
+      // A call that hears of no connection that was given back waits for as long as for one that is not answered.
+      assert.ok(performance.now() - startedAt < 2_000);
+    }
+  });
+
   test('in which the database lets nobody in may be over soon, so that calls may be tried again', async (t) => {
     const url = await server.migratedDatabase(t);
     const { database, store } = await open(t, url);

@@ -31,6 +31,11 @@ export function isConflictOfTransactions(error: unknown): boolean {
   return CONFLICT.test(codeOf(error));
 }
 
+/** Whether the database has as many connections as it, or its user, may have. */
+export function isWithoutRoom(error: unknown): boolean {
+  return codeOf(error) === '53300';
+}
+
 /** Whether the statement was given up because it took too long, most likely because it waited for a lock. */
 export function isTooLate(error: unknown): boolean {
   return TOO_LATE.test(codeOf(error));

@@ -4,6 +4,7 @@ import { ServiceError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { CuttableClient, clientConfig, cut, type DatabaseSettings, prepare } from './client.ts';
 import { failureOf, isConflictOfTransactions, isPassing, unavailable } from './faults.ts';
+import { shareConnections } from './shared-connections.ts';
 
 /** What waits for a connection beyond this is refused at once. */
 const MAX_WAITING = 10_000;
@@ -74,10 +75,12 @@ export function openSessions({
   const idleSince = new WeakMap<pg.PoolClient, number>();
   let unansweredAt = Number.NEGATIVE_INFINITY;
 
+  const shared = shareConnections({ pool, clock, timeoutMs });
+
   /** A connection that was idle while another got no answer may be as dead, and to find out would take as long. */
   async function connect(): Promise<pg.PoolClient> {
     for (;;) {
-      const client = await pool.connect();
+      const client = await shared.take();
       const isAnswering = (idleSince.get(client) ?? Number.POSITIVE_INFINITY) > unansweredAt;
       if (isAnswering && currency.isCurrent(client)) return client;
       cut(client);
@@ -115,6 +118,7 @@ export function openSessions({
         idleSince.set(client, clock.monotonic());
         if (isBroken) cut(client);
         client.release(isBroken);
+        shared.released();
       },
       discard() {
         isBroken = true;
@@ -145,20 +149,22 @@ export function openSessions({
     settings,
     acquire,
     use: using,
-    async transact(work, begin = 'begin') {
-      for (let repetition = 1; ; repetition += 1) {
-        try {
-          return await using((session) => transaction(session, work, begin));
-        } catch (error) {
-          if (!isConflictOfTransactions(error) || repetition > MAX_REPETITIONS) throw error;
-        }
-      }
-    },
+    transact: (work, begin = 'begin') => repeating(() => using((session) => transaction(session, work, begin))),
     connectAlone: () => connectWith(new CuttableClient(config), open),
     isCurrent: currency.isCurrent,
     renew: currency.renew,
     end: () => pool.end(),
   };
+}
+
+async function repeating<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let repetition = 1; ; repetition += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isConflictOfTransactions(error) || repetition > MAX_REPETITIONS) throw error;
+    }
+  }
 }
 
 async function connectWith(
