@@ -5,6 +5,7 @@ import type { Log } from '../../log.ts';
 import { createRareWarnings, type WarnRarely } from '../../rare-warnings.ts';
 import { StartupError } from '../../startup-error.ts';
 import { createTurns, inTurn, type Turns } from '../../turns.ts';
+import { HighestPositions } from '../highest-positions.ts';
 import type {
   ClaimedCursor,
   EventCursor,
@@ -91,6 +92,9 @@ class JournaledLog implements EventLog {
   /** What is in the journal and not known to be in the database, the oldest first. */
   readonly #waiting: JournaledEvent[];
   readonly #listeners = new Set<() => void>();
+  /** Of what readers here have seen, so that no event takes the place of another that the database has lost. */
+  readonly #highest = new HighestPositions();
+  readonly #places: Parameters<typeof moveJournaled>[2];
   readonly #turns: Turns;
   #seq: number;
   /** How many events are in the journal, with those that the database has already. */
@@ -104,6 +108,7 @@ class JournaledLog implements EventLog {
     this.#parts = parts;
     this.#journal = parts.journal;
     this.#warnRarely = createRareWarnings(parts);
+    this.#places = { maxEventsPerGame: parts.limits.maxEventsPerGame, highest: this.#highest };
     this.#turns = createTurns({ clock: parts.clock, turnMs: READ_TURN_MS });
     this.#waiting = parts.left;
     this.#journaled = parts.left.length;
@@ -152,11 +157,11 @@ class JournaledLog implements EventLog {
   }
 
   async #moveInSteps(): Promise<void> {
-    const { database, node, limits, log } = this.#parts;
+    const { database, node, log } = this.#parts;
     do {
       const batch = this.#waiting.slice(0, MOVED_AT_ONCE);
       try {
-        await database.write(batch.length * BYTES_OF_EVENT, () => moveJournaled(node, batch, limits.maxEventsPerGame));
+        await database.write(batch.length * BYTES_OF_EVENT, () => moveJournaled(node, batch, this.#places));
       } catch (error) {
         if (!this.#isFailing) log.warn({ err: error }, 'events wait in the journal for the database');
         this.#isFailing = true;
@@ -197,6 +202,7 @@ class JournaledLog implements EventLog {
     const row = await this.#readInTurn(gameId, 'read', [gameId, after, upTo, most, ...textsOf(filter)]);
     if (row === undefined) return { events: [], missed: 0, cursor: after, isEnd: true };
     const [first, last] = [Number(row.first), Number(row.last)];
+    this.#highest.note(gameId, last);
     const events = (listIn(row) as [number, string][])
       .map(([position, body]) => ({ position, event: JSON.parse(body) as LoggedEvent }))
       .sort((a, b) => a.position - b.position);
@@ -214,6 +220,7 @@ class JournaledLog implements EventLog {
 
   async ends(gameId: string): Promise<{ first: number; last: number }> {
     const row = await this.#parts.database.read('ends', [gameId]);
+    if (row !== undefined) this.#highest.note(gameId, Number(row.last));
     return { first: Number(row?.first ?? 1), last: Number(row?.last ?? 0) };
   }
 
@@ -248,6 +255,7 @@ class JournaledLog implements EventLog {
         yield { name, values: [gameId] };
       }
     });
+    this.#highest.forget(gameId);
   }
 
   async claim({
@@ -306,10 +314,10 @@ class JournaledLog implements EventLog {
   }
 
   async endConnections(owner: string, toEnd: (opened: LoggedEvent) => LoggedEvent): Promise<number> {
-    const { database, limits } = this.#parts;
+    const { database } = this.#parts;
     let ended = 0;
     for (let found = 1; found > 0 && !this.#isClosed; ended += found) {
-      found = await database.write(0, () => endSome(owner, toEnd, limits.maxEventsPerGame));
+      found = await database.write(0, () => endSome(owner, toEnd, this.#places));
     }
     if (ended > 0) this.#moved();
     return ended;

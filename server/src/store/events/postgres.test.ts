@@ -5,6 +5,7 @@ import { describe, type TestContext, test } from 'node:test';
 import pg from 'pg';
 import { recordedLog } from '../../../test/support/domain.ts';
 import { openMigrated, usePostgres, whyNoPostgres } from '../../../test/support/postgres.ts';
+import { until } from '../../../test/support/server.ts';
 import { systemClock } from '../../clock.ts';
 import { temporaryDirectory } from '../test-store.ts';
 import { testEventLog } from './event-log.contract.ts';
@@ -112,6 +113,39 @@ test('[postgres] what a killed process is still moving is not moved again by the
   const next = await opening;
   next.append('game', event('3'));
   assert.deepEqual(await idsIn(next, 3), ['1', '2', '3']);
+});
+
+test('[postgres] a reader misses no event that comes after the database has lost some, as a fail-over may do', {
+  skip,
+}, async (t) => {
+  const url = await server.migratedDatabase(t);
+  const log = await openAt(t, { url, directory: temporaryDirectory(t), node: 'n1' });
+  const append = async (...ids: string[]) => {
+    for (const id of ids) {
+      const event = { id, type: 'stage.opened', at: 1, game: 'Demo', node: 'n1', data: {} };
+      assert.ok(log.append('game', event));
+    }
+    const alive = setInterval(() => {}, 1_000);
+    await until(() => log.waiting === 0);
+    clearInterval(alive);
+  };
+  const follow = async (after: number) => {
+    const { events, cursor, missed } = await log.read('game', { after, limit: 10 });
+    assert.equal(missed, 0);
+    return { ids: events.map(({ event: { id } }) => id), cursor };
+  };
+  await append('1', '2', '3');
+  const before = await follow(0);
+  assert.deepEqual(before.ids, ['1', '2', '3']);
+  await server.execute(url, 'delete from events where position > 1; update event_logs set last = 1');
+  await append('4');
+  const after = await follow(before.cursor);
+  assert.deepEqual(after.ids, ['4']);
+  await server.execute(url, 'delete from events; delete from event_logs');
+  await append('5', '6');
+  assert.deepEqual((await follow(after.cursor)).ids, ['5', '6']);
+  await log.removeGame('game');
+  assert.deepEqual(await log.ends('game'), { first: 1, last: 0 });
 });
 
 /** Reads until there are so many events. */

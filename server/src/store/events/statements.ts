@@ -123,10 +123,14 @@ export const EVENT_STATEMENTS = {
     `INSERT INTO event_journals (node, seq) VALUES (?1, ?2) ON CONFLICT (node) DO UPDATE SET seq = excluded.seq
      RETURNING seq`,
   ),
-  /** Takes positions; gives the last of them. */
+  /** Takes ?2 positions, all of them behind the position ?3; gives the last of them. */
   allocate: same(
-    `INSERT INTO event_logs (game_id, first, last) VALUES (?1, 1, ?2)
-     ON CONFLICT (game_id) DO UPDATE SET last = event_logs.last + excluded.last RETURNING first, last`,
+    `INSERT INTO event_logs (game_id, first, last)
+     VALUES (?1, CAST(?3 AS BIGINT) + 1, CAST(?3 AS BIGINT) + CAST(?2 AS BIGINT))
+     ON CONFLICT (game_id) DO UPDATE SET last =
+       CASE WHEN event_logs.last < CAST(?3 AS BIGINT) THEN CAST(?3 AS BIGINT) ELSE event_logs.last END
+         + CAST(?2 AS BIGINT)
+     RETURNING first, last`,
   ),
   insert: {
     sqlite: `INSERT INTO events (game_id, position, at, body)

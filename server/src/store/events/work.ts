@@ -1,3 +1,4 @@
+import type { HighestPositions } from '../highest-positions.ts';
 import type { LoggedEvent } from './event-log.ts';
 import type { JournaledEvent } from './journal.ts';
 import type { EventStatement } from './statements.ts';
@@ -36,6 +37,12 @@ export function listIn(row: Row): readonly unknown[] {
   return row === undefined ? [] : JSON.parse(String(row.json));
 }
 
+/** Which positions events get. */
+interface Places {
+  readonly maxEventsPerGame: number;
+  readonly highest: Pick<HighestPositions, 'of'>;
+}
+
 interface Kept {
   readonly gameId: string;
   readonly event: LoggedEvent;
@@ -45,11 +52,7 @@ interface Kept {
  * Moves what a journal has, unless that was done before. The row of the journal's node says up to where that is, so a
  * kill may come between this and the clearing of the journal.
  */
-export function* moveJournaled(
-  node: string,
-  batch: readonly JournaledEvent[],
-  maxEventsPerGame: number,
-): EventWork<void> {
+export function* moveJournaled(node: string, batch: readonly JournaledEvent[], places: Places): EventWork<void> {
   // A commit of this node whose answer was lost, or whose process was killed, may still be under way.
   const moved = Number((yield* ask('lockSeq', node))?.seq ?? 0);
   const fresh = batch.filter(({ seq }) => seq > moved);
@@ -61,7 +64,7 @@ export function* moveJournaled(
   yield* place(
     // A connection ends once, also where one batch has two ends of it.
     fresh.filter(({ connection }) => connection?.change !== 'ended' || ended.delete(connection.id)),
-    maxEventsPerGame,
+    places,
   );
   yield* ask('setSeq', node, last.seq);
 }
@@ -84,7 +87,7 @@ function* takeConnections(ids: readonly string[]): EventWork<Set<string>> {
 }
 
 /** Gives events their positions. Games are locked in one order, whichever node does so. */
-function* place(events: readonly Kept[], maxEventsPerGame: number): EventWork<void> {
+function* place(events: readonly Kept[], { maxEventsPerGame, highest }: Places): EventWork<void> {
   const byGame = new Map<string, LoggedEvent[]>();
   for (const { gameId, event } of events) {
     const known = byGame.get(gameId);
@@ -93,7 +96,7 @@ function* place(events: readonly Kept[], maxEventsPerGame: number): EventWork<vo
   }
   for (const gameId of [...byGame.keys()].sort()) {
     const placed = byGame.get(gameId) ?? [];
-    const row = yield* ask('allocate', gameId, placed.length);
+    const row = yield* ask('allocate', gameId, placed.length, highest.of(gameId));
     const [first, last] = [Number(row?.first), Number(row?.last)];
     const rows = placed.map((event, index) => [
       gameId,
@@ -116,14 +119,14 @@ export function* dropBefore(gameId: string, position: number): EventWork<void> {
 export function* endSome(
   owner: string,
   toEnd: (opened: LoggedEvent) => LoggedEvent,
-  maxEventsPerGame: number,
+  places: Places,
 ): EventWork<number> {
   const found = listIn(yield* ask('findConnections', owner, ROWS_AT_ONCE)) as [string, string, string][];
   const taken = yield* takeConnections(found.map(([id]) => id));
   const events = found
     .filter(([id]) => taken.has(id))
     .map(([, gameId, body]) => ({ gameId, event: toEnd(JSON.parse(body) as LoggedEvent) }));
-  yield* place(events, maxEventsPerGame);
+  yield* place(events, places);
   return found.length;
 }
 

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { HighestPositions } from '../highest-positions.ts';
 import { Batches } from '../postgres/batches.ts';
 import type { Session, Sessions } from '../postgres/sessions.ts';
 import { type KeptLine, toKept } from './kept-lines.ts';
@@ -52,10 +53,12 @@ export function openPostgresStageLogs({
   sessions: Sessions;
   limits: StageLogsLimits;
 }): StageLogs {
+  const highest = new HighestPositions();
   const batches = new Batches<Append, void>({
     subject: 'stage logs',
     async perform(appends) {
-      await sessions.transact((session) => appendAll(session, appends, limits), BEGIN);
+      const logs = await sessions.transact((session) => appendAll(session, appends, { limits, highest }), BEGIN);
+      for (const { stageId, last } of logs) highest.note(stageId, last);
       return appends.map(() => ({ status: 'fulfilled', value: undefined }));
     },
   });
@@ -72,7 +75,9 @@ export function openPostgresStageLogs({
     },
     async read(stageId, query) {
       batches.assertOpen();
-      return await sessions.use((session) => read(session, stageId, query));
+      const { page, last } = await sessions.use((session) => read(session, stageId, query));
+      highest.note(stageId, last);
+      return page;
     },
     async remove(stageId) {
       for (let upTo: number | undefined = Number.MAX_SAFE_INTEGER; upTo !== undefined; ) {
@@ -80,13 +85,21 @@ export function openPostgresStageLogs({
         const last: number = upTo;
         upTo = await sessions.transact((session) => removeSome(session, stageId, last), BEGIN);
       }
+      highest.forget(stageId);
     },
     close: () => batches.close(),
   };
 }
 
-async function appendAll(session: Query, appends: readonly Append[], limits: StageLogsLimits): Promise<void> {
+/** Gives the logs as they are then. */
+async function appendAll(
+  session: Query,
+  appends: readonly Append[],
+  { limits, highest }: { readonly limits: StageLogsLimits; readonly highest: HighestPositions },
+): Promise<readonly Log[]> {
   const logs = await lockLogs(session, [...new Set(appends.map(({ stageId }) => stageId))]);
+  // A commit does not wait for the disk, so the database may have lost lines that somebody has read.
+  for (const log of logs.values()) log.last = Math.max(log.last, highest.of(log.stageId));
   const placed: PlacedLine[] = [];
   for (const { stageId, lines } of appends) {
     const log = logs.get(stageId);
@@ -111,6 +124,7 @@ async function appendAll(session: Query, appends: readonly Append[], limits: Sta
   }
   if (some.length > 0) await insert(session, some);
   for (const log of logs.values()) await dropTooMany(session, log, limits);
+  return [...logs.values()];
 }
 
 async function insert(session: Query, lines: readonly PlacedLine[]): Promise<void> {
@@ -189,8 +203,8 @@ interface Row extends Omit<LogLine, 'level' | 'position' | 'playerId' | 'handler
   readonly requestId: string | null;
 }
 
-/** One statement, so that the log and its lines are as of one moment. */
-async function read(session: Query, stageId: string, query: LogQuery): Promise<LogPage> {
+/** One statement, so that the log and its lines are as of one moment. Gives the last position of the log as well. */
+async function read(session: Query, stageId: string, query: LogQuery): Promise<{ page: LogPage; last: number }> {
   const { order, after, limit, minLevel = 'debug', since, until } = query;
   const isAscending = order === 'oldest_first';
   const [low, high] = isAscending
@@ -216,13 +230,9 @@ async function read(session: Query, stageId: string, query: LogQuery): Promise<L
   const isEnd = lines.length <= limit;
   lines.length = Math.min(lines.length, limit);
   const position = lines.at(-1)?.position;
-  if (!isEnd) return { lines, cursor: position ?? 0, isEnd, missed };
-  return {
-    lines,
-    cursor: isAscending ? Math.max(after ?? 0, last, position ?? 0) : (position ?? after ?? 0),
-    isEnd,
-    missed,
-  };
+  if (!isEnd) return { page: { lines, cursor: position ?? 0, isEnd, missed }, last };
+  const cursor = isAscending ? Math.max(after ?? 0, last, position ?? 0) : (position ?? after ?? 0);
+  return { page: { lines, cursor, isEnd, missed }, last };
 }
 
 function toLines({ first: _, last: __, position, level, playerId, handler, requestId, at, text }: Row): LogLine[] {

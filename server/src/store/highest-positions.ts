@@ -1,0 +1,30 @@
+/** More logs than a process is likely to write or read at once; of the others nothing is known. */
+const MAX_LOGS = 10_000;
+
+/**
+ * The highest position of each log that this process has seen in the database. A crash or a fail-over may bring a database back
+ * to a state of before. What is appended then must not be given the positions of what was lost: whoever has read that, and
+ * goes on behind it, would miss what is new.
+ */
+export class HighestPositions {
+  readonly #byLog = new Map<string, number>();
+
+  of(log: string): number {
+    return this.#byLog.get(log) ?? 0;
+  }
+
+  note(log: string, position: number): void {
+    const known = this.of(log);
+    if (position <= known) return;
+    // The newest stand last.
+    this.#byLog.delete(log);
+    const [oldest] = this.#byLog.size < MAX_LOGS ? [] : this.#byLog.keys();
+    if (oldest !== undefined) this.#byLog.delete(oldest);
+    this.#byLog.set(log, position);
+  }
+
+  /** To be called when a log is removed. */
+  forget(log: string): void {
+    this.#byLog.delete(log);
+  }
+}
