@@ -1,7 +1,9 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { backUp, type LiveFiles } from '../data-directory/backup.ts';
 import type { DataDirectory } from '../data-directory/data-directory.ts';
-import { DATABASE_FILE } from '../data-directory/server-files.ts';
+import { DATABASE_FILE, isLeftPart } from '../data-directory/server-files.ts';
 import { describeFileFault } from '../file-fault.ts';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
@@ -39,6 +41,7 @@ export async function backUpOutdated({
   log: Log;
   clock: Clock;
 }): Promise<void> {
+  removeLeftParts(directory.path);
   const versions = Object.entries(FORMS).map(([name, form]) => findOutdated({ form, file: directory.file(name) }));
   if (versions.every((version) => version === undefined)) return;
   const name = `before-upgrade-${versions.map((version) => version ?? 'same').join('-')}.tar.gz`;
@@ -54,6 +57,12 @@ export async function backUpOutdated({
     throw new StartupError(`the databases need an upgrade, before which a backup is made: ${reason}`, { cause: error });
   }
   log.info({ file }, 'a backup was made before the databases are brought up to this version');
+}
+
+/** A supervisor that kills a server in its upgrade again and again must not fill the disk by that. */
+function removeLeftParts(path: string): void {
+  const names = readdirSync(path).filter(isLeftPart);
+  for (const name of names) rmSync(join(path, name), { recursive: true, force: true });
 }
 
 /** The SQLite databases of a data directory, by their files. */

@@ -8,7 +8,14 @@ import { StartupError } from '../startup-error.ts';
 import { RUNNING_FILE } from './local-files.ts';
 import { createPrivateFile, movePrivateFile, readIfPresent, writePrivateFile } from './private-file.ts';
 import { assertTrustworthy, readOwnFile, takeDirectory } from './rights.ts';
-import { DATABASE_FILE, LOCK_FILE, NEXT_SECRET_KEY_FILE, RESTORE_DIRECTORY, SECRET_KEY_FILE } from './server-files.ts';
+import {
+  DATABASE_FILE,
+  LEFT_RESTORE_DIRECTORY,
+  LOCK_FILE,
+  NEXT_SECRET_KEY_FILE,
+  RESTORE_DIRECTORY,
+  SECRET_KEY_FILE,
+} from './server-files.ts';
 
 /**
  * The one directory that holds everything a server keeps. Only its owner may enter it (0700), unless it is a mounted
@@ -152,7 +159,7 @@ export function directoryError(path: string, error: unknown): StartupError {
 }
 
 function assertRestored(path: string): void {
-  if (!existsSync(join(path, RESTORE_DIRECTORY))) return;
+  if (![RESTORE_DIRECTORY, LEFT_RESTORE_DIRECTORY].some((name) => existsSync(join(path, name)))) return;
   throw new StartupError(
     `a restore into the data directory ${path} was interrupted: run "respark restore" again, with --force`,
   );

@@ -10,14 +10,13 @@ import { readIfPresent, syncDirectory } from './private-file.ts';
 import {
   DATABASE_FILE,
   isServerFile,
+  LEFT_RESTORE_DIRECTORY,
   NEXT_SECRET_KEY_FILE,
   RESERVE_FILE,
   RESTORE_DIRECTORY,
   SECRET_KEY_FILE,
+  UNPACKING_DIRECTORY,
 } from './server-files.ts';
-
-/** Where a backup is unpacked. It means nothing until it is renamed to `RESTORE_DIRECTORY`. */
-const UNPACKING_DIRECTORY = 'restore.partial';
 
 /** The secret key, and the one that an interrupted rotation leads to. */
 const KEY_FILES = [SECRET_KEY_FILE, NEXT_SECRET_KEY_FILE];
@@ -139,10 +138,15 @@ function putInPlace({
   now,
 }: RestoreOptions & { readonly unpacking: string }): string | undefined {
   const ready = join(dataDir, RESTORE_DIRECTORY);
-  const isLeft = existsSync(ready);
-  if (isLeft) rmSync(ready, { recursive: true });
+  const left = join(dataDir, LEFT_RESTORE_DIRECTORY);
+  // One of the two is there at every moment from now on, so that no server takes what is half in its place for all.
+  if (existsSync(ready)) {
+    rmSync(left, { recursive: true, force: true });
+    renameSync(ready, left);
+  }
   renameSync(unpacking, ready);
   syncDirectory(dataDir);
+  rmSync(left, { recursive: true, force: true });
 
   const others = live.names.filter((name) => name !== DATABASE_FILE);
   const names = [...KEY_FILES, ...others, DATABASE_FILE].filter((name) => existsSync(join(ready, name)));

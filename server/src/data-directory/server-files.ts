@@ -12,12 +12,27 @@ export const CONSOLE_CODE_FILE = 'console-code.json';
 export const RESERVE_FILE = 'reserve';
 /** A restored backup whose files are being put in their places. */
 export const RESTORE_DIRECTORY = 'restore.ready';
+/** One of which only a part was put in its place, and which another is about to replace. */
+export const LEFT_RESTORE_DIRECTORY = 'restore.left';
+/** Where a backup is unpacked. It means nothing until it is renamed to `RESTORE_DIRECTORY`. */
+export const UNPACKING_DIRECTORY = 'restore.partial';
 
 /** Whoever reads these can do everything that the server's owner can. */
 const SECRET_FILES = [SECRET_KEY_FILE, NEXT_SECRET_KEY_FILE, 'root-credentials'];
 
 const SERVER_FILE =
   /^(?:[\w-]+\.sqlite(?:-wal|-shm|-journal)?|(?:audit|events)\.journal(?:\.new)?|secret\.key(?:\.next)?|root-credentials|node-id|(?:console-code|demo|running)\.json|reserve)$/;
+
+/** What a kill has left of a restore, or of a backup before an upgrade, that was not whole. */
+const LEFT_PART = /^(?:restore|before-upgrade-[\w-]+\.tar\.gz\.[\w-]+)\.partial$/;
+
+/**
+ * Whether this is good for nothing once the directory is locked. It is as large as the databases, and has the secret key, so
+ * it must not stay.
+ */
+export function isLeftPart(name: string): boolean {
+  return LEFT_PART.test(name);
+}
 
 /** Whether a server keeps data in a file of this name. */
 export function isServerFile(name: string): boolean {

@@ -248,11 +248,22 @@ function testCommands(): void {
     await database.close();
     directory.close();
 
+    // As kills in earlier attempts have left it.
+    const left = ['before-upgrade-1-same-same-same-same.tar.gz.0b6f.partial', 'restore.partial'];
+    for (const name of left) {
+      mkdirSync(join(path, name));
+      writeFileSync(join(path, name, 'secret.key'), '');
+    }
+
     const versions = (dataDir: string) =>
       inDatabase<{ version: number }>(join(dataDir, 'respark.sqlite'), 'SELECT version FROM schema_version').length;
     const upgraded = await serveHere(place.directory, ['--port', '0']);
     assert.equal(upgraded.exitCode, 0, upgraded.stderr);
     assert(versions(path) > 1);
+    assert.deepEqual(
+      readdirSync(path).filter((name) => name.endsWith('.partial')),
+      [],
+    );
     const file = join(path, 'before-upgrade-1-same-same-same-same.tar.gz');
     assert.match(upgraded.stderr, /"msg":"a backup was made before the databases are brought up to this version"/);
     const again = await serveHere(place.directory, ['--port', '0']);
@@ -323,12 +334,24 @@ function testCommands(): void {
     const path = join(place.directory, 'respark-data');
     const file = join(place.directory, 'b');
     assert.equal((await run('backup', file, '--data-dir', path)).exitCode, 0);
-    mkdirSync(join(path, 'restore.ready'));
+    const ready = join(path, 'restore.ready');
     const line = /^a restore into the data directory \S+ was interrupted: run "respark restore" again, with --force$/m;
-    assert.match((await serveHere(place.directory, ['--port', '0'])).stderr, line);
-    assert.match((await run('keys', 'list', '--data-dir', path)).err, line);
-    assert.equal((await run('restore', file, '--force', '--data-dir', path)).exitCode, 0);
-    assert.equal((await serveHere(place.directory, ['--port', '0'])).exitCode, 0);
+    // The second restore is cut off, too, before and after it has put its own files in the place of those of the first.
+    const left = join(path, 'restore.left');
+    for (const there of [[ready], [left], [ready, left]]) {
+      for (const directory of there) {
+        mkdirSync(directory);
+        writeFileSync(join(directory, 'secret.key'), '');
+      }
+      assert.match((await serveHere(place.directory, ['--port', '0'])).stderr, line);
+      assert.match((await run('keys', 'list', '--data-dir', path)).err, line);
+      assert.equal((await run('restore', file, '--force', '--data-dir', path)).exitCode, 0);
+      assert.deepEqual(
+        readdirSync(path).filter((name) => name.startsWith('restore')),
+        [],
+      );
+      assert.equal((await serveHere(place.directory, ['--port', '0'])).exitCode, 0);
+    }
   });
 }
 
