@@ -25,7 +25,12 @@ export class Departures {
 
   /** Resolves when the directory lists these connections no longer. While it is away, that is asked for at the next join. */
   async unregister(key: PlayerKey, ids: readonly string[], era: string): Promise<void> {
-    const leavings = ids.map((id) => this.#parts.entries.leave(key, id, era));
+    const { entries, findJoined } = this.#parts;
+    // Clients come again and again while the directory is away, and all of those that it was never asked to list would be
+    // kept until it is back.
+    const known = findJoined() === undefined ? ids.filter((id) => entries.isKnown(id)) : ids;
+    if (known.length === 0) return;
+    const leavings = known.map((id) => entries.leave(key, id, era));
     // Those of a player that go in the same turn, as in a disconnect, are one step of the directory's.
     if (this.#unsent.length === 0) queueMicrotask(() => this.#sendUnsent());
     this.#unsent.push(...leavings);

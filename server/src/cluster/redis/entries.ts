@@ -46,6 +46,11 @@ export class Entries {
     return this.#leaving.has(id);
   }
 
+  /** Whether the directory may list it because of this incarnation. */
+  isKnown(id: string): boolean {
+    return this.#records.has(id) || this.#leaving.has(id);
+  }
+
   add(record: EntryRecord): void {
     this.#records.set(record.entry.connectionId, record);
   }
