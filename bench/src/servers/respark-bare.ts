@@ -66,7 +66,7 @@ const { players, runtimes } = createServices({
   examine: () => Promise.reject(new Error('nothing is deployed here')),
   longWork: { run: () => Promise.reject(new Error('nothing is configured here')) },
   cloudCode: {
-    sandbox: { prepare: refuse, invoke: refuse, close: refuse },
+    sandbox: { prepare: refuse, invoke: refuse, dropped() {}, close: refuse },
     playerData: { get: refuse, set: refuse, remove: refuse, removeStage: async () => {}, close: refuse },
     stageLogs: { append: refuse, read: refuse, remove: async () => {}, close: refuse },
     outside: {

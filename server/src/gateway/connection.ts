@@ -1,5 +1,4 @@
 import {
-  CLOSE_CODES,
   type ClientFrame,
   type CloseFacts,
   type CloseName,
@@ -35,11 +34,6 @@ import type { PlayerSocket, SocketProof, TextFrame } from './player-socket.ts';
  * gone. Only the methods below move a connection from one state to the next.
  */
 type ConnectionState = 'hello' | 'admitting' | 'registering' | 'open' | 'stopped';
-
-/** Of connections that end otherwise, such as for a drain, handlers get what came before. */
-const SENT_AWAY: ReadonlySet<number> = new Set(
-  [CLOSE_CODES.disconnected, CLOSE_CODES.blocked, CLOSE_CODES.token_refused].map(({ code }) => code),
-);
 
 /** Why a connection is ended, as its client is told. */
 export interface Why {
@@ -267,12 +261,21 @@ export class Connection {
     if (!this.isStopped) {
       const last = farewell !== undefined && this.#mayHear(farewell) ? farewell : undefined;
       this.#state = 'stopped';
-      this.#isSentAway = SENT_AWAY.has(code);
       this.#ended = this.#closeSocket(code, reason, last);
       this.#stageMetrics?.stopped();
       this.#showSign();
     }
     return this.#ended;
+  }
+
+  /**
+   * Has everything dropped that came on the connection and still waits for its handler, because somebody wants the player
+   * gone. The connection may be ending for another reason already.
+   */
+  sendAway(): void {
+    if (this.#isSentAway) return;
+    this.#isSentAway = true;
+    if (this.#requestsInFlight > 0) this.#runtime?.dropped();
   }
 
   #mayHear({ bytes }: TextFrame): boolean {

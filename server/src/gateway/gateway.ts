@@ -37,6 +37,9 @@ const FENCE_SPREAD_MS = 1_000;
 /** A client sends its hello at once, which has come by then over most networks. */
 const YOUNG_MS = 1_000;
 
+/** Of connections that end otherwise, such as for a drain, handlers get what came before. */
+const SENT_AWAY: ReadonlySet<CloseName> = new Set(['disconnected', 'blocked', 'token_refused']);
+
 /** How often a hello is looked up anew because its stage got another runtime meanwhile. */
 const MAX_LOOK_UPS = 5;
 
@@ -341,6 +344,7 @@ export class Gateway implements ConnectionHost {
    * directory again.
    */
   #end(connection: Connection, why: Why): MaybePromise<void> {
+    if (SENT_AWAY.has(why.name)) connection.sendAway();
     const underway = this.#closings.get(connection);
     if (underway !== undefined) return underway;
     const isFirst = !connection.isStopped;

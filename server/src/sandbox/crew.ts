@@ -49,11 +49,11 @@ export class Crew {
     return false;
   }
 
-  /** What a member was sent ahead and has not come to. */
-  takeSentAhead(): Job | undefined {
+  /** Takes back, one by one, what members were sent ahead, have not come to, and is meant. */
+  *takeSentAhead(isMeant: (job: Job, thread: Thread) => boolean = () => true): Generator<Job, undefined> {
     for (const thread of this.members) {
-      const job = takeBack(thread);
-      if (job !== undefined) return job;
+      const job = thread.next !== undefined && isMeant(thread.next.job, thread) ? takeBack(thread) : undefined;
+      if (job !== undefined) yield job;
     }
     return undefined;
   }

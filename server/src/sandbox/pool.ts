@@ -64,9 +64,8 @@ export class SandboxPool implements Sandbox {
     this.#clock = clock;
     this.#log = log;
     this.#settings = settings;
-    const offences = new Offences({ clock });
-    this.#offences = offences;
-    this.#queue = new JobQueue({ clock, settings, pausedMs: (stageId) => offences.pausedMs(stageId) });
+    this.#offences = new Offences({ clock });
+    this.#queue = new JobQueue({ clock, settings, pausedMs: (stageId) => this.#offences.pausedMs(stageId) });
     this.#answer = createHostAnswers({ clock, log, settings });
   }
 
@@ -95,6 +94,13 @@ export class SandboxPool implements Sandbox {
       this.#lastJobId += 1;
       this.#enqueue({ id: this.#lastJobId, invocation, inputJson, resolve, reject, enqueuedAt, ...isNew });
     });
+  }
+
+  /** What waits for its turn is found to be dropped then. What was sent ahead would be run without another look at it. */
+  dropped(): void {
+    const jobs = [...this.#crew.takeSentAhead(({ invocation }) => invocation.isDropped?.() === true)];
+    for (const job of jobs) this.#queue.putBack(job);
+    if (jobs.length > 0) this.#runNext();
   }
 
   #enqueue(job: Job): void {
@@ -144,7 +150,7 @@ export class SandboxPool implements Sandbox {
     this.#takeBackFromHeld();
     for (const thread of this.#crew.members) {
       if (!isFree(thread)) continue;
-      const job = this.#takeJob((next) => this.#mayRun(next)) ?? this.#crew.takeSentAhead();
+      const job = this.#takeJob((next) => this.#mayRun(next)) ?? this.#crew.takeSentAhead().next().value;
       if (job === undefined) break;
       this.#run(thread, job);
     }
@@ -155,12 +161,9 @@ export class SandboxPool implements Sandbox {
 
   /** Has what was sent ahead to a thread whose script waits long be done in its turn, whatever else there is to do. */
   #takeBackFromHeld(): void {
-    for (const thread of this.#crew.members) {
-      if (thread.next === undefined || !isHeld(thread)) continue;
-      const isLong = this.#clock.monotonic() - thread.startedAt > QUICK_MS;
-      const job = isLong ? takeBack(thread) : undefined;
-      if (job !== undefined) this.#queue.putBack(job);
-    }
+    const isHeldLong = (_: Job, thread: Thread) =>
+      isHeld(thread) && this.#clock.monotonic() - thread.startedAt > QUICK_MS;
+    for (const job of this.#crew.takeSentAhead(isHeldLong)) this.#queue.putBack(job);
   }
 
   #sendAhead(): void {
@@ -203,11 +206,9 @@ export class SandboxPool implements Sandbox {
   /** The slow stages of a game leave a thread to the others, if there is more than one. */
   #mayRun({ invocation: { runtime } }: Job): boolean {
     if (!this.#offences.isSlow(runtime.stageId)) return true;
-    let running = 0;
-    for (const { job } of this.#crew.members) {
-      const other = job?.invocation.runtime;
-      if (other?.gameId === runtime.gameId && this.#offences.isSlow(other.stageId)) running += 1;
-    }
+    const isAlike = ({ gameId, stageId }: ScriptedRuntime) =>
+      gameId === runtime.gameId && this.#offences.isSlow(stageId);
+    const running = [...this.#crew.members].filter(({ job }) => job && isAlike(job.invocation.runtime)).length;
     return running === 0 || running < this.#settings.scriptThreads - 1;
   }
 
@@ -234,12 +235,8 @@ export class SandboxPool implements Sandbox {
     this.#begin(thread, next.job);
   }
 
-  #sendJob(
-    thread: Thread,
-    { id: jobId, invocation: { runtime, handler }, inputJson }: Job,
-    aheadNumber?: number,
-  ): void {
-    this.#send(thread, { kind: 'invoke', jobId, runtimeId: runtime.id, handler, inputJson, aheadNumber });
+  #sendJob(thread: Thread, { id, invocation: { runtime, handler }, inputJson }: Job, aheadNumber?: number): void {
+    this.#send(thread, { kind: 'invoke', jobId: id, runtimeId: runtime.id, handler, inputJson, aheadNumber });
   }
 
   #watch(thread: Thread): void {

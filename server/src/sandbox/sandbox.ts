@@ -77,6 +77,8 @@ export interface Sandbox {
   prepare(runtime: ScriptedRuntime): Promise<void>;
   /** Never rejects for what a script does. Rejects with `Interrupted` once the sandbox is closed. */
   invoke(invocation: Invocation): Promise<InvocationResult>;
+  /** Must be called when `isDropped` of invocations has become true: those that still wait for a thread are not run then. */
+  dropped(): void;
   /** Ends everything that runs. */
   close(): Promise<void>;
 }

@@ -92,6 +92,24 @@ test('what was sent ahead to a thread whose script waits is run by one that has 
   assert.deepEqual(calls.toSorted(), [1, 2, 3, 4, 5]);
 });
 
+test('what was sent ahead is not run when its player has been sent away meanwhile', async (t) => {
+  const { pool, invoke, held, calls } = await open(t, 1);
+  const waiting = invoke('Calls', { isHeld: true });
+  let isDropped = false;
+  const called = () => assert.fail('its script began');
+  const message = { runtime: RUNTIME, playerId: 'away', message: {}, isDropped: () => isDropped, call: called };
+  const ahead = pool.invoke({ ...message, handler: 'Calls' });
+  const behind = invoke('Calls');
+  await until(() => held.has(1));
+  isDropped = true;
+  pool.dropped();
+  held.get(1)?.();
+  assert.equal(await waiting, 'returned');
+  assert.equal((await ahead).ending.kind, 'busy');
+  assert.equal(await behind, 'returned');
+  assert.deepEqual(calls, [1, 2]);
+});
+
 test('what was sent ahead to a thread that is busy is run by one that has nothing to do', async (t) => {
   const { invoke, held } = await open(t, 2, 10_000);
   let isStuck = true;

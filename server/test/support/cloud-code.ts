@@ -8,7 +8,7 @@ const refuse = () => Promise.reject(new Error('this test runs no scripts'));
 
 /** For what never deploys anything. */
 export const NO_CLOUD_CODE: CloudCode = {
-  sandbox: { prepare: refuse, invoke: refuse, close: refuse },
+  sandbox: { prepare: refuse, invoke: refuse, dropped() {}, close: refuse },
   playerData: { get: refuse, set: refuse, remove: refuse, removeStage: async () => {}, close: refuse },
   stageLogs: { append: refuse, read: refuse, remove: async () => {}, close: refuse },
   outside: {
@@ -22,7 +22,13 @@ export const NO_CLOUD_CODE: CloudCode = {
   },
 };
 
-export const NO_ANSWERS: GameAnswers = { request: refuse, override: refuse, event: refuse, prepare: async () => {} };
+export const NO_ANSWERS: GameAnswers = {
+  request: refuse,
+  override: refuse,
+  event: refuse,
+  dropped() {},
+  prepare: async () => {},
+};
 
 /** For stages without identity providers. */
 export const NO_PROVIDERS: ProviderTokens = { verify: refuse };

@@ -1,6 +1,7 @@
 import { encode, type HelloFrame } from '@respark/protocol';
 import { LocalCluster } from '../../src/cluster/local.ts';
 import type { Players } from '../../src/domain/players/players.ts';
+import type { GameAnswers } from '../../src/domain/runtime/game-answers.ts';
 import { createRuntimes } from '../../src/domain/runtime/runtimes.ts';
 import type { Connection } from '../../src/gateway/connection.ts';
 import { Gateway, type GatewaySettings } from '../../src/gateway/gateway.ts';
@@ -79,10 +80,12 @@ export class FakeSocket implements PlayerSocket {
 export function openGateway({
   settings = {},
   log = SILENT,
+  answers = NO_ANSWERS,
   ...overrides
 }: {
   settings?: Partial<GatewaySettings>;
   log?: Log;
+  answers?: GameAnswers;
   admit?: Players['admit'];
 } = {}) {
   const clock = new ManualClock();
@@ -98,7 +101,7 @@ export function openGateway({
   };
   const gateway = new Gateway({
     players,
-    runtimes: createRuntimes({ renewToken: NO_TOKEN, answers: NO_ANSWERS, log: SILENT }),
+    runtimes: createRuntimes({ renewToken: NO_TOKEN, answers, log: SILENT }),
     cluster,
     limits: new Limits({ settings: UNLIMITED, clock }),
     clock,

@@ -17,6 +17,8 @@ export interface GameAnswers {
   /** Answers one of the requests that every stage answers by itself; undefined when that is left to the stage. */
   override(runtime: RuntimeName, message: Message): Promise<Outcome | undefined>;
   event(runtime: RuntimeName, message: Message): Promise<Outcome>;
+  /** Must be called when messages are to be dropped from now on. */
+  dropped(): void;
   /** Gets ready for the runtime's messages, as far as that succeeds. */
   prepare(stageId: string, runtimeId: string): Promise<void>;
 }
@@ -32,7 +34,7 @@ export function createGameAnswers({
   ...hostApiParts
 }: Omit<HostApiParts, 'raise'> & {
   readonly programs: Programs;
-  readonly sandbox: Pick<Sandbox, 'invoke' | 'prepare'>;
+  readonly sandbox: Pick<Sandbox, 'invoke' | 'dropped' | 'prepare'>;
   readonly lines: LineWriter;
   readonly metrics: Pick<Metrics, 'ofStage'>;
   readonly clock: Clock;
@@ -64,6 +66,8 @@ export function createGameAnswers({
     async event({ id, stage }, message) {
       return await handling.event({ stage, program: await programs.load(stage.stageId, id) }, message);
     },
+
+    dropped: () => sandbox.dropped(),
 
     async prepare(stageId, runtimeId) {
       try {

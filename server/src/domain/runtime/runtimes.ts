@@ -16,6 +16,8 @@ export interface Runtime extends RuntimeName {
   request(message: PlayerMessage): MaybePromise<Outcome>;
   /** Takes an event; an event that was handled has no answer. */
   event(message: Message): MaybePromise<Outcome>;
+  /** Must be called when messages that it was given are to be dropped from now on. */
+  dropped(): void;
   /** Whether this node has heard of a newer runtime of the stage. */
   isOutdated(): boolean;
   /** Ends what one `enter` began. */
@@ -71,6 +73,7 @@ export function createRuntimes({
         return isAnswered(type) ? answers.request(name, message) : noHandler('request', type);
       },
       event: (message) => (isAnswered(message.type) ? answers.event(name, message) : noHandler('event', message.type)),
+      dropped: () => answers.dropped(),
       isOutdated: () => isNewerRuntime(stages.get(stage.stageId)?.newestId ?? id, id),
       leave: () => leave(stage.stageId, id),
     };

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { encode } from '@respark/protocol';
+import { NO_ANSWERS } from '../../test/support/cloud-code.ts';
+import { openGateway, rest } from '../../test/support/gateway.ts';
+import type { Message } from '../domain/runtime/message.ts';
+
+const PLAYER = { stageId: 'stage-1', playerId: 'alice' };
+
+/** A gateway with one player, one of whose messages waits for its handler. */
+async function open() {
+  const waiting: Message[] = [];
+  let dropped = 0;
+  const answers = {
+    ...NO_ANSWERS,
+    event: (_: unknown, message: Message) => {
+      waiting.push(message);
+      return new Promise<never>(() => {});
+    },
+    dropped() {
+      dropped += 1;
+    },
+  };
+  const { stageId, playerId } = PLAYER;
+  const world = openGateway({
+    answers,
+    settings: { messagesBurst: 10 },
+    admit: async () => ({
+      isAdmitted: true,
+      player: { stageId, playerId, gameId: 'game-1', signedInAt: 0 },
+      runtime: { id: 'runtime-1', stage: { stageId, gameName: 'Demo', stageName: 'Dev' } },
+    }),
+  });
+  const { socket, connection } = await world.connect('alice');
+  connection.receive(encode({ kind: 'event', type: 'Custom.Game.Any', payload: {} }));
+  await rest();
+  const { cluster } = world;
+  return {
+    ...{ ...world, socket, connection },
+    isDropped: () => waiting.map((message) => message.isDropped?.()),
+    timesTold: () => dropped,
+    disconnect: () => {
+      const request = { player: PLAYER, connectionIds: [connection.id], requestId: 'r1' };
+      return cluster.request(cluster.node, 'disconnect', request, 5_000);
+    },
+  };
+}
+
+test('what waits for its handler is dropped in the turn in which its player is disconnected', async () => {
+  const { isDropped, timesTold, disconnect } = await open();
+  assert.deepEqual([isDropped(), timesTold()], [[false], 0]);
+  disconnect();
+  assert.deepEqual([isDropped(), timesTold()], [[true], 1]);
+  disconnect();
+  assert.equal(timesTold(), 1);
+});
+
+test('it is dropped as well when the connection was ending for another reason, and its end is not proven yet', async () => {
+  const { gateway, socket, connection, isDropped, timesTold, disconnect } = await open();
+  // The player does not read.
+  let settle = () => {};
+  socket.close = (_code, _reason, prove) => {
+    settle = () => prove('socket_destroyed');
+  };
+  gateway.close(connection, 'slow_consumer');
+  assert.deepEqual([isDropped(), timesTold()], [[false], 0]);
+  const closing = disconnect();
+  assert.deepEqual([isDropped(), timesTold()], [[true], 1]);
+  settle();
+  assert.deepEqual(await closing, { closedIds: [connection.id] });
+});
+
+test('handlers get what a player has sent who is asked to come back', async () => {
+  const { gateway, connection, isDropped, timesTold } = await open();
+  gateway.close(connection, 'draining');
+  assert.deepEqual([isDropped(), timesTold()], [[false], 0]);
+});
