@@ -327,9 +327,10 @@ test('what a caller with a verified signature sends next, and sends anew, does n
   assert.deepEqual(preferred(), ['127.0.0.1 KEY', '127.0.0.1', 'handshakes of 127.0.0.1']);
 });
 
-for (const [how, trustedProxies, waits] of [
-  ['directly does not wait for others of its address', [], false],
-  ['through a proxy waits with what else the proxy brings', ['127.0.0.1'], true],
+for (const [how, trustedProxies, forwarded, waits] of [
+  ['directly does not wait for others of its address', [], '', false],
+  ['through a proxy waits with what else the proxy brings', ['127.0.0.1'], 'x-forwarded-for: 192.0.2.1\r\n', true],
+  ['through a proxy that is not trusted waits with that, too', [], 'via: 1.1 proxy\r\n', true],
 ] as const) {
   test(`what comes on the socket of a caller with a verified signature ${how}`, async (t) => {
     const options = { trustedProxies: [...trustedProxies] };
@@ -344,9 +345,7 @@ for (const [how, trustedProxies, waits] of [
     const socket = connect(port, '127.0.0.1');
     t.after(() => socket.destroy());
     const ask = async () => {
-      socket.write(
-        'GET / HTTP/1.1\r\nhost: x\r\nx-forwarded-for: 192.0.2.1\r\nauthorization: Credential=KEY/20260102/\r\n\r\n',
-      );
+      socket.write(`GET / HTTP/1.1\r\nhost: x\r\n${forwarded}authorization: Credential=KEY/20260102/\r\n\r\n`);
       await once(socket, 'data');
     };
     await ask();

@@ -309,7 +309,7 @@ function createCallers(turns: Pick<Turns, 'prefer'>): Callers {
       noteCaller(response, true);
       const lane = claimedLane(groupOf(head), head);
       // The sockets of a proxy bring the requests of many callers.
-      if (!head.isForwarded) parseInLane(response.req.socket, lane);
+      if (!head.isForwarded && !head.mayBeProxied) parseInLane(response.req.socket, lane);
       if (lanes.has(lane)) return;
       const [oldest = ''] = lanes;
       if (lanes.size >= MAX_KEY_LANES) lanes.delete(oldest);
