@@ -62,3 +62,23 @@ test('a read that fails fails for those who have asked it, and the next is made'
   reads[1]?.answer(['a']);
   assert.equal(await next, 'a');
 });
+
+test('what would have to wait for too many reads is refused at once, and only until some of them have been made', async () => {
+  const { reads, find } = open();
+  const first = find('first');
+  await nextTurn();
+  const waiting = Array.from({ length: 2_000 }, (_, at) => find(`${at}`));
+  for (let stranger = 0; stranger < 10_000; stranger += 1) {
+    await assert.rejects(find(`stranger ${stranger}`), { code: 'internal', retryAfterMs: 1_000 });
+  }
+  const failing = assert.rejects(first, /the connection is lost/);
+  reads[0]?.fail();
+  await failing;
+  await nextTurn();
+  const last = find('last');
+  for (let read = 1; read <= 5; read += 1) {
+    reads[read]?.answer(reads[read]?.names ?? []);
+    await nextTurn();
+  }
+  assert.deepEqual([(await Promise.all(waiting)).at(-1), await last], ['1999', 'last']);
+});

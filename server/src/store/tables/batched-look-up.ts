@@ -1,5 +1,10 @@
+import { ServiceError } from '../../errors.ts';
+
 /** Names that one read asks for. */
 const MAX_NAMES = 500;
+/** While the database is away, each read takes as long as a statement may. So whoever would wait for more is refused. */
+const MAX_WAITING_READS = 4;
+const RETRY_AFTER_MS = 1_000;
 
 interface Batch<T> {
   readonly names: Set<string>;
@@ -9,7 +14,7 @@ interface Batch<T> {
 /**
  * Looks records up by names that strangers may make up without end. One read is under way at a time, and whatever is asked
  * meanwhile is read by the next. Otherwise each stranger would take one of the few connections to the database, and while
- * that is slow, operators' calls would get none.
+ * that is slow, operators' calls would get none. What would have to wait for too many reads is an `internal` that may be tried again.
  */
 export function batchedLookUp<T>(
   read: (names: readonly string[]) => Promise<readonly T[]>,
@@ -18,10 +23,17 @@ export function batchedLookUp<T>(
   let last: Promise<unknown> = Promise.resolve();
   /** The read that has not begun. */
   let next: Batch<T> | undefined;
+  let waiting = 0;
 
   function open(): Batch<T> {
+    if (waiting >= MAX_WAITING_READS) {
+      const message = 'too many look-ups are waiting for the database: try again';
+      throw new ServiceError('internal', message, { retryAfterMs: RETRY_AFTER_MS });
+    }
     const names = new Set<string>();
+    waiting += 1;
     const begin = async () => {
+      waiting -= 1;
       if (next?.names === names) next = undefined;
       const records = await read([...names]);
       return new Map(records.map((record) => [nameOf(record), record]));
