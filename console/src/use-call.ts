@@ -62,7 +62,10 @@ export function useCall<N extends OperationName>(
   return { data, error, isLoading, reload };
 }
 
-/** A call that a person makes by a button. */
+/**
+ * A call that a person makes by a button. Whoever has signed out begins nothing more, also where one press makes several
+ * calls in turn, and what is answered then is not told to whoever has come after them.
+ */
 export function useAction<N extends OperationName>(name: N) {
   const signedIn = useSignal(session);
   const [state, setState] = useState<{ data?: Outputs[N]; error?: CallError; isBusy: boolean }>({ isBusy: false });
@@ -70,10 +73,12 @@ export function useAction<N extends OperationName>(name: N) {
     ...state,
     reset: () => setState({ isBusy: false }),
     async run(input: Inputs[N]): Promise<Outputs[N] | undefined> {
+      if (signedIn === undefined || session.get() !== signedIn) return undefined;
       setState({ isBusy: true });
       try {
-        const data = await signedIn?.call(name, input);
-        setState({ isBusy: false, ...(data && { data }) });
+        const data = await signedIn.call(name, input);
+        if (session.get() !== signedIn) return undefined;
+        setState({ isBusy: false, data });
         return data;
       } catch (error) {
         setState({ isBusy: false, error: asCallError(name, error) });

@@ -112,6 +112,8 @@ function Export({ filter }: { filter: Filter }) {
           'ListAuditRecords',
           { ...filter, NextToken: next },
         );
+        // What one person may read is not saved when another may be at the page.
+        if (session.get() !== signedIn) return;
         found.push(...(page.AuditRecords ?? []));
         next = page.NextToken;
         setState({ count: found.length, isBusy: true });

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { CallError } from '../api/calls.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { ActionFooter } from '../parts/dialog-footer.tsx';
@@ -10,6 +10,7 @@ import { place } from '../place.ts';
 import { session } from '../session.ts';
 import { t } from '../texts/language.ts';
 import { asCallError } from '../use-call.ts';
+import { useIsGone } from '../use-is-gone.ts';
 
 /** Each look counts as a write, and the last one is on record, because it gives out a URL. */
 const LOOK_MS = 1_000;
@@ -32,13 +33,7 @@ interface State {
 export function GeneratedCodeDialog({ snapshot, onClose }: { snapshot: string; onClose: () => void }) {
   const [platform, setPlatform] = useState<string>('Unity');
   const [state, setState] = useState<State>({ isBusy: false });
-  const isGone = useRef(false);
-  useEffect(
-    () => () => {
-      isGone.current = true;
-    },
-    [],
-  );
+  const isGone = useIsGone();
 
   async function generate(): Promise<void> {
     const call = session.get()?.call;
@@ -50,7 +45,7 @@ export function GeneratedCodeDialog({ snapshot, onClose }: { snapshot: string; o
         ...named,
         Generator: { TargetPlatform: platform },
       });
-      for (let looks = 0; looks < MAX_LOOKS && !isGone.current; looks += 1) {
+      for (let looks = 0; looks < MAX_LOOKS && !isGone(); looks += 1) {
         const { GeneratedCodeJob: job = {} } = await call('GetGeneratedCodeJob', { ...named, JobId });
         if (job.S3Url !== undefined)
           return setState({ isBusy: false, download: { url: job.S3Url, until: job.ExpirationTime } });

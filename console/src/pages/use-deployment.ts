@@ -1,8 +1,10 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { CallError } from '../api/calls.ts';
 import type { Place } from '../place.ts';
 import { session } from '../session.ts';
+import { useSignal } from '../store.ts';
 import { asCallError } from '../use-call.ts';
+import { useIsGone } from '../use-is-gone.ts';
 
 const LOOK_MS = 500;
 /** Longer than the server needs for the largest configuration. */
@@ -16,29 +18,27 @@ interface State {
 
 /**
  * Makes a snapshot of the configuration, puts it on the stage, and says how that ended. The stage is the one of the button:
- * until what comes before has been saved, somebody may be looking at another.
+ * until what comes before has been saved, somebody may be looking at another. The key is that of whoever has pressed it:
+ * until then, somebody else may have signed in, and nothing is done in their name.
  */
 export function useDeployment({ game, stage }: Place) {
   const [state, setState] = useState<State>({ isBusy: false });
-  const isGone = useRef(false);
-  useEffect(
-    () => () => {
-      isGone.current = true;
-    },
-    [],
-  );
+  const signedIn = useSignal(session);
+  const isGone = useIsGone();
 
   async function run(): Promise<void> {
-    const call = session.get()?.call;
-    if (call === undefined) return;
+    const hasLeft = () => session.get() !== signedIn;
+    if (signedIn === undefined || hasLeft()) return;
+    const { call } = signedIn;
     setState({ isBusy: true });
     try {
       const { Snapshot } = await call('CreateSnapshot', { GameName: game });
+      if (hasLeft()) return;
       const on = { GameName: game, StageName: stage };
       const started = await call('StartStageDeployment', { ...on, SnapshotId: Snapshot?.Id ?? '' });
       const DeploymentId = started.StageDeployment?.DeploymentId;
       const until = performance.now() + MAX_WAIT_MS;
-      while (!isGone.current && performance.now() < until) {
+      while (!isGone() && performance.now() < until) {
         const { StageDeployment } = await call('GetStageDeployment', { ...on, DeploymentId });
         const { DeploymentState, DeploymentResult } = StageDeployment ?? {};
         if (DeploymentState === 'COMPLETED' || DeploymentState === 'FAILED') {

@@ -30,12 +30,13 @@ async function playerNamed(server: TestServer, playerId: string, { stage = STAGE
 }
 
 /** Holds back the calls whose path ends so, as a server that answers late does. */
-async function hold(page: Page, end: string) {
+async function hold(page: Page, end: string, method?: string) {
   const held: HTTPRequest[] = [];
   let isHolding = true;
   await page.setRequestInterception(true);
   page.on('request', (request) => {
-    if (isHolding && new URL(request.url()).pathname.endsWith(end)) held.push(request);
+    const isMeant = new URL(request.url()).pathname.endsWith(end) && request.method() === (method ?? request.method());
+    if (isHolding && isMeant) held.push(request);
     else void request.continue();
   });
   return {
@@ -219,6 +220,40 @@ test('[chromium] what is saved and deployed goes to the stage of the button, whe
     (await rawCall(server, 'GET', `/game/${GAME}/stage/${stage}/deployments`)).json.StageDeployments as unknown[];
   while ((await deployed(STAGE)).length + (await deployed(OTHER)).length === 0) await pause(20);
   assert.deepEqual([(await deployed(STAGE)).length, (await deployed(OTHER)).length], [1, 0]);
+});
+
+test('[chromium] what somebody has begun to save and deploy is not done in the name of who has signed in after them', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  await importDocument(server, fileOf(scriptedGame({ requests: { Greet: { script: 'return 1;' } } })));
+  const { json } = await rawCall(server, 'POST', '/respark/access-key', { body: { Role: 'developer' } });
+  const { AccessKeyId: accessKeyId } = json.AccessKey as { AccessKeyId: string };
+  const other = { accessKeyId, secretAccessKey: String(json.SecretAccessKey) };
+  const entry = 'section=GameSparks.Core.RequestHandlers&entry=Greet';
+  const opened = await signIn(server.url, ROOT, { hash: `#/configuration?${PLACE}&${entry}` });
+  opened.page.on('dialog', (asked) => void asked.accept());
+  await write(opened, 'return 2;');
+  await opened.shows('not saved');
+  const saving = await hold(opened.page, '/configuration', 'PATCH');
+  await opened.press(`Save and deploy to ${STAGE}`);
+  await saving.arrived();
+  await opened.press('Sign out');
+  await opened.fill('Access key id', other.accessKeyId);
+  await opened.fill('Secret access key', other.secretAccessKey);
+  await opened.press('Sign in');
+  await opened.page.waitForSelector('.console main');
+  const saved = opened.page.waitForResponse((response) => response.request().method() === 'PATCH');
+  saving.release();
+  assert.equal((await saved).status(), 200);
+  await pause(500);
+  const { json: found } = await rawCall(server, 'GET', '/respark/audit-record?MaxResults=10');
+  const records = found.AuditRecords as { Actor: string; Operation: string }[];
+  assert.deepEqual(
+    records.filter(({ Actor }) => Actor === other.accessKeyId).map(({ Operation }) => Operation),
+    [],
+    'nobody has done anything by this key',
+  );
 });
 
 test('[chromium] a record leads to the player on the stage that it is of, and a player’s history has only that one', {
