@@ -97,10 +97,8 @@ export function Configuration() {
           sections={sections}
           asked={query.make}
           onClose={() => refine({ make: undefined })}
-          onDone={(made) => {
-            configuration.reload();
-            refine({ section: made.section, entry: made.name });
-          }}
+          onMade={configuration.reload}
+          onDone={(made) => refine({ section: made.section, entry: made.name })}
         />
       )}
     </Page>

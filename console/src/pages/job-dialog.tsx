@@ -10,6 +10,7 @@ import { place } from '../place.ts';
 import { goTo } from '../route.ts';
 import { counted, formatDuration, formatNumber, t } from '../texts/language.ts';
 import { useAction } from '../use-call.ts';
+import { useIsGone } from '../use-is-gone.ts';
 
 type Selector = Inputs['StartDisconnectJob']['Selector'];
 
@@ -48,6 +49,7 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
   const preview = useAction('StartDisconnectJob');
   const start = useAction('StartDisconnectJob');
   const { game, stage } = place.get();
+  const isGone = useIsGone();
   const [isUnsaid, setUnsaid] = useState(false);
   const [order, setOrder] = useState<Inputs['StartDisconnectJob']>();
   const input = { GameName: game, StageName: stage, ...orderOf(wish) };
@@ -95,7 +97,8 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
             isDisabled={preview.data.Connections === 0}
             onAction={async () => {
               const done = await start.run(order);
-              if (done?.Job !== undefined) goTo('job', { game, stage, job: done.Job.JobId });
+              // Whoever has gone elsewhere meanwhile does something else there, which must not vanish under their hands.
+              if (done?.Job !== undefined && !isGone()) goTo('job', { game, stage, job: done.Job.JobId });
             }}
           />
         </>

@@ -6,6 +6,7 @@ import { Failure } from '../parts/notice.tsx';
 import { place } from '../place.ts';
 import { t } from '../texts/language.ts';
 import { useAction } from '../use-call.ts';
+import { useIsGone } from '../use-is-gone.ts';
 import { firstEntryOf, MESSAGE_KINDS, newMessage } from './configuration-entries.ts';
 
 const KIND_TEXTS = { Request: 'kindRequest', Event: 'kindEvent', Notification: 'kindNotification' } as const;
@@ -15,12 +16,15 @@ export function MessageDialog({
   sections,
   asked,
   onClose,
+  onMade,
   onDone,
 }: {
   sections: Parameters<typeof newMessage>[2];
   /** The kind that whoever was led here wants. */
   asked: string;
   onClose: () => void;
+  /** Called also when the dialog is there no more. */
+  onMade: () => void;
   onDone: (made: { section: string; name: string }) => void;
 }) {
   const { game } = place.get();
@@ -28,6 +32,7 @@ export function MessageDialog({
   const kindOf = (value: string) => MESSAGE_KINDS.find((each) => each === value) ?? 'Request';
   const [kind, setKind] = useState(() => kindOf(asked));
   const update = useAction('UpdateGameConfiguration');
+  const isGone = useIsGone();
   return (
     <Dialog title={t('createMessage')} onClose={onClose}>
       <form
@@ -36,6 +41,8 @@ export function MessageDialog({
           const made = newMessage(kind, name.trim(), sections);
           const done = await update.run({ GameName: game, Modifications: made });
           if (done === undefined) return;
+          onMade();
+          if (isGone()) return;
           onDone(firstEntryOf(kind, name.trim()));
           onClose();
         }}

@@ -256,6 +256,30 @@ test('[chromium] what somebody has begun to save and deploy is not done in the n
   );
 });
 
+test('[chromium] a job that has begun takes nobody away from what they have gone to meanwhile', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  await addStage(server);
+  await playerNamed(server, 'anna');
+  const opened = await signIn(server.url, ROOT, { hash: `#/jobs?${PLACE}` });
+  await opened.press('Start a job…');
+  await opened.choose('Whom', 'everybody');
+  await opened.press('Show what it will do');
+  await opened.shows('1 connection of 1 player would end.');
+  const starting = await hold(opened.page, '/disconnect-job');
+  await opened.press('Disconnect 1 connection');
+  await starting.arrived();
+  await go(opened.page, `#/maintenance?${OTHER_PLACE}`);
+  await opened.shows(`Stage ${OTHER}`);
+  await opened.press('Close the stage…');
+  await opened.page.waitForSelector('dialog[open]');
+  const answered = opened.page.waitForResponse((response) => response.url().endsWith('/disconnect-job'));
+  starting.release();
+  assert.equal((await answered).status(), 200);
+  await pause(300);
+  assert.match(String(await opened.page.evaluate('location.hash')), new RegExp(`maintenance.*stage=${OTHER}`));
+  assert.notEqual(await opened.page.$('dialog[open]'), null);
+});
+
 test('[chromium] a record leads to the player on the stage that it is of, and a player’s history has only that one', {
   skip,
 }, async (t) => {
