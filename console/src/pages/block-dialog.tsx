@@ -39,6 +39,7 @@ export function BlockDialog({
     named === '' ? undefined : { GameName: game, StageName: stage, PlayerId: named },
   );
   const online = status.data?.Connections?.length;
+  const isWhole = isInGame === 'game';
 
   async function confirm(): Promise<void> {
     const wording = {
@@ -48,17 +49,18 @@ export function BlockDialog({
       Seconds: seconds === '' ? undefined : Number(seconds),
     };
     const input = { GameName: game, PlayerId: named, ...wording };
-    const blocked = await (isInGame === 'game' ? inGame.run(input) : inStage.run({ ...input, StageName: stage }));
+    const blocked = await (isWhole ? inGame.run(input) : inStage.run({ ...input, StageName: stage }));
     if (blocked !== undefined) onDone();
   }
 
   return (
     <Confirm
       title={t('blockPlayer')}
-      action={online === undefined ? t('block') : counted('blockAndClose', online)}
-      needs={[isInGame === 'game' ? 'BlockPlayerInGame' : 'BlockPlayer']}
+      // What is known is how many connections there are to this stage, and a block in the game ends those to all stages.
+      action={isWhole || online === undefined ? t('block') : counted('blockAndClose', online)}
+      needs={[isWhole ? 'BlockPlayerInGame' : 'BlockPlayer']}
       isBusy={inStage.isBusy || inGame.isBusy}
-      error={isInGame === 'game' ? inGame.error : inStage.error}
+      error={isWhole ? inGame.error : inStage.error}
       outcome={done && <Blocked done={done} />}
       onConfirm={confirm}
       onClose={onClose}
@@ -95,10 +97,11 @@ export function BlockDialog({
         onValue={setEvidence}
         maxLength={4_096}
       />
-      {online !== undefined && (
+      {(isWhole || online !== undefined) && (
         <Notice kind="warning">
           <p>
-            {counted('wouldClose', online)} {t('blockExplained')}
+            {isWhole || online === undefined ? t('wouldCloseInGame') : counted('wouldClose', online)}{' '}
+            {t('blockExplained')}
           </p>
         </Notice>
       )}

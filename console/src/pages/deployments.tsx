@@ -275,7 +275,8 @@ function DeployDialog({ snapshot, onClose, onDone }: { snapshot: string; onClose
       </p>
       <Notice kind="warning">
         <p>
-          {t('deployExplained')} {counted('wouldStay', counts.data?.Players ?? 0)}
+          {t('deployExplained')}{' '}
+          {counts.data?.Players === undefined ? t('wouldAllStay') : counted('wouldStay', counts.data.Players)}
         </p>
       </Notice>
     </Confirm>

@@ -178,7 +178,7 @@ function DrainDialog({ node, isOnly, onClose }: { node: Node; isOnly: boolean; o
       </p>
       <Notice kind="warning">
         <p>
-          {counted('wouldClose', node.Connections ?? 0)} {t('drainExplained')}
+          {node.Connections !== undefined && counted('wouldClose', node.Connections)} {t('drainExplained')}
         </p>
         {isOnly && (
           <p>

@@ -100,11 +100,18 @@ function CloseDialog({ onClose, onDone }: { onClose: () => void; onDone: () => v
   const [sendsAway, setSendAway] = useState(false);
   const close = useAction('CloseStageToPlayers');
   const counts = useCall('CountConnections', { GameName: game, StageName: stage }, { everyMs: 3_000 });
-  const players = counts.data?.Players ?? 0;
+  // A number that nobody has counted, or not lately, must not stand on the button.
+  const players = counts.error === undefined ? counts.data?.Players : undefined;
   return (
     <Confirm
       title={t('closeStage')}
-      action={sendsAway ? counted('closeAndSendAway', players) : t('closeStage')}
+      action={
+        !sendsAway
+          ? t('closeStage')
+          : players === undefined
+            ? t('closeAndSendAll')
+            : counted('closeAndSendAway', players)
+      }
       needs={['CloseStageToPlayers']}
       isBusy={close.isBusy}
       error={close.error}
@@ -132,10 +139,16 @@ function CloseDialog({ onClose, onDone }: { onClose: () => void; onDone: () => v
       <CheckField label={t('sendAway')} hint={t('sendAwayHint')} isChecked={sendsAway} onCheck={setSendAway} />
       <Notice kind="warning">
         <p>
-          {t('closeExplained')} {sendsAway ? counted('wouldSendAway', players) : counted('wouldStay', players)}
+          {t('closeExplained')} {whatOf(players, sendsAway)}
         </p>
         <p>{seconds === '' ? t('closedTries') : t('closedWaits')}</p>
       </Notice>
     </Confirm>
   );
+}
+
+/** What becomes of those who are connected, who are all the same when nobody knows how many they are. */
+function whatOf(players: number | undefined, areSentAway: boolean): string {
+  if (players === undefined) return t(areSentAway ? 'wouldSendAll' : 'wouldAllStay');
+  return areSentAway ? counted('wouldSendAway', players) : counted('wouldStay', players);
 }

@@ -280,6 +280,36 @@ test('[chromium] a job that has begun takes nobody away from what they have gone
   assert.notEqual(await opened.page.$('dialog[open]'), null);
 });
 
+test('[chromium] a block in the whole game does not say that it ends only the connections to one stage', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const gameKey = await addStage(server);
+  const there = await playerNamed(server, 'anna', { stage: OTHER, gameKey });
+  const opened = await signIn(server.url, ROOT, { hash: `#/player?${PLACE}&player=anna` });
+  await opened.press('Block…');
+  await opened.shows('0 connections end.');
+  await opened.choose('Where', 'game');
+  assert.doesNotMatch(await opened.shows('Every connection of the player to any stage'), /0 connections/);
+  await opened.press('Block');
+  await opened.shows('1 connection closed.');
+  assert.equal((await there.closed).code, 4510);
+});
+
+test('[chromium] nobody is told how many will be sent away before that is known', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  await playerNamed(server, 'anna');
+  const opened = await signIn(server.url, ROOT, { hash: `#/maintenance?${PLACE}` });
+  await opened.shows('Close the stage…');
+  const counting = await hold(opened.page, '/connection-count');
+  await opened.press('Close the stage…');
+  await opened.press('Send everybody away');
+  assert.doesNotMatch(await opened.shows('Everybody who is online is sent away.'), /0 players/);
+  await counting.arrived();
+  counting.release();
+  await opened.shows('Close and send 1 player away');
+});
+
 test('[chromium] a record leads to the player on the stage that it is of, and a player’s history has only that one', {
   skip,
 }, async (t) => {
