@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import type { CallError } from '../api/calls.ts';
 import { Button } from '../parts/button.tsx';
 import { Dialog } from '../parts/dialog.tsx';
 import { ActionFooter, CloseFooter } from '../parts/dialog-footer.tsx';
@@ -24,6 +25,8 @@ import { KickDialog } from './kick-dialog.tsx';
 import { LogTable } from './log-table.tsx';
 
 const LIVE_MS = 2_000;
+/** Blocks change more seldom. */
+const BLOCK_LOOK_MS = 5_000;
 
 /** One player: where they are, what keeps them out, what they and others have done. */
 export function PlayerPage() {
@@ -144,8 +147,9 @@ function BlockState({ player }: { player: string }) {
   const { game, stage } = place.get();
   const isAllowed = useAllowed();
   const input = { GameName: game, PlayerId: player };
-  const inStage = useCall('GetBlock', isAllowed('GetBlock') ? { ...input, StageName: stage } : undefined);
-  const inGame = useCall('GetBlockInGame', isAllowed('GetBlockInGame') ? input : undefined);
+  const now = { everyMs: BLOCK_LOOK_MS };
+  const inStage = useCall('GetBlock', isAllowed('GetBlock') ? { ...input, StageName: stage } : undefined, now);
+  const inGame = useCall('GetBlockInGame', isAllowed('GetBlockInGame') ? input : undefined, now);
   const unblock = useAction('UnblockPlayer');
   const unblockInGame = useAction('UnblockPlayerInGame');
   const blocks = [
@@ -158,10 +162,14 @@ function BlockState({ player }: { player: string }) {
     inStage.reload();
     inGame.reload();
   };
+  // That there is no block is said by an error of its own. With any other one, nobody knows here whether there is one.
+  const isNone = (error: CallError | undefined) => error?.code === 'ResourceNotFoundException';
+  const unknown = [inStage.error, inGame.error].find((error) => error !== undefined && !isNone(error));
   return (
     <>
+      <Failure error={unblock.error ?? unblockInGame.error ?? unknown} />
       {blocks.map(({ name, found, needs }) => {
-        const block = found.error === undefined ? found.data?.Block : undefined;
+        const block = isNone(found.error) ? undefined : found.data?.Block;
         if (block === undefined) return null;
         return (
           <div key={name} class="notice bad block-state">

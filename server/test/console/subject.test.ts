@@ -310,6 +310,27 @@ test('[chromium] nobody is told how many will be sent away before that is known'
   await opened.shows('Close and send 1 player away');
 });
 
+test('[chromium] the page of a player says when nobody knows whether they are blocked, or whether that was lifted', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  await rawCall(server, 'POST', `${inStage(STAGE)}/player/anna/block`);
+  const opened = await signIn(server.url, ROOT, { hash: `#/players?${PLACE}` });
+  let isAway = true;
+  await opened.page.setRequestInterception(true);
+  opened.page.on('request', (request) => {
+    const isOfBlock = new URL(request.url()).pathname.endsWith('/player/anna/block');
+    void (isOfBlock && isAway ? request.abort('connectionreset') : request.continue());
+  });
+  await go(opened.page, `#/player?${PLACE}&player=anna`);
+  await opened.shows('The server does not answer.');
+  isAway = false;
+  await opened.shows(/blocked in the stage/i);
+  isAway = true;
+  await opened.press('Unblock');
+  await opened.shows('nobody knows here whether it was done');
+});
+
 test('[chromium] a record leads to the player on the stage that it is of, and a player’s history has only that one', {
   skip,
 }, async (t) => {
