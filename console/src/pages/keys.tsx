@@ -138,7 +138,8 @@ const ROLES = [
 ] as const;
 
 function CreateDialog({ onClose, onDone }: { onClose: () => void; onDone: () => void }) {
-  const { game, stage } = place.get();
+  // The way back may lead to another game while the dialog is open. What was chosen goes on to mean the same.
+  const [{ game, stage }] = useState(place.get);
   const [role, setRole] = useState<(typeof ROLES)[number][0]>('viewer');
   const [where, setWhere] = useState('');
   const limits: Readonly<Record<string, Inputs['CreateAccessKey']>> = {

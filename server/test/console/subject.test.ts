@@ -331,6 +331,26 @@ test('[chromium] the page of a player says when nobody knows whether they are bl
   await opened.shows('nobody knows here whether it was done');
 });
 
+test('[chromium] a key is limited to the stage that was chosen, wherever the way back has led meanwhile', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  await addStage(server);
+  const opened = await signIn(server.url, ROOT, { hash: `#/keys?${OTHER_PLACE}` });
+  await opened.shows('Access keys');
+  await go(opened.page, `#/keys?${PLACE}`);
+  await opened.page.waitForFunction(`document.querySelector('.bar').textContent.includes('${STAGE}')`);
+  await opened.press('Create a key…');
+  await opened.choose('Limited to', 'stage');
+  await opened.page.goBack();
+  await opened.page.waitForFunction(`document.querySelector('.bar').textContent.includes('${OTHER}')`);
+  const made = opened.page.waitForResponse((response) => response.request().method() === 'POST');
+  await opened.press('Create a key');
+  const { AccessKey } = (await (await made).json()) as { AccessKey: { Policy: string } };
+  assert.match(AccessKey.Policy, new RegExp(`stage/${STAGE}"`));
+  assert.doesNotMatch(AccessKey.Policy, new RegExp(`stage/${OTHER}"`));
+});
+
 test('[chromium] a record leads to the player on the stage that it is of, and a player’s history has only that one', {
   skip,
 }, async (t) => {
