@@ -91,6 +91,24 @@ describe('the command line', () => {
     assert.equal(world.err(), 'the server says \\u{1b}]0;x\\u{7}\nand more\n');
   });
 
+  it('shows nothing of a wrong command line, of a file or of a bug that a terminal would act on', async () => {
+    const words = createTestWorld();
+    assert.equal(await words.run('serve', '--\u001b]0;x\u0007'), 2);
+    assert.match(words.err(), /^error: unknown option '--\\u\{1b\}\]0;x\\u\{7\}' \(--help shows the usage\)\n$/);
+    for (const fault of [
+      Object.assign(new Error('EACCES'), { code: 'EACCES', path: 'a\u009b2Jb' }),
+      new TypeError('\u009b2J'),
+    ]) {
+      const startServer = async () => {
+        throw fault;
+      };
+      const world = createTestWorld({ main: { startServer } });
+      assert.equal(await world.run('serve'), 1);
+      assert.match(world.err(), /\\u\{9b\}2J/);
+      assert.equal(world.err().includes('\u009b'), false);
+    }
+  });
+
   it('shows the stack of a bug', async () => {
     const startServer = async () => {
       throw new TypeError('x is not a function');

@@ -133,7 +133,7 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
       writeOut: (text) => world.stdout.write(text),
       writeErr: (text) => world.stderr.write(text),
       // An error and commander's suggestion of what was meant are put on one line.
-      outputError: (text, write) => write(`${text.trim().replace(/\s+/g, ' ')} (--help shows the usage)\n`),
+      outputError: (text, write) => write(`${printable(text.trim().replace(/\s+/g, ' '))} (--help shows the usage)\n`),
     }),
   );
   return program;
@@ -144,11 +144,15 @@ function forEachCommand(command: Command, visit: (command: Command) => void): vo
   for (const child of command.commands) forEachCommand(child, visit);
 }
 
-/** An expected error is its message alone; anything else is a bug, and its stack is worth reporting. */
+/** What to say of an error. Something that somebody else has written may be in it, such as the number that a reply has. */
 function describe(error: unknown): string {
+  return wordsFor(error).split('\n').map(printable).join('\n');
+}
+
+/** An expected error is its message alone; anything else is a bug, and its stack is worth reporting. */
+function wordsFor(error: unknown): string {
   const isExpected = error instanceof CommandError || error instanceof StartupError || error instanceof ServiceError;
-  // What somebody else has written may be in it, such as the number that a reply has.
-  if (isExpected) return error.message.split('\n').map(printable).join('\n');
+  if (isExpected) return error.message;
   const { path } = Object(error) as { path?: unknown };
   // A file fails for what an operator can mend, wherever a command meets it.
   if (typeof path === 'string' && findFileFault(error) !== undefined) {

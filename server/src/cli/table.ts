@@ -28,9 +28,12 @@ export function formatJsonLine(value: unknown): string {
   return `${escapeJson(JSON.stringify(value))}\n`;
 }
 
-/** The same JSON, with all characters that a terminal would act on, or that hide or reorder text, as JSON escapes. */
+/**
+ * The same JSON, with all characters that a terminal would act on, or that hide or reorder text, as JSON escapes. Where a
+ * server has sent anything else instead of JSON, that does no more harm.
+ */
 export function escapeJson(json: string): string {
-  return json.replace(/[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+  return json.replace(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
     character
       .split('')
       .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)

@@ -12,7 +12,14 @@ const FILE = JSON.stringify(DOCUMENT);
 /** Behind a proxy, which serves it under `prefix`; the public URL is that of its own host unless another is given. */
 async function serveSnapshots(
   t: TestContext,
-  { snapshots = [SNAPSHOT], fileStatus = 200, prefix = '', publicUrl = '', path = '/download/sealed/demo.json' } = {},
+  {
+    snapshots = [SNAPSHOT],
+    fileStatus = 200,
+    prefix = '',
+    publicUrl = '',
+    path = '/download/sealed/demo.json',
+    document = FILE,
+  } = {},
 ) {
   const service = await startFakeService(t, ({ method, url, headers }): FakeReply => {
     switch (`${method} ${url.replace(prefix, '')}`) {
@@ -21,7 +28,7 @@ async function serveSnapshots(
       case `GET /game/Demo/snapshot/${encodeURIComponent(SNAPSHOT)}/export`:
         return { body: { S3Url: `${publicUrl || `http://${headers.host}`}${path}` } };
       case `GET ${path}`:
-        return { status: fileStatus, body: FILE };
+        return { status: fileStatus, body: document };
       case 'GET /game/Demo/configuration': {
         const Section = { Name: 'A', Size: 1, Attributes: DOCUMENT.Document.Sections.A };
         return { body: { GameConfiguration: { Sections: { A: Section } } } };
@@ -58,6 +65,12 @@ describe('export', () => {
       assert.equal(requests.at(-1)?.url, `${prefix}/download/sealed/demo.json`);
     });
   }
+
+  it('prints nothing that a terminal would act on, whatever a server has sent instead of a document', async (t) => {
+    const { world } = await serveSnapshots(t, { document: '{"a":\r\u001b]0;x\u0007\u001b[2J\n1}' });
+    assert.equal(await world.run('export', '--game', 'Demo'), 0, world.err());
+    assert.equal(world.out(), '{"a":\\u000d\\u001b]0;x\\u0007\\u001b[2J\n1}');
+  });
 
   it('fetches nothing from a URL that is not one of a server', async (t) => {
     const { world, requests } = await serveSnapshots(t, { path: '/elsewhere/demo.json' });
