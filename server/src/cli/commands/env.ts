@@ -3,7 +3,7 @@ import { findProxyDetour, NO_PROXY_NAMES } from '../http-proxy.ts';
 import { wayRoundAddress } from '../ipv6-endpoint.ts';
 import { findEndpoint, getCredentials } from '../management-client.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
-import { evaluate, quoteForShell } from '../shell.ts';
+import { evaluate, quoteForPowerShell, quoteForShell } from '../shell.ts';
 import type { World } from '../world.ts';
 
 const SHELLS = {
@@ -16,7 +16,7 @@ const SHELLS = {
     unset: (name: string) => `set -e ${name}`,
   },
   powershell: {
-    set: (name: string, value: string) => `$env:${name} = '${value.replaceAll("'", "''")}'`,
+    set: (name: string, value: string) => `$env:${name} = ${quoteForPowerShell(value)}`,
     unset: (name: string) => `Remove-Item Env:${name} -ErrorAction SilentlyContinue`,
   },
 } satisfies Record<string, { set: (name: string, value: string) => string; unset: (name: string) => string }>;
