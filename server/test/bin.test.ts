@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { startFakeService } from './support/fake-service.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/respark.js', import.meta.url));
 
@@ -34,6 +36,30 @@ describe('the command respark', () => {
     const { exitCode, stdout } = await respark(['config', 'print', '--json']);
     assert.equal(exitCode, 0);
     assert.ok(JSON.parse(stdout).length > 30);
+  });
+
+  const skip = process.platform === 'win32' ? 'Windows has no such rights of files' : false;
+  it('says by its exit code that it has failed, also when nobody reads what it prints', { skip }, async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'respark-bin-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    // Other users may read it, so the check of it fails.
+    chmodSync(directory, 0o755);
+    const env = { PATH: process.env.PATH };
+    const child = spawn(process.execPath, [BIN, 'doctor', '--data-dir', directory], { env });
+    child.stdout.destroy();
+    assert.deepEqual(await once(child, 'exit'), [1, null]);
+  });
+
+  it('ends when nobody reads any more what it would print for ever', async (t) => {
+    const line = { Time: '2030-01-02T03:04:05Z', Level: 'INFO', Text: 'again', Position: 1 };
+    const { url } = await startFakeService(t, () => ({ body: { LogLines: [line], Cursor: 1, IsEnd: true } }));
+    const env = { AWS_ENDPOINT_URL: url, AWS_ACCESS_KEY_ID: 'AKIAROOT', AWS_SECRET_ACCESS_KEY: 'secret' };
+    const words = ['logs', '--game', 'Demo', '--stage', 'Dev', '--limit', '1', '--follow'];
+    const child = spawn(process.execPath, [BIN, ...words], { env: { PATH: process.env.PATH, ...env } });
+    t.after(() => child.kill('SIGKILL'));
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    assert.deepEqual(await once(child, 'exit'), [0, null]);
   });
 
   it('ends with 2 and a line on stderr when a setting is wrong', async () => {

@@ -2,12 +2,18 @@ import { processEnvironment } from '../config/config.ts';
 import { readLocalFile } from '../data-directory/local-files.ts';
 import type { World } from './world.ts';
 
+/** How long a command may take to end what it has begun when nobody reads what it prints. */
+const UNREAD_MS = 2_000;
+
 /** The world of a real process. */
 export function createProcessWorld(process: NodeJS.Process, version: string): World {
-  // The reader of stdout may stop early, as in `respark config print | head -1`. A command then has nothing left to do,
-  // but a server, which is the only command that handles uncaught exceptions, keeps serving its players.
+  // The reader of stdout may stop early, as in `respark config print | head -1`. What the command has begun, such as to
+  // write a file, goes on to its end, which also says whether it has failed; only one that would go on for ever is ended.
+  // A server, which is the only command that handles uncaught exceptions, keeps serving its players.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (process.listenerCount('uncaughtException') === 0) process.exit(error.code === 'EPIPE' ? 0 : 1);
+    if (process.listenerCount('uncaughtException') > 0) return;
+    if (error.code !== 'EPIPE') process.exit(1);
+    setTimeout(() => process.exit(0), UNREAD_MS);
   });
   // If stderr fails, there is no place left to report it.
   process.stderr.on('error', () => {});
