@@ -121,7 +121,7 @@ export async function signIn(key: AccessKey & Partial<LentKey>, { isKept }: { is
   } catch (error) {
     if (!(error instanceof CallError && error.code === 'AccessDeniedException')) throw error;
   }
-  begin(opened, key, { isKept });
+  if (session.get() === undefined) begin(opened, key, { isKept });
 }
 
 function begin(opened: Opened, key: AccessKey, { isKept }: { isKept: boolean }): void {
@@ -131,9 +131,19 @@ function begin(opened: Opened, key: AccessKey, { isKept }: { isKept: boolean }):
   leaveInTime(opened);
 }
 
-/** A key that the server has just given is taken as it is: if it were tried in vain, it would be lost, and good for hours. */
-function signInWithGiven(key: GivenKey): void {
-  begin(open(key), key, { isKept: true });
+/**
+ * A key that the server has just given is taken as it is: if it were tried in vain, it would be lost, and good for hours. It
+ * is given back where somebody has signed in otherwise meanwhile, who must not go on under another name than they know of.
+ */
+function signInWithGiven(key: GivenKey, wanted?: string): void {
+  const opened = open(key);
+  if (session.get() !== undefined) {
+    if (key.expires !== undefined) opened.call('RevokeOwnAccessKey', {}).catch(() => {});
+    return;
+  }
+  // No step back in the browser's history leads to an answer that is used up.
+  if (wanted !== undefined) location.replace(wanted);
+  begin(opened, key, { isKept: true });
 }
 
 /** Signs in with the key that the server gives for the code of its link. The cause of an error is the status of the reply. */
@@ -151,9 +161,7 @@ export const beginAtProvider = () => goToProvider(BASE);
 /** Signs in with the key that the server gives for the answer of the provider, and shows the page that was wanted. */
 export async function signInFromProvider(returned: Returned): Promise<void> {
   const { key, wanted } = await finish(BASE, returned);
-  // No step back in the browser's history leads to an answer that is used up.
-  location.replace(wanted);
-  signInWithGiven(key);
+  signInWithGiven(key, wanted);
 }
 
 /** A key that was only lent is given back, so that it is worth nothing any more. */

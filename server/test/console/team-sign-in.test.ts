@@ -195,6 +195,41 @@ test('[chromium] a key that the server has given is kept, even if the first call
   assert(calls > 1);
 });
 
+test('[chromium] whoever signs in with a key while the provider is slow goes on with that key, and the other is given back', {
+  skip,
+}, async (t) => {
+  const { server, button } = await open(t);
+  const opened = await openConsole(server.url, { hash: `#/players?${PLACE}` });
+  let release = () => {};
+  const finishing = new Promise<void>((resolve) => {
+    opened.page.on('request', (request) => {
+      const isHere = new URL(request.url()).hostname === '127.0.0.1';
+      if (!request.url().endsWith('/sign-in/finish'))
+        return void (isHere ? request.continue() : request.abort('aborted'));
+      release = () => void request.continue();
+      resolve();
+    });
+  });
+  await opened.page.setRequestInterception(true);
+  await opened.press(button);
+  await signInAtProvider(opened, 'ada');
+  await finishing;
+  await opened.fill('Access key id', ROOT.accessKeyId);
+  await opened.fill('Secret access key', ROOT.secretAccessKey);
+  await opened.press('Sign in');
+  await opened.shows(`Signed in as ${ROOT.accessKeyId}`);
+  const answered = opened.page.waitForResponse((reply) => reply.url().endsWith('/sign-in/finish'));
+  release();
+  const { accessKeyId } = (await (await answered).json()) as { accessKeyId: string };
+  for (let state = ''; state !== 'REVOKED'; ) {
+    const person = await opened.page.$eval('.person p', (each) => each.textContent);
+    assert.ok(person?.includes(ROOT.accessKeyId), `it goes on as ${person}`);
+    const { json } = await rawCall(server, 'GET', `/respark/access-key/${accessKeyId}`);
+    state = (json.AccessKey as { State: string }).State;
+  }
+  assert.equal(await opened.page.evaluate('sessionStorage.length'), 0, 'no key is kept that nobody uses');
+});
+
 /** Somebody in a browser whose sign-in ends in `leftMs`, with a key of the server that is good for longer. */
 async function signedIn({ url }: { url: string }, leftMs: number): Promise<ConsolePage> {
   const made = await rawCall({ url }, 'POST', '/respark/access-key', { body: { Role: 'viewer', LifetimeSeconds: 60 } });
