@@ -12,15 +12,17 @@ const denied = signal<ReadonlyMap<string, string> | undefined>(undefined);
 /** The games, and of each the stages, that the key's policies name, for a key that may not list them. */
 export const namedGames = signal<Outputs['ListPermissions']['Games']>([]);
 
+// What another key may do, and what its policies name, says nothing of this one, not for the first picture either: pages would
+// make calls that the key may not make, which are on record.
+session.subscribe(() => {
+  denied.set(undefined);
+  namedGames.set([]);
+});
+
 /** Asks what the key may do, whenever somebody else signs in or another game or stage is looked at. */
 export function usePermissions(): void {
   const signedIn = useSignal(session);
   const { game, stage } = useSignal(place);
-  // What another key may do, and what its policies name, says nothing of this one.
-  useEffect(() => {
-    denied.set(undefined);
-    namedGames.set([]);
-  }, [signedIn]);
   useEffect(() => {
     const abort = new AbortController();
     const input = game === '' ? {} : stage === '' ? { GameName: game } : { GameName: game, StageName: stage };

@@ -82,6 +82,35 @@ test('[chromium] what a key may not do is not in the navigation for a moment eit
   assert.doesNotMatch(await opened.shows('Records'), /Access keys/);
 });
 
+test('[chromium] what a key may do is not taken for what the next one may, which makes no call that it may not make', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const key = await makeKey(server, { Role: 'moderator' });
+  const opened = await signIn(server.url, ROOT, { hash: `#/players?${PLACE}` });
+  await opened.shows('Access keys');
+  await opened.press('Sign out');
+  await opened.shows('Secret access key');
+  const asked: string[] = [];
+  opened.page.on('request', (request) => void asked.push(new URL(request.url()).pathname));
+  await opened.fill('Access key id', key.accessKeyId);
+  await opened.fill('Secret access key', key.secretAccessKey);
+  await opened.press('Sign in');
+  await opened.shows('0 players online');
+  await opened.shows('Maintenance');
+  assert.deepEqual(
+    asked.filter((path) => path.startsWith('/respark/access-key')),
+    [],
+  );
+  const { json } = await rawCall(server, 'GET', '/respark/audit-record?MaxResults=20');
+  const records = json.AuditRecords as { Actor: string; Operation: string }[];
+  assert.deepEqual(
+    records.filter(({ Actor }) => Actor === key.accessKeyId),
+    [],
+    'no record says that somebody has tried what they may not do',
+  );
+});
+
 test('[chromium] a page that is still being loaded has a heading, too', { skip }, async (t) => {
   const server = await startTestServer(t);
   const opened = await signIn(server.url, ROOT, { hash: `#/players?${PLACE}` });
