@@ -4,7 +4,7 @@ import { createCaller } from './calls.ts';
 
 const KEY = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 
-test('a name in the address of a page that is a step in a path leads to no other call', async (t) => {
+test('a name that is a step in a path, or none, leads to no other call', async (t) => {
   const asked: string[] = [];
   t.mock.method(globalThis, 'fetch', async (url: URL) => {
     asked.push(url.pathname);
@@ -12,7 +12,7 @@ test('a name in the address of a page that is a step in a path leads to no other
   });
   const { call } = createCaller({ key: KEY, base: new URL('https://respark.example/') });
   const place = { GameName: 'Demo', StageName: 'Dev' };
-  for (const name of ['..', '.']) {
+  for (const name of ['..', '.', '']) {
     const error = { name: 'CallError', code: 'ValidationException', status: 400 };
     // It would go to everybody in the stage.
     await assert.rejects(

@@ -100,10 +100,10 @@ function requestOf(operation: OperationName, input: object, base: URL) {
     return value as unknown;
   };
   const path = template.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = String(take(name));
+    const value = String(take(name) ?? '');
     // The browser takes these for steps in the path, even percent-encoded, and the call would be another one. They come
-    // from the page's address, which somebody else may have written.
-    if (value === '.' || value === '..')
+    // from the page's address, which somebody else may have written. What is empty names nobody.
+    if (['', '.', '..'].includes(value))
       throw new CallError(operation, {
         message: `${name} must not be '${value}'`,
         code: 'ValidationException',

@@ -79,8 +79,10 @@ function NotificationForm({
   const message = messages?.find(({ type }) => type === typed) ?? messages?.[0];
   const type = message?.type ?? typed;
   const payload = usePayload(sections, message && { key: message.type, shape: message.shape });
-  const { isBusy, error } = player === '' ? toStage : toPlayer;
-  const asked = JSON.stringify([game, stage, player, type, payload.text]);
+  // Spaces alone look like nothing, which means everybody.
+  const named = player.trim();
+  const { isBusy, error } = named === '' ? toStage : toPlayer;
+  const asked = JSON.stringify([game, stage, named, type, payload.text]);
   // What was looked at must be what is sent: whoever changes a word looks again.
   const current = step?.asked === asked ? step : undefined;
 
@@ -88,7 +90,7 @@ function NotificationForm({
     if (payload.fault !== undefined) return;
     const Payload = JSON.parse(payload.text);
     const input = { GameName: game, StageName: stage, Type: type, Payload, DryRun: isDryRun };
-    const found = await (player === '' ? toStage.run(input) : toPlayer.run({ ...input, PlayerId: player.trim() }));
+    const found = await (named === '' ? toStage.run(input) : toPlayer.run({ ...input, PlayerId: named }));
     if (found !== undefined) setStep({ asked, found: found as Sent, isSent: !isDryRun });
   }
 
@@ -137,7 +139,7 @@ function NotificationForm({
         <Button
           kind="primary"
           type="submit"
-          needs={[player === '' ? 'SendNotificationToStage' : 'SendNotificationToPlayer']}
+          needs={[named === '' ? 'SendNotificationToStage' : 'SendNotificationToPlayer']}
           isBusy={isBusy}
           isDisabled={payload.fault !== undefined}
         >

@@ -42,6 +42,9 @@ test('[chromium] a notification is made, deployed, chosen with an example of its
   await opened.shows('1 connection would get it.');
   await opened.press('Send to 1 connection');
   await opened.shows('Sent to 1 connection.');
+  await opened.fill('To', ' ');
+  await opened.press('Show what it will do');
+  await opened.shows('1 connection would get it.');
   assert.deepEqual(await notified, { kind: 'notification', type: 'Custom.Game.News', payload: { Text: 'text' } });
 });
 
