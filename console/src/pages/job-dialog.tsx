@@ -5,12 +5,13 @@ import { ActionFooter } from '../parts/dialog-footer.tsx';
 import { AreaField, SelectField, TextField } from '../parts/fields.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
 import { Table } from '../parts/table.tsx';
-import { Id } from '../parts/untrusted.tsx';
+import { Id, Untrusted } from '../parts/untrusted.tsx';
 import { place } from '../place.ts';
 import { goTo } from '../route.ts';
 import { counted, formatDuration, formatNumber, t } from '../texts/language.ts';
 import { useAction } from '../use-call.ts';
 import { useIsGone } from '../use-is-gone.ts';
+import { Whom } from './job-parts.tsx';
 
 type Selector = Inputs['StartDisconnectJob']['Selector'];
 
@@ -82,6 +83,7 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
         </form>
       ) : (
         <>
+          <Meant order={order} />
           <Preview found={preview.data} rate={order.RatePerSecond ?? USUAL_RATE} isTried={start.error !== undefined} />
           <Failure error={start.error} />
           <ActionFooter
@@ -104,6 +106,36 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
         </>
       )}
     </Dialog>
+  );
+}
+
+/** Whom and what the server was asked about, so that whoever confirms reads it once more. */
+function Meant({
+  order: { GameName, StageName, Selector, Reason, Message, Evidence, ReturnWithinSeconds: seconds },
+}: {
+  order: Inputs['StartDisconnectJob'];
+}) {
+  const { PlayerIds, ...filters } = Selector;
+  const facts = [
+    ['whom', <Whom key="whom" job={{ Selector: { ...filters, NamedPlayers: PlayerIds?.length ?? 0 } }} isWhole />],
+    ['where', t('itsStage', { game: GameName, stage: StageName })],
+    ['comeBack', seconds && t('comeBackWithin', { time: formatDuration(seconds * 1_000) })],
+    ['reason', Reason && <Untrusted text={Reason} />],
+    ['messageToPlayer', Message && <Untrusted text={Message} keepsLines />],
+    ['evidence', Evidence && <Untrusted text={Evidence} keepsLines />],
+  ] as const;
+  return (
+    <dl class="facts">
+      {facts.map(
+        ([name, fact]) =>
+          fact !== undefined && (
+            <div key={name}>
+              <dt>{t(name)}</dt>
+              <dd>{fact}</dd>
+            </div>
+          ),
+      )}
+    </dl>
   );
 }
 

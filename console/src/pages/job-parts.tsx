@@ -59,8 +59,17 @@ export function JobProgress({ job }: { job: Job }) {
 /** Ids of runtimes begin with a time, and are told apart by their ends. */
 const SHORT_ID = 12;
 
-/** Whom the job means, in words. */
-export function Whom({ job: { Selector: meant = {} }, isWhole = false }: { job: Job; isWhole?: boolean }) {
+type ShownSelector = NonNullable<Job['Selector']>;
+type Meant = { readonly [K in keyof ShownSelector]: ShownSelector[K] | undefined };
+
+/** Whom a job means, in words, or would if it were started. */
+export function Whom({
+  job: { Selector: meant = {} },
+  isWhole = false,
+}: {
+  job: { readonly Selector?: Meant };
+  isWhole?: boolean;
+}) {
   const named = (id: string) => (isWhole || id.length <= SHORT_ID ? id : `…${id.slice(-SHORT_ID)}`);
   const words = [
     meant.Everybody && t('everybody'),

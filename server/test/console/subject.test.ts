@@ -134,6 +134,8 @@ test('[chromium] a job means those of whom its preview was, whatever is typed wh
   await opened.choose('Whom', 'everybody');
   counting.release();
   await opened.shows('1 connection of 1 player would end.');
+  const asked = await opened.page.$eval('dialog', (each) => each.textContent);
+  assert.ok(asked?.includes(`ids that begin with bot-`) && asked.includes(`${STAGE} of ${GAME}`), asked ?? '');
   await opened.press('Disconnect 1 connection');
   await opened.shows('ids that begin with bot-');
   assert.equal((await bot.closed).code, 4500);
