@@ -94,7 +94,6 @@ export function Configuration() {
       )}
       {query.make !== undefined && (
         <MessageDialog
-          sections={sections}
           asked={query.make}
           onClose={() => refine({ make: undefined })}
           onMade={configuration.reload}

@@ -13,13 +13,11 @@ const KIND_TEXTS = { Request: 'kindRequest', Event: 'kindEvent', Notification: '
 
 /** Makes a request, an event or a notification with the parts that such a message has. */
 export function MessageDialog({
-  sections,
   asked,
   onClose,
   onMade,
   onDone,
 }: {
-  sections: Parameters<typeof newMessage>[2];
   /** The kind that whoever was led here wants. */
   asked: string;
   onClose: () => void;
@@ -31,6 +29,7 @@ export function MessageDialog({
   const [name, setName] = useState('');
   const kindOf = (value: string) => MESSAGE_KINDS.find((each) => each === value) ?? 'Request';
   const [kind, setKind] = useState(() => kindOf(asked));
+  const read = useAction('GetGameConfiguration');
   const update = useAction('UpdateGameConfiguration');
   const isGone = useIsGone();
   return (
@@ -38,9 +37,12 @@ export function MessageDialog({
       <form
         onSubmit={async (event) => {
           event.preventDefault();
-          const made = newMessage(kind, name.trim(), sections);
-          const done = await update.run({ GameName: game, Modifications: made });
-          if (done === undefined) return;
+          // Somebody else may have made one of this name since the page was read, and what is there already must stay.
+          const current = await read.run({ GameName: game });
+          if (current === undefined) return;
+          const made = newMessage(kind, name.trim(), current.GameConfiguration?.Sections);
+          const isMade = made.length === 0 || (await update.run({ GameName: game, Modifications: made })) !== undefined;
+          if (!isMade) return;
           onMade();
           if (isGone()) return;
           onDone(firstEntryOf(kind, name.trim()));
@@ -61,12 +63,12 @@ export function MessageDialog({
           onValue={(value) => setKind(kindOf(value))}
           options={MESSAGE_KINDS.map((each) => [each, t(KIND_TEXTS[each])] as const)}
         />
-        <Failure error={update.error} />
+        <Failure error={read.error ?? update.error} />
         <ActionFooter
           onLeave={onClose}
           action={t('createMessage')}
           needs={['UpdateGameConfiguration']}
-          isBusy={update.isBusy}
+          isBusy={read.isBusy || update.isBusy}
         />
       </form>
     </Dialog>

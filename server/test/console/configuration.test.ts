@@ -303,3 +303,18 @@ test('[chromium] the code that is generated for a snapshot is downloaded, and on
   await opened.shows(/No code: .*lacks "Cardinality"/);
   await opened.assertSound();
 });
+
+test('[chromium] a message of a name that somebody else has just taken keeps what they have made', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/configuration?${PLACE}` });
+  await opened.shows('The game has no messages yet.');
+  await importDocument(server, fileOf(scriptedGame({ requests: { Greet: { script: "return 'theirs';" } } })));
+  await opened.press('Make a message…');
+  await opened.fill('Name', 'Greet');
+  await opened.press('Make a message');
+  await opened.page.waitForFunction("document.querySelector('.entry h2')?.innerText.startsWith('Greet')");
+  const { json } = await rawCall(server, 'GET', `/game/${GAME}/configuration`);
+  assert.match(JSON.stringify(json), /return 'theirs';/);
+});
