@@ -157,11 +157,9 @@ function useEdited(entry: Entry, name: string, onSaved: () => void) {
       setTheirs({ text: found, isToBeDeployed });
       return false;
     }
-    const done = await update.run({
-      GameName: game,
-      Modifications: [{ Section: entry.section, Operation: 'ADD', Path: pathOf(entry), Value: value }],
-    });
-    if (done === undefined) return false;
+    const isThere = now !== undefined && found === wanted;
+    const change = { Section: entry.section, Operation: 'ADD', Path: pathOf(entry), Value: value } as const;
+    if (!isThere && (await update.run({ GameName: game, Modifications: [change] })) === undefined) return false;
     setTheirs(undefined);
     setSaved({ base: wanted, text: mine });
     const later = draftOf(name)?.text ?? mine;
@@ -253,7 +251,8 @@ function EntryEditor({
             isBusy={isBusy}
             isDisabled={fault !== undefined || isLost}
             onClick={async () => {
-              if (edited.isSaved() || (await save({ isToBeDeployed: true }))) await deployment.run();
+              // What is deployed is what the server has, which need not be what is shown here as saved.
+              if (await save({ isToBeDeployed: true })) await deployment.run();
             }}
           >
             {deployment.isBusy ? t('deploying') : t('deployNow', { stage })}

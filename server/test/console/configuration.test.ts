@@ -217,6 +217,13 @@ test('[chromium] two developers do not overwrite each other', { skip }, async (t
   await second.press('Save');
   await second.page.waitForFunction("!document.body.innerText.includes('not saved')");
 
+  // What stands there as saved is no more what the server has, and must not be what seems to be deployed.
+  await untilScriptIs(first, "return 'first';");
+  await first.press(`Save and deploy to ${STAGE}`);
+  await first.shows('Somebody else has changed this since you opened it.');
+  const { json } = await rawCall(server, 'GET', `/game/${GAME}/stage/${STAGE}/deployments`);
+  assert.deepEqual(json.StageDeployments ?? [], []);
+
   // Another part was never in anybody's way.
   await first.page.evaluate(`location.hash = '${hash.replace('entry=Greet', 'entry=Other')}'`);
   await first.page.waitForFunction("document.querySelector('.entry h2').innerText.startsWith('Other')");
