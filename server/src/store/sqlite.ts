@@ -1,6 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
 import {
-  CompiledQuery,
   type DatabaseConnection,
   type Dialect,
   Kysely,
@@ -162,9 +161,10 @@ class ImmediateDriver extends SqliteDriver {
   }
 
   /** Takes the write lock first: a transaction that read before it cannot wait for another writer, it can only fail. */
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+  override async beginTransaction(): Promise<void> {
     try {
-      await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+      // A prepared statement that has failed goes on until it runs again, and with it what reads see in the meantime.
+      this.#connection.exec('begin immediate');
     } catch (error) {
       if (error instanceof Libsql.SqliteError && error.code.startsWith('SQLITE_BUSY')) {
         throw new WriterBusy('the write lock is taken', { cause: error });
