@@ -14,6 +14,12 @@ describe('token', () => {
     assert.deepEqual([method, url, body], ['POST', '/respark/game/Demo/stage/Dev/player/p1/token', '{}']);
   });
 
+  it('prints nothing that a terminal would act on, whatever a server gives as a token', async (t) => {
+    const { world } = await startFakeService(t, () => ({ body: { ...REPLY, AuthenticationToken: 'a\u001b]0;x\u0007' } }));
+    assert.equal(await world.run('token', ...PLAYER), 0, world.err());
+    assert.equal(world.out(), 'a\\u{1b}]0;x\\u{7}\n');
+  });
+
   it('asks for a lifetime and claims, and prints what a client needs as JSON', async (t) => {
     const { world, requests } = await startFakeService(t, () => ({ body: REPLY }));
     const wish = ['--lifetime', '2h', '--claims', '{"role":"gm","zones":[1,2]}'];

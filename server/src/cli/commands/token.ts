@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { createPlayerToken } from '../../api/own-operations/player-tokens.ts';
+import { printable } from '../../text.ts';
 import { readJsonObject } from '../json-object.ts';
 import { playerCommand } from '../player-call.ts';
 import { textAt } from '../reply.ts';
@@ -16,7 +17,7 @@ export function tokenCommand(world: World): Command {
       Claims: claims === undefined ? undefined : await readJsonObject(world, claims, '--claims'),
     });
     const [token, gameKey] = [textAt(reply, 'AuthenticationToken'), textAt(reply, 'GameKey')];
-    world.stdout.write(isJson ? formatJson({ token, gameKey }) : `${token}\n`);
+    world.stdout.write(isJson ? formatJson({ token, gameKey }) : `${printable(token)}\n`);
   })
     .description('Make a token with which a client connects as this player. It is like a password of the player.')
     .option(
