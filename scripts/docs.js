@@ -275,7 +275,10 @@ key is made, so that no part of a policy is silently ignored:`,
 - Resources of other services are taken, with a warning, in an Allow that also names one of this server. Elsewhere they are
   refused.
 - As in IAM, a Deny on a stage does not protect it from \`gamesparks:DeleteGame\`, whose resource is the game, nor does it hide
-  the stage's game key from \`gamesparks:ListStages\`. Deny those on the game too.`,
+  the stage's game key from \`gamesparks:ListStages\`. Deny those on the game too.
+- In the same way, a Deny on a player does not keep that player out of what is done to a stage or a game, such as
+  \`respark:StartDisconnectJob\`, \`respark:SendNotificationToStage\` and \`respark:BlockPlayerInGame\`. Deny those on the stage or
+  the game too.`,
   );
 }
 

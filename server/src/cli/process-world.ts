@@ -13,7 +13,7 @@ export function createProcessWorld(process: NodeJS.Process, version: string): Wo
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (process.listenerCount('uncaughtException') > 0) return;
     if (error.code !== 'EPIPE') process.exit(1);
-    setTimeout(() => process.exit(0), UNREAD_MS);
+    setTimeout(() => process.exit(0), UNREAD_MS).unref();
   });
   // If stderr fails, there is no place left to report it.
   process.stderr.on('error', () => {});
