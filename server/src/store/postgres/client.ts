@@ -106,6 +106,10 @@ export async function prepare(
     const [found] = rows;
     if (found?.is_standby !== false) throw new Error('the server is a standby, which nothing can be written to');
     return found.server;
+  } catch (error) {
+    // The pool would have the server close the connection, and hold up for it whoever waits for one.
+    cut(client);
+    throw error;
   } finally {
     cancel();
   }
