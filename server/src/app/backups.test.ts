@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
 import { NO_METRICS } from '../../test/support/metrics.ts';
@@ -114,6 +114,33 @@ test('a backup is not written when the secret key is replaced meanwhile, whose s
     message: `the secret key in ${dataDir} was replaced during the backup: make it again`,
   });
   assert.ok(!existsSync(file));
+});
+
+test('a backup removes what earlier ones that were killed have left beside it, and nothing of one that is being made', async (t) => {
+  const { file, write } = await prepare(t);
+  const id = (digit: string) => `${digit.repeat(8)}-1111-4111-8111-111111111111`;
+  const hoursAgo = (hours: number) => Date.now() / 1_000 - hours * 3_600;
+  const entries = [
+    { name: `yesterday.tar.gz.${id('a')}.partial`, directoryHours: 13, fileHours: 13, isLeft: true },
+    { name: `large.tar.gz.${id('b')}.partial`, directoryHours: 13, fileHours: 1, isLeft: false },
+    { name: `now.tar.gz.${id('c')}.partial`, directoryHours: 1, fileHours: 13, isLeft: false },
+    { name: 'mine.partial', directoryHours: 99, fileHours: 99, isLeft: false },
+  ];
+  for (const { name, directoryHours, fileHours } of entries) {
+    const path = join(dirname(file), name);
+    mkdirSync(path);
+    writeFileSync(join(path, 'secret.key'), 'a secret');
+    utimesSync(join(path, 'secret.key'), hoursAgo(fileHours), hoursAgo(fileHours));
+    utimesSync(path, hoursAgo(directoryHours), hoursAgo(directoryHours));
+  }
+  await write();
+  assert.deepEqual(
+    readdirSync(dirname(file)).filter((name) => name.endsWith('.partial')),
+    entries
+      .filter(({ isLeft }) => !isLeft)
+      .map(({ name }) => name)
+      .sort(),
+  );
 });
 
 test('a backup of a store whose key in the settings was replaced is restored while the settings have both', async (t) => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { describeFileFault } from '../file-fault.ts';
 import { StartupError } from '../startup-error.ts';
@@ -7,6 +7,11 @@ import { type Manifest, type Progress, writeArchive } from './archive.ts';
 import { findDataDirectory } from './data-directory.ts';
 import { readIfPresent, syncDirectory, writePrivateFile } from './private-file.ts';
 import { NEXT_SECRET_KEY_FILE, SECRET_KEY_FILE } from './server-files.ts';
+
+/** What a backup is made in, beside its file. */
+const PARTIAL = /\.[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.partial$/;
+/** A backup that has written nothing for so long was killed. */
+const MAX_SILENCE_MS = 43_200_000;
 
 /** The files of a data directory that its server writes all the time, each of which knows how it is copied. */
 export interface LiveFiles {
@@ -47,6 +52,7 @@ export async function backUp(options: BackupOptions): Promise<Manifest> {
   const file = resolve(options.file);
   findDataDirectory(dataDir);
   assertNew(file);
+  removeLeft(dirname(file), now());
   const partial = `${file}.${randomUUID()}.partial`;
   try {
     mkdirSync(partial, { mode: 0o700 });
@@ -108,6 +114,31 @@ function copyKeys(
     names.push(name);
   }
   return names;
+}
+
+/**
+ * Removes what backups that were killed have left. Each is as large as the databases and may have the secret key, and no rule for
+ * the age of backups, which goes by the names of their files, has it removed.
+ */
+function removeLeft(directory: string, now: number): void {
+  const changedAt = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const removeIfLeft = (partial: string) => {
+    const paths = [partial, ...readdirSync(partial).map((part) => join(partial, part))];
+    if (now - Math.max(...paths.map(changedAt)) > MAX_SILENCE_MS) rmSync(partial, { recursive: true, force: true });
+  };
+  // What is another user's, or in a directory that may not be listed, keeps nobody from making a backup.
+  orNothing(() => {
+    const names = readdirSync(directory).filter((name) => PARTIAL.test(name));
+    for (const name of names) orNothing(() => removeIfLeft(join(directory, name)));
+  });
+}
+
+function orNothing(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // It is as it was.
+  }
 }
 
 function assertNew(file: string): void {
