@@ -230,6 +230,25 @@ test('writes wait for another process, while reads go on, and those that have wa
   assert.deepEqual(numbers(), [1, 2, 5]);
 });
 
+test('closing a file whose last write has found it locked leaves it whole, and keeps nobody from writing', async (t) => {
+  const first = await openNumbers(t);
+  await first.add(1);
+  const other = new Libsql(first.file);
+  t.after(() => other.close());
+  await first.commits.close();
+  // So a process leaves the mark that was killed while it completed it.
+  const [{ mark }] = other.prepare('SELECT application_id AS mark FROM pragma_application_id').all() as [
+    { mark: number },
+  ];
+  other.exec(`PRAGMA application_id = ${mark + (mark % 2)}`);
+  const { commits, add } = await openNumbers(t, first.file, { maxBusyWaitMs: 10 });
+  other.exec('BEGIN IMMEDIATE');
+  await assert.rejects(add(2), isRetryable);
+  other.exec("INSERT INTO numbers VALUES (3, ''); COMMIT");
+  await commits.close();
+  other.exec("INSERT INTO numbers VALUES (4, '')");
+});
+
 test('what waits is bounded by its number and by its bytes', async (t) => {
   const { commits, add, numbers } = await openNumbers(t);
   const writes = Array.from({ length: 10_000 }, (_, number) => add(number));

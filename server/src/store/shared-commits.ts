@@ -100,6 +100,8 @@ export class SharedCommits<Shared extends Ending> {
   #turnEndsAt = 0;
   /** Whether the last transaction failed, which is logged once. */
   #isFailing = false;
+  /** Whether the statement that begins has found the file locked. It goes on until it runs again. */
+  #isBeginning = false;
   #closing: Promise<void> | undefined;
 
   constructor(parts: Parts<Shared>) {
@@ -151,7 +153,7 @@ export class SharedCommits<Shared extends Ending> {
     const { mark, writer, reader } = this.#parts;
     await this.#draining;
     // Left open, the connections leave the WAL where it is when the process ends.
-    if (!(await mark.mayClose())) return;
+    if (!this.#endBeginning() || !(await mark.mayClose())) return;
     // The binding keeps the file open until its statements are collected; it is complete without its WAL until then.
     try {
       await writer.exec('PRAGMA wal_checkpoint(TRUNCATE)');
@@ -236,15 +238,29 @@ export class SharedCommits<Shared extends Ending> {
     for (let waitedMs = 0; waitedMs <= maxBusyWaitMs; waitedMs += BUSY_PAUSE_MS) {
       try {
         begin.run();
+        this.#isBeginning = false;
         return;
       } catch (error) {
-        if (!isBusy(error)) throw error;
+        this.#isBeginning = isBusy(error);
+        if (!this.#isBeginning) throw error;
       }
       // Unlike the clock's, this timer keeps the process alive: a command must not end silently while it waits.
       await setTimeout(BUSY_PAUSE_MS);
     }
     const message = `another process keeps the ${subject} busy: try again`;
     throw new ServiceError('internal', message, { retryAfterMs: 1_000 });
+  }
+
+  /** Until that statement has ended, nothing is committed that the connection executes. Returns whether it has. */
+  #endBeginning(): boolean {
+    if (!this.#isBeginning) return true;
+    try {
+      this.#parts.begin.run();
+      this.#parts.rollback.run();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** A full disk or a failed write has ended the transaction already; the error of another rollback would hide why. */
