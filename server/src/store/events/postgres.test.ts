@@ -91,24 +91,15 @@ test('[postgres] what a killed process is still moving is not moved again by the
   const where = { url, directory: temporaryDirectory(t), node: 'n1' };
   const killed = await openAt(t, where);
   killed.append('game', event('1'));
-  const waitsForALock = async (count: number) => {
-    const waiting = "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
-    while ((await server.execute(url, waiting)).length < count) await new Promise((resolve) => setTimeout(resolve, 20));
-  };
   await idsIn(killed, 1);
 
-  const holder = new pg.Client({ connectionString: url });
-  // Its database goes first.
-  holder.on('error', () => {});
-  t.after(() => holder.end());
-  await holder.connect();
-  await holder.query("begin; select from event_logs where game_id = 'game' for update");
+  const holder = await holdLog(t, url);
   killed.append('game', event('2'));
   const directory = temporaryDirectory(t);
   copyFileSync(join(where.directory, 'events.journal'), join(directory, 'events.journal'));
-  await waitsForALock(1);
+  await waitForLocks(url, 1);
   const opening = openAt(t, { ...where, directory });
-  await waitsForALock(2);
+  await waitForLocks(url, 2);
   await holder.query('commit');
   const next = await opening;
   next.append('game', event('3'));
@@ -147,6 +138,41 @@ test('[postgres] a reader misses no event that comes after the database has lost
   await log.removeGame('game');
   assert.deepEqual(await log.ends('game'), { first: 1, last: 0 });
 });
+
+test('[postgres] a node that removes old events keeps nobody waiting who appends to a full log', {
+  skip,
+}, async (t) => {
+  const url = await server.migratedDatabase(t);
+  const log = await openAt(t, { url, directory: temporaryDirectory(t), node: 'n1' });
+  for (const id of ['1', '2', '3']) {
+    log.append('game', { id, type: 'stage.opened', at: 1, game: 'Demo', node: 'n1', data: {} });
+  }
+  await idsIn(log, 3);
+  const holder = await holdLog(t, url);
+  const removing = log.removeBefore(2);
+  await waitForLocks(url, 1);
+  await holder.query("set local lock_timeout = 500; delete from events where game_id = 'game' and position < 3");
+  await holder.query('commit');
+  await removing;
+  assert.deepEqual(await log.ends('game'), { first: 4, last: 3 });
+});
+
+/** A connection in whose transaction the log of the game is locked, as it is for a node that appends to it. */
+async function holdLog(t: TestContext, url: string): Promise<pg.Client> {
+  const holder = new pg.Client({ connectionString: url });
+  // Its database goes first.
+  holder.on('error', () => {});
+  t.after(() => holder.end());
+  await holder.connect();
+  await holder.query("begin; select from event_logs where game_id = 'game' for update");
+  return holder;
+}
+
+/** Waits until so many connections wait for a lock. */
+async function waitForLocks(url: string, count: number): Promise<void> {
+  const waiting = "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+  while ((await server.execute(url, waiting)).length < count) await new Promise((resolve) => setTimeout(resolve, 20));
+}
 
 /** Reads until there are so many events. */
 async function idsIn(log: EventLog, count: number): Promise<string[]> {

@@ -111,8 +111,9 @@ function* place(events: readonly Kept[], { maxEventsPerGame, highest }: Places):
 }
 
 export function* dropBefore(gameId: string, position: number): EventWork<void> {
-  yield* ask('removeUntil', gameId, position);
+  // Locks the log first, as whoever appends does: otherwise two that drop the same events would wait for each other.
   yield* ask('setFirst', gameId, position);
+  yield* ask('removeUntil', gameId, position);
 }
 
 /** Ends some connections of an owner. Gives how many it has found. */
