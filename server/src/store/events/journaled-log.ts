@@ -251,7 +251,8 @@ class JournaledLog implements EventLog {
     const { first, last } = await this.ends(gameId);
     await this.#drop(gameId, first, last + 1);
     await database.write(0, function* () {
-      for (const name of ['removeLog', 'removeCursorsOf', 'removeConnectionsOf', 'removeWatch'] as const) {
+      // Connections are locked before the log, as they are for whoever ends them.
+      for (const name of ['removeConnectionsOf', 'removeLog', 'removeCursorsOf', 'removeWatch'] as const) {
         yield { name, values: [gameId] };
       }
     });

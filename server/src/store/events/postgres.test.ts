@@ -157,15 +157,38 @@ test('[postgres] a node that removes old events keeps nobody waiting who appends
   assert.deepEqual(await log.ends('game'), { first: 4, last: 3 });
 });
 
+test('[postgres] a game is removed beside a node that ends its connections, and neither waits for what the other has', {
+  skip,
+}, async (t) => {
+  const url = await server.migratedDatabase(t);
+  const log = await openAt(t, { url, directory: temporaryDirectory(t), node: 'n1' });
+  const event = { id: '1', type: 'connection.opened', at: 1, game: 'Demo', node: 'n1', data: {} };
+  log.append('game', event, { id: 'c1', owner: 'n1', change: 'opened' });
+  await idsIn(log, 1);
+  const holder = await connect(t, url);
+  await holder.query("begin; set local lock_timeout = 500; delete from event_connections where connection_id = 'c1'");
+  const removing = log.removeGame('game');
+  await waitForLocks(url, 1);
+  await holder.query("update event_logs set last = last + 1 where game_id = 'game'");
+  await holder.query('rollback');
+  await removing;
+  assert.deepEqual(await log.ends('game'), { first: 1, last: 0 });
+});
+
 /** A connection in whose transaction the log of the game is locked, as it is for a node that appends to it. */
 async function holdLog(t: TestContext, url: string): Promise<pg.Client> {
-  const holder = new pg.Client({ connectionString: url });
-  // Its database goes first.
-  holder.on('error', () => {});
-  t.after(() => holder.end());
-  await holder.connect();
+  const holder = await connect(t, url);
   await holder.query("begin; select from event_logs where game_id = 'game' for update");
   return holder;
+}
+
+async function connect(t: TestContext, url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  // Its database goes first.
+  client.on('error', () => {});
+  t.after(() => client.end());
+  await client.connect();
+  return client;
 }
 
 /** Waits until so many connections wait for a lock. */
