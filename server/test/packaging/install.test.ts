@@ -69,6 +69,30 @@ describe('npm start', () => {
   });
 });
 
+describe('npm test', () => {
+  it('has the tests of modules give way, and does not raise what was started lower, which only an administrator may', async (t) => {
+    const place = createWorkplace(t);
+    const write = (file: string, text: string) => {
+      mkdirSync(dirname(join(place.directory, file)), { recursive: true });
+      writeFileSync(join(place.directory, file), text);
+    };
+    const tell = 'console.log(require("node:os").getPriority())';
+    for (const file of ['dist/src/some.test.js', 'dist/test/some.test.js']) write(file, tell);
+    write('nice.cjs', 'require("node:os").setPriority(10)');
+    const priorityOf = async (file: string, ...first: string[]) => {
+      const loaded = [...first, join(ROOT, 'scripts/give-way.cjs')].flatMap((each) => ['--require', each]);
+      const running = place.start([process.execPath, ...loaded, join(place.directory, file)]);
+      return (await running.ended()).stdout;
+    };
+    const usual = await priorityOf('dist/test/some.test.js');
+    // The run of this test may have been started lower.
+    const lower = Number(usual) < 5 ? '5\n' : usual;
+    if (process.platform !== 'win32') assert.equal(await priorityOf('dist/src/some.test.js'), lower);
+    if (Number(usual) <= 10)
+      assert.equal(await priorityOf('dist/src/some.test.js', join(place.directory, 'nice.cjs')), '10\n');
+  });
+});
+
 describe('npm run bench', () => {
   const installing = 'Installing the peers of the bench, Socket.IO and Colyseus, into bench/node_modules …\n';
   const npm = 'npm ci --ignore-scripts --no-audit --no-fund, in bench\n';
