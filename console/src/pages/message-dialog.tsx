@@ -11,6 +11,11 @@ import { firstEntryOf, MESSAGE_KINDS, newMessage } from './configuration-entries
 
 const KIND_TEXTS = { Request: 'kindRequest', Event: 'kindEvent', Notification: 'kindNotification' } as const;
 
+/** No other name can be deployed. Spaces around it are left out. */
+const NAME = '\\s*[A-Za-z_][A-Za-z0-9_]*\\s*';
+/** The longest name of a shape is 64 characters, and that of a message ends with `Notification`. */
+const MAX_NAME = 52;
+
 /** Makes a request, an event or a notification with the parts that such a message has. */
 export function MessageDialog({
   asked,
@@ -55,7 +60,9 @@ export function MessageDialog({
           value={name}
           onValue={setName}
           isRequired
-          maxLength={64}
+          maxLength={MAX_NAME}
+          pattern={NAME}
+          title={t('messageNameHint')}
         />
         <SelectField
           label={t('messageKind')}

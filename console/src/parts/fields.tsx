@@ -12,6 +12,9 @@ interface TextProps extends Common {
   readonly type?: 'text' | 'password' | 'search' | 'datetime-local' | 'number' | 'url';
   readonly isRequired?: boolean;
   readonly maxLength?: number;
+  /** What the whole value has to match. The browser says `title` of one that does not. */
+  readonly pattern?: string;
+  readonly title?: string;
   readonly placeholder?: string;
   readonly autocomplete?: string;
   readonly suggestions?: readonly string[];

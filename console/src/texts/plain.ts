@@ -37,8 +37,8 @@ export const PLAIN_TEXTS = {
   messageKind: ['Kind', 'Art'],
   messageName: ['Name', 'Name'],
   messageNameHint: [
-    'Letters and digits; players know it as Custom.Game.NAME.',
-    'Buchstaben und Ziffern; Spieler kennen sie als Custom.Game.NAME.',
+    'At most 52 letters, digits and underscores, and no digit first; players know it as Custom.Game.NAME.',
+    'Höchstens 52 Buchstaben ohne Umlaute, Ziffern und Unterstriche, vorn keine Ziffer; Spieler kennen sie als Custom.Game.NAME.',
   ],
   notJson: ['This is no JSON:', 'Das ist kein JSON:'],
   saved: ['saved', 'gespeichert'],

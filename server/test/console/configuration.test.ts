@@ -325,3 +325,26 @@ test('[chromium] a message of a name that somebody else has just taken keeps wha
   const { json } = await rawCall(server, 'GET', `/game/${GAME}/configuration`);
   assert.match(JSON.stringify(json), /return 'theirs';/);
 });
+
+test('[chromium] a message of a name that could never be deployed is not made, and the browser says what a name is', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/configuration?${PLACE}` });
+  await opened.press('Make a message…');
+  for (const name of ['Say hello', 'Custom.Game.Greet', '2Fast', 'Grüße']) {
+    await opened.fill('Name', name);
+    await opened.press('Make a message');
+    const said = await opened.page.$eval('dialog input', ({ validity, title }) => [validity.patternMismatch, title]);
+    assert.deepEqual(said, [
+      true,
+      'At most 52 letters, digits and underscores, and no digit first; players know it as Custom.Game.NAME.',
+    ]);
+  }
+  await opened.assertSound();
+  const { json } = await rawCall(server, 'GET', `/game/${GAME}/configuration`);
+  assert.doesNotMatch(JSON.stringify(json), /Greet|hello|Fast|Grüße/);
+  await opened.fill('Name', ' Greet_2 ');
+  await opened.press('Make a message');
+  await opened.page.waitForFunction("document.querySelector('.entry h2')?.innerText.startsWith('Greet_2')");
+});
