@@ -224,6 +224,13 @@ function EntryEditor({
     const isOff = isBusy || isLost || edited.isSaved() || faultOf(entry, edited.typed()) !== undefined;
     if (!isOff && isAllowed('UpdateGameConfiguration')) void save();
   });
+  const news = useRef<HTMLDivElement>(null);
+  const error = read.error ?? update.error ?? deployment.error;
+  // It is below the editor, so that nothing moves under the hands of whoever types. On a phone nobody would see it there.
+  useEffect(() => {
+    if (isLost || [theirs, error, deployment.outcome].some((each) => each !== undefined))
+      news.current?.scrollIntoView({ block: 'nearest' });
+  }, [isLost, theirs, error, deployment.outcome]);
   return (
     <section class="entry">
       <header>
@@ -273,25 +280,34 @@ function EntryEditor({
           {t('notJson')} <Untrusted text={fault} />
         </Notice>
       )}
-      {isLost && (
-        <DeletedMeanwhile
-          isBusy={isBusy || fault !== undefined}
-          onDrop={() => setDraft(name, undefined)}
-          onAnew={() => save({ isForced: true })}
-        />
-      )}
-      {theirs !== undefined && !isLost && (
-        <ChangedMeanwhile
-          onTheirs={() => edited.load(asShown(theirs.text))}
-          onMine={async () => {
-            if ((await save({ isForced: true })) && theirs.isToBeDeployed) await deployment.run();
-          }}
-        />
-      )}
-      <Failure error={read.error ?? update.error ?? deployment.error} />
-      {deployment.outcome !== undefined && (
-        <DeploymentOutcome outcome={deployment.outcome} entry={entry} onLine={(...at) => editor.current?.goTo(...at)} />
-      )}
+      <div ref={news}>
+        {isLost && (
+          <DeletedMeanwhile
+            isBusy={isBusy || fault !== undefined}
+            onDrop={() => setDraft(name, undefined)}
+            onAnew={() => save({ isForced: true })}
+          />
+        )}
+        {theirs !== undefined && !isLost && (
+          <ChangedMeanwhile
+            isBusy={isBusy}
+            isFaulty={fault !== undefined}
+            deploysTo={theirs.isToBeDeployed ? stage : undefined}
+            onTheirs={() => edited.load(asShown(theirs.text))}
+            onMine={async () => {
+              if ((await save({ isForced: true })) && theirs.isToBeDeployed) await deployment.run();
+            }}
+          />
+        )}
+        <Failure error={error} />
+        {deployment.outcome !== undefined && (
+          <DeploymentOutcome
+            outcome={deployment.outcome}
+            entry={entry}
+            onLine={(...at) => editor.current?.goTo(...at)}
+          />
+        )}
+      </div>
     </section>
   );
 }

@@ -3,14 +3,30 @@ import { Notice } from '../parts/notice.tsx';
 import { t } from '../texts/language.ts';
 
 /** Somebody else has saved another text: which of the two is to stay. */
-export function ChangedMeanwhile({ onTheirs, onMine }: { onTheirs: () => void; onMine: () => void }) {
+export function ChangedMeanwhile({
+  isBusy,
+  isFaulty,
+  deploysTo,
+  onTheirs,
+  onMine,
+}: {
+  isBusy: boolean;
+  /** Whether one's own text cannot be saved as it is. */
+  isFaulty: boolean;
+  /** The stage to which one's own is deployed as well, if that was asked for. */
+  deploysTo: string | undefined;
+  onTheirs: () => void;
+  onMine: () => void;
+}) {
   return (
     <Notice kind="warning">
       <p>{t('changedMeanwhile')}</p>
       <div class="actions">
-        <Button onClick={onTheirs}>{t('loadTheirs')}</Button>
-        <Button kind="danger" onClick={onMine}>
-          {t('saveMine')}
+        <Button isBusy={isBusy} onClick={onTheirs}>
+          {t('loadTheirs')}
+        </Button>
+        <Button kind="danger" isBusy={isBusy} isDisabled={isFaulty} onClick={onMine}>
+          {deploysTo === undefined ? t('saveMine') : t('saveMineAndDeploy', { stage: deploysTo })}
         </Button>
       </div>
     </Notice>

@@ -63,6 +63,10 @@ export const ACTION_TEXTS = {
   loadTheirs: ['Load theirs', 'Deren Stand laden'],
   save: ['Save', 'Speichern'],
   saveMine: ['Save mine instead', 'Stattdessen meinen speichern'],
+  saveMineAndDeploy: [
+    'Save mine instead and deploy to {stage}',
+    'Stattdessen meinen speichern und auf {stage} ausrollen',
+  ],
   createSnapshot: ['Make a snapshot', 'Snapshot anlegen'],
   createSnapshotOpen: ['Make a snapshot…', 'Snapshot anlegen …'],
   createWebhook: ['Create a webhook', 'Webhook anlegen'],

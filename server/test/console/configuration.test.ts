@@ -200,7 +200,7 @@ test('[chromium] two developers do not overwrite each other', { skip }, async (t
   await importDocument(server, fileOf(scriptedGame({ requests })));
   const hash = `#/configuration?${PLACE}&section=GameSparks.Core.RequestHandlers&entry=Greet`;
   const [first, second] = [
-    await signIn(server.url, ROOT, { hash }),
+    await signIn(server.url, ROOT, { hash, width: 390, height: 860 }),
     await signIn(server.url, ROOT, { hash, theme: 'dark' }),
   ];
   await write(first, "return 'first';");
@@ -223,6 +223,11 @@ test('[chromium] two developers do not overwrite each other', { skip }, async (t
   await first.shows('Somebody else has changed this since you opened it.');
   const { json } = await rawCall(server, 'GET', `/game/${GAME}/stage/${STAGE}/deployments`);
   assert.deepEqual(json.StageDeployments ?? [], []);
+  // On a phone it is in sight, too.
+  const place = "document.querySelector('.entry .notice').getBoundingClientRect()";
+  await first.page.waitForFunction(`${place}.bottom <= innerHeight`);
+  await first.press(`Save mine instead and deploy to ${STAGE}`);
+  await first.shows('Deployed: players who come from now on get it.');
 
   // Another part was never in anybody's way.
   await first.page.evaluate(`location.hash = '${hash.replace('entry=Greet', 'entry=Other')}'`);
