@@ -28,6 +28,12 @@ export function widestGroup(group: string): string {
   return hasWiderGroups(group) ? (widerGroups(group).at(-1)?.group ?? group) : group;
 }
 
+/** The widest group around that of a lane. After its group, the name of a lane may have an access key. */
+export function networkOfLane(lane: string): string {
+  const [group = '', ...key] = lane.split(' ');
+  return [widestGroup(group), ...key].join(' ');
+}
+
 const IPV6_GROUP = /^([\da-f]+:[\da-f]+:[\da-f]+):([\da-f]+)::\/64$/;
 
 /** A token bucket for each address group, and larger ones for the wider networks around it. */

@@ -1,5 +1,5 @@
 import { createActivityRing } from '../activity.ts';
-import { widestGroup } from '../address-buckets.ts';
+import { networkOfLane } from '../address-buckets.ts';
 import { createCors } from '../api/cors.ts';
 import { EVERY_OPERATION } from '../api/every-operation.ts';
 import type { InputJobs } from '../api/input.ts';
@@ -134,7 +134,7 @@ export function createNode(parts: {
   const warn = createRareWarnings({ clock, log });
   const { trustedProxies } = settings;
   const readHead = createHeadReader({ clientAddress: createClientAddress({ trustedProxies, warn }) });
-  const turns = createTurns({ clock, networkOf: widestGroup });
+  const turns = createTurns({ clock, networkOf: networkOfLane });
   const listenerFor = (...sites: Site[]) => createHttpListener({ sites, readHead, turns, settings, clock, log });
   const isGateway = settings.nodeRole === 'gateway';
   const methods = new Set(['HEAD', ...EVERY_OPERATION.map(({ http }) => http.method)]);
