@@ -15,7 +15,9 @@ describe('token', () => {
   });
 
   it('prints nothing that a terminal would act on, whatever a server gives as a token', async (t) => {
-    const { world } = await startFakeService(t, () => ({ body: { ...REPLY, AuthenticationToken: 'a\u001b]0;x\u0007' } }));
+    const { world } = await startFakeService(t, () => ({
+      body: { ...REPLY, AuthenticationToken: 'a\u001b]0;x\u0007' },
+    }));
     assert.equal(await world.run('token', ...PLAYER), 0, world.err());
     assert.equal(world.out(), 'a\\u{1b}]0;x\\u{7}\n');
   });
