@@ -16,6 +16,7 @@ import {
 import {
   assertNothingLeft,
   GAME,
+  NO_SEND_LIMITS,
   startTestServer,
   type TestPlayer,
   type TestServer,
@@ -39,7 +40,7 @@ async function closeAll(players: readonly TestPlayer[]): Promise<void> {
 }
 
 test(`[ws] ${PLAYERS} players play through a deployment, and the old runtime goes with the last of them`, async (t) => {
-  const server = await startTestServer(t, { settings: { handshakesPerSecondPerAddress: 10_000 } });
+  const server = await startTestServer(t, { settings: { ...NO_SEND_LIMITS, handshakesPerSecondPerAddress: 10_000 } });
   const SnapshotId = await createSnapshot(server, largeDocument(500));
   const early = await connectMany(server, PLAYERS);
   assert.equal(server.counts().runtimes, 1);
