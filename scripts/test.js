@@ -35,7 +35,7 @@ const FIRST = [
 ];
 /** Several servers each, which lose their leases on a machine that is too busy: no more of them at once than processors. */
 const OF_CLUSTERS = ['server/test/cluster/', 'server/test/storm/', 'server/src/cluster/'];
-/** Beside them there is time for what starts no server, one file after the other, which gives way to them. */
+/** Beside them there is time for what starts no server, which gives way to them: in a whole run, one file after the other. */
 const OF_MODULES = ['protocol/src/', 'client/src/', 'console/src/', 'server/src/'];
 /** Of other tests that run at once, about so many wait for a time limit of a server and take no processor. */
 const WAITING = 1;
@@ -78,7 +78,7 @@ const processors = availableParallelism();
 /** What runs at once: groups of files, each after the one before. */
 const lanes = [
   [groupOf(isOfCluster, { concurrency: processors }), groupOf(isOther, { concurrency: processors + WAITING })],
-  [groupOf(isOfModule, { concurrency: 1 })],
+  [groupOf(isOfModule, { concurrency: isWhole ? 1 : processors })],
 ]
   .map((groups) => groups.filter(({ files }) => files.length > 0))
   .filter((groups) => groups.length > 0);
