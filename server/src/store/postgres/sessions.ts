@@ -127,7 +127,8 @@ export function openSessions({
   }
 
   async function acquire(): Promise<Session> {
-    if (pool.waitingCount >= MAX_WAITING) throw unavailable('too many calls are waiting for the database');
+    if (pool.waitingCount + shared.waitingCount >= MAX_WAITING)
+      throw unavailable('too many calls are waiting for the database');
     try {
       return lend(await connect());
     } catch (error) {

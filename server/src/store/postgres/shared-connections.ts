@@ -19,6 +19,8 @@ export function shareConnections({
   take(): Promise<pg.PoolClient>;
   /** To be called when a connection was given back to the pool, or closed. */
   released(): void;
+  /** How many calls wait for that. */
+  readonly waitingCount: number;
 } {
   const waiting: (() => void)[] = [];
 
@@ -51,5 +53,8 @@ export function shareConnections({
       }
     },
     released: () => waiting.shift()?.(),
+    get waitingCount() {
+      return waiting.length;
+    },
   };
 }
