@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef } from 'preact/hooks';
 
-/** Says whether the component is on the page no more, for what goes on after an answer that may come when it has been left. */
+/** Says whether the component has left the page, for code that goes on after an answer which may come too late. */
 export function useIsGone(): () => boolean {
   const isGone = useRef(false);
   useEffect(

@@ -137,7 +137,7 @@ function orNothing(work: () => void): void {
   try {
     work();
   } catch {
-    // It is as it was.
+    // Nothing depends on it.
   }
 }
 
