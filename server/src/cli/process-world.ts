@@ -8,8 +8,9 @@ const UNREAD_MS = 2_000;
 /** The world of a real process. */
 export function createProcessWorld(process: NodeJS.Process, version: string): World {
   // The reader of stdout may stop early, as in `respark config print | head -1`. What the command has begun, such as to
-  // write a file, goes on to its end, which also says whether it has failed. What takes longer than
-  // `UNREAD_MS`, such as a log that is followed, may go on for ever, and is ended. A server, which is the only command that handles uncaught exceptions, keeps serving its players.
+  // write a file, goes on to its end, which also says whether it has failed. What takes longer than `UNREAD_MS`, such as a
+  // log that is followed, may go on for ever, and is ended. A server, which is the only command that handles uncaught
+  // exceptions, keeps serving its players.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (process.listenerCount('uncaughtException') > 0) return;
     if (error.code !== 'EPIPE') process.exit(1);
