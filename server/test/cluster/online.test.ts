@@ -83,19 +83,16 @@ describe('who is online on servers that share a Redis', { skip: whyNoCluster }, 
     assert.deepEqual([connections.length, ofDead.length], [7, 2]);
     assert(ofDead.every(({ AddressGroup }) => AddressGroup === undefined));
     assert.match(`${ranged?.status} ${ranged?.message}`, /^500 The node \S+ is not available/);
-    for (;;) {
-      const { Players } = await json(third, 'players', ...PLACE, '--address', '127.0.0.0/8').catch(() => ({
-        Players: undefined,
-      }));
-      if (Players !== undefined) {
-        const alive = [...players.slice(2), again].map(({ playerId }) => playerId).sort();
-        assert.deepEqual(
-          Players.map(({ PlayerId }) => PlayerId),
-          alive,
-        );
-        break;
-      }
-    }
+    let alive: Listed[] | undefined;
+    await until(async () => {
+      const listed = await json(third, 'players', ...PLACE, '--address', '127.0.0.0/8').catch(() => undefined);
+      alive = listed?.Players;
+      return alive !== undefined;
+    });
+    assert.deepEqual(
+      alive?.map(({ PlayerId }) => PlayerId),
+      [...players.slice(2), again].map(({ playerId }) => playerId).sort(),
+    );
 
     await cluster.redis.kill();
     await cluster.redis.start();

@@ -11,6 +11,7 @@ import {
 } from '@aws-sdk/client-gamesparks';
 import { readAudit } from '../support/administration.ts';
 import { createWorkplace } from '../support/process.ts';
+import { until } from '../support/server.ts';
 import { mountSmallDisk, whyNoSmallDisk } from '../support/small-disk.ts';
 
 const NO_LIMITS = ['write-calls-per-second', 'write-calls-burst', 'max-games'].flatMap((name) => [
@@ -66,7 +67,7 @@ test('on a full disk players are disconnected, on record, and all works again wh
 
   disk.empty();
   // The next look for room is within a second.
-  while (!/^respark_data_full 0$/m.test(await metrics()));
+  await until(async () => /^respark_data_full 0$/m.test(await metrics()));
   assert(existsSync(reserve));
   await sdk.send(new CreateGameCommand({ GameName: 'Later' }));
   const records = await readAudit({ dataDir }, { operation: 'DisconnectPlayer' });

@@ -15,7 +15,7 @@ import {
   startJob,
   whenEnded,
 } from '../support/publishing.ts';
-import { GAME, STAGE } from '../support/server.ts';
+import { GAME, STAGE, until } from '../support/server.ts';
 
 const CALLS = 50;
 
@@ -168,7 +168,7 @@ test(`[aws-sdk] kill -9 amidst ${CALLS} StartStageDeployment, and again amidst w
     const lists = await Promise.all(reads);
     return lists.flatMap(({ StageDeployments = [] }) => StageDeployments.map(({ DeploymentState }) => DeploymentState));
   };
-  while (!(await statesIn(second)).includes('IN_PROGRESS'));
+  await until(async () => (await statesIn(second)).includes('IN_PROGRESS'));
   await kill(second);
 
   const third = await serve();

@@ -130,10 +130,10 @@ describe('[postgres] nodes on one database', { skip }, () => {
     assert.equal(keys.exitCode, 0, keys.stderr);
     // The node moves its journal within a second.
     let audit = '';
-    const deadline = performance.now() + 10_000;
-    while (!audit.includes('DisconnectPlayer') && performance.now() < deadline) {
+    await until(async () => {
       audit = (await place.respark(['audit', '--operation', 'DisconnectPlayer'], { env })).stdout;
-    }
+      return audit.includes('DisconnectPlayer');
+    });
     assert.match(audit, /DisconnectPlayer +ROOTKEY .* done, 1 closed, 0 not proven closed/);
     const backup = await place.respark(['backup', 'all.tar.gz'], { env });
     assert.equal(backup.exitCode, 1);
@@ -201,12 +201,13 @@ describe('[postgres] a node whose database', { skip }, () => {
       server.resume();
     }
     let name: string | undefined;
-    while (name === undefined) {
+    await until(async () => {
       name = await sdk.send(new GetStageCommand(demo)).then(
         ({ Stage }) => Stage?.Name,
         () => undefined,
       );
-    }
+      return name !== undefined;
+    });
     assert.equal(name, 'Dev');
     await sdk.send(new CreateGameCommand({ GameName: 'After' }));
   });

@@ -166,16 +166,19 @@ export function temporaryDirectory(t: TestContext): string {
   return directory;
 }
 
-/** Waits for what the server does by itself a moment later; fails, with what it saw last, when that does not come. */
+/**
+ * Waits for what the server does by itself a moment later; fails, with what it saw last, when that does not come. A
+ * condition may make a call each time, which is seldom enough for the limits of calls.
+ */
 export async function until(
-  condition: () => boolean,
+  condition: () => boolean | Promise<boolean>,
   describe: () => unknown = () => condition.toString(),
 ): Promise<void> {
   // Long enough for the first start of a browser on a busy machine.
   const deadline = performance.now() + 60_000;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`still waiting for: ${JSON.stringify(describe())}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 

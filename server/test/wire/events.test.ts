@@ -193,7 +193,10 @@ test('a receiver that answers 410 is switched off, and its game is none without 
   const WebhookId = idOf(await call('CreateWebhook', { Url: receiver.url }));
   await server.connect();
   let state: Reply = {};
-  while (state.State !== 'DISABLED') state = (await call('GetWebhook', { WebhookId })).Webhook as Reply;
+  await until(async () => {
+    state = (await call('GetWebhook', { WebhookId })).Webhook as Reply;
+    return state.State === 'DISABLED';
+  });
   assert.equal(state.Reason, 'the receiver has answered 410 (Gone)');
   assert.equal(receiver.requests, 1);
 });

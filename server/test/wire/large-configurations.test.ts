@@ -4,7 +4,7 @@ import { CreateStageCommand, DisconnectPlayerCommand, GetStageDeploymentCommand 
 import { closeCode } from '@respark/protocol';
 import { ROLE } from '../support/domain.ts';
 import { createSnapshot, endOfDeployment, largeDocument, ON_STAGE, startDeployment } from '../support/publishing.ts';
-import { GAME, startTestServer, type TestServer } from '../support/server.ts';
+import { GAME, startTestServer, type TestServer, until } from '../support/server.ts';
 
 /** With a snapshot of a megabyte. */
 async function openLarge(t: TestContext) {
@@ -15,7 +15,7 @@ async function openLarge(t: TestContext) {
 }
 
 async function untilBegun(server: TestServer): Promise<void> {
-  while ((await stateOf(server)) === 'PENDING');
+  await until(async () => (await stateOf(server)) !== 'PENDING');
   assert.equal(await stateOf(server), 'IN_PROGRESS');
 }
 

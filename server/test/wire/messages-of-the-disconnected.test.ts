@@ -5,7 +5,7 @@ import { fileOf } from '../support/game-document.ts';
 import { createSnapshot, deploy, ON_STAGE } from '../support/publishing.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { scriptedGame } from '../support/scripted-game.ts';
-import { GAME, STAGE, startTestServer } from '../support/server.ts';
+import { GAME, STAGE, startTestServer, until } from '../support/server.ts';
 
 const SLOW = `
   const player = GameSparks().CurrentPlayer();
@@ -29,14 +29,11 @@ test('what waits for its handler when its player is disconnected is dropped, and
   };
   for (let sent = 0; sent < MESSAGES; sent += 1) send(away);
   send(stays);
-  let hasBegun = false;
-  while (!hasBegun) hasBegun = (await begun(away)) > 0;
+  await until(async () => (await begun(away)) > 0);
   await server.sdk().send(new DisconnectPlayerCommand({ ...ON_STAGE, PlayerId: away.playerId }));
-  let isDone = false;
-  while (!isDone) isDone = (await begun(stays)) === 1;
+  await until(async () => (await begun(stays)) === 1);
   send(stays);
-  isDone = false;
-  while (!isDone) isDone = (await begun(stays)) === 2;
+  await until(async () => (await begun(stays)) === 2);
   await new Promise((resolve) => setTimeout(resolve, 4_000));
   const count = await begun(away);
   assert.ok(count < MESSAGES / 2, `${count} of ${MESSAGES} were handled`);
