@@ -30,7 +30,7 @@ const WHEN = {
     '-',
   ],
   throttled: [
-    'There are too many calls with one access key, failed authentications from one address, long bodies at once, or jobs under way. `Retry-After` says when to try again.',
+    'There are too many calls with one access key, failed authentications from one address, long bodies at once or from one address, or jobs under way. `Retry-After` says when to try again.',
     'ThrottlingException',
   ],
   internal: [

@@ -117,3 +117,13 @@ export function collectHeaders(rawHeaders: readonly string[]): RequestHeaders {
   }
   return headers;
 }
+
+/** How many bytes the body may have; Infinity for one that comes in chunks, which does not say. */
+export function longestBody(headers: RequestHeaders): number {
+  return headers.has('transfer-encoding') ? Number.POSITIVE_INFINITY : declaredLength(headers);
+}
+
+/** Node.js has refused a request with two lengths, or with one that is not a number. */
+export function declaredLength(headers: RequestHeaders): number {
+  return Number(headers.get('content-length')?.[0] ?? 0);
+}

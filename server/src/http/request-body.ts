@@ -4,7 +4,7 @@ import { ServiceError } from '../errors.ts';
 import { GrowingBytes } from '../growing-bytes.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { HeldMemory } from './body-memory.ts';
-import { BodyError, type RequestHeaders } from './exchange.ts';
+import { BodyError, declaredLength, longestBody, type RequestHeaders } from './exchange.ts';
 
 /** When a client may try again after there was no memory for its long body. */
 const RETRY_AFTER_MS = 1_000;
@@ -88,12 +88,7 @@ function noMemory(): ServiceError {
 }
 
 export function hasBody(headers: RequestHeaders): boolean {
-  return headers.has('transfer-encoding') || declaredLength(headers) > 0;
-}
-
-/** Node.js has refused a request with two lengths, or with one that is not a number. */
-function declaredLength(headers: RequestHeaders): number {
-  return Number(headers.get('content-length')?.[0] ?? 0);
+  return longestBody(headers) > 0;
 }
 
 /**

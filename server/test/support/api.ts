@@ -24,6 +24,8 @@ const HOST = 'localhost:8080';
 
 const SETTINGS = {
   maxBodyBytes: 65_536,
+  longBodyBytesPerSecondPerAddress: 1_000_000_000,
+  longBodyBytesBurstPerAddress: 1_000_000_000,
   maxClockSkewMs: 300_000,
   authFailuresPerMinutePerAddress: 60,
   publicUrl: undefined as string | undefined,

@@ -216,6 +216,31 @@ test('[aws-sdk] a long body that finds no memory is told so, and counts as no fa
   assert.match(counted.message, /Too many failed authentications/, 'that one counts');
 });
 
+test('[aws-sdk] an address that sends too many bytes of long bodies waits, before they are read, and short ones do not', async (t) => {
+  const settings = { longBodyBytesPerSecondPerAddress: 65_536, longBodyBytesBurstPerAddress: 65_536 };
+  const server = await startTestServer(t, { settings });
+  const client = server.sdk({ maxAttempts: 1 });
+  const importFile = (bytes: number) => {
+    const File = Buffer.from('{"Document":{"Type":"Game","Sections":{}}}'.padEnd(bytes));
+    return client.send(new ImportGameConfigurationCommand({ GameName: GAME, ImportSource: { File } }));
+  };
+  await importFile(500_000);
+  // That is found out before the signature can be verified.
+  for (const credentials of [ROOT, WRONG_SECRET]) {
+    const body = ' '.repeat(70_000);
+    const refused = await rawCall(server, 'PUT', `/game/${GAME}/configuration`, { body, credentials });
+    assert.deepEqual([refused.status, refused.error], [429, 'ThrottlingException']);
+    assert.match(
+      String(refused.message),
+      /^Too many bytes of long bodies come from 127\.0\.0\.1: try again in \d+ ms$/,
+    );
+    assert(Number(refused.headers['retry-after']) > 5, 'what came beyond the burst has to be made up for');
+  }
+  await importFile(40_000);
+  const chunked = { 'transfer-encoding': 'chunked' };
+  assert.equal((await rawCall(server, 'POST', '/game', { body: { GameName: 'Short' }, headers: chunked })).status, 200);
+});
+
 test('every reply has a request id of its own, and the log knows it', async (t) => {
   const server = await startTestServer(t);
   const calls: [string, string, object][] = [

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { createAddressBuckets } from '../../address-buckets.ts';
 import type { Clock } from '../../clock.ts';
 import type { Credential } from '../../domain/access/access.ts';
 import type { Principal } from '../../domain/access/principal.ts';
@@ -6,7 +7,7 @@ import type { Refusals } from '../../domain/access/refusals.ts';
 import type { Arns } from '../../domain/arn.ts';
 import { ServiceError } from '../../errors.ts';
 import { addressGroup } from '../../http/client-address.ts';
-import { BodyError, type HttpRequest } from '../../http/exchange.ts';
+import { BodyError, type HttpRequest, longestBody } from '../../http/exchange.ts';
 import { andThen, inSteps, type MaybePromise, orElse, type Steps, settled } from '../../maybe-promise.ts';
 import type { Metrics } from '../../metrics.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
@@ -26,6 +27,9 @@ import {
 export interface AuthenticationSettings extends DestinationSettings {
   readonly maxClockSkewMs: number;
   readonly authFailuresPerMinutePerAddress: number;
+  readonly maxBodyBytes: number;
+  readonly longBodyBytesPerSecondPerAddress: number;
+  readonly longBodyBytesBurstPerAddress: number;
 }
 
 export interface AuthenticationParts {
@@ -60,6 +64,7 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
   const signingKeys = createSigningKeyCache({ maxEntries: MAX_SIGNING_KEYS });
   const refuseDestination = createDestinationCheck(settings);
   const failures = createFailures(parts);
+  const longBodies = createLongBodies(parts);
   const publicHost = settings.publicUrl === undefined ? undefined : new URL(settings.publicUrl).host;
 
   return inSteps(function* (request, { maxBodyBytes, paths, names }): Steps<Authenticated> {
@@ -90,9 +95,11 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
     }
     const mayBeForged = isSuspect && claimedHash === undefined;
     const maxBytes = mayBeForged ? Math.min(maxBodyBytes, MAX_SUSPECT_BODY_BYTES) : maxBodyBytes;
+    const spend = longBodies.admit({ address, headers, maxBytes });
     let payload: Hash | undefined;
     const read = () =>
       request.readBody(maxBytes, (part) => {
+        spend?.(part.length);
         payload ??= createHash('sha256');
         payload.update(part);
       });
@@ -137,6 +144,33 @@ interface Seen {
   readonly request: HttpRequest;
   readonly names: CallNames;
   readonly address: string;
+}
+
+/**
+ * Bounds the bytes of long bodies by address: whoever sends them as fast as the network takes them would have the server
+ * hash them and collect them as garbage without end, also for calls that are refused afterwards.
+ */
+function createLongBodies({ clock, settings }: Pick<AuthenticationParts, 'clock' | 'settings'>) {
+  const buckets = createAddressBuckets({
+    ratePerSecond: settings.longBodyBytesPerSecondPerAddress,
+    burst: settings.longBodyBytesBurstPerAddress,
+    maxKeys: MAX_REMEMBERED_CALLERS,
+    clock,
+  });
+  return {
+    /** Returns what must be told of the bytes that come; undefined for a short body. */
+    admit({
+      address,
+      headers,
+      maxBytes,
+    }: Pick<HttpRequest, 'headers'> & { address: string; maxBytes: number }): ((count: number) => void) | undefined {
+      if (maxBytes <= settings.maxBodyBytes || longestBody(headers) <= settings.maxBodyBytes) return undefined;
+      const waitMs = buckets.peek(address);
+      if (waitMs === 0) return (count) => buckets.spend(address, count);
+      const message = `Too many bytes of long bodies come from ${address}: try again in ${waitMs} ms`;
+      throw new ServiceError('throttled', message, { retryAfterMs: waitMs });
+    },
+  };
 }
 
 /** Counts failures by caller. After too many, a caller is told to wait, and no longer why a call failed. */

@@ -87,6 +87,18 @@ const rows = {
     max: 16_384 * MEBIBYTE,
     help: 'Memory that longer bodies share, for what each takes beyond RESPARK_MAX_BODY_BYTES, which may be three times its length while it comes; a call whose body finds no room is refused with 429 and told when to try again.',
   }),
+  longBodyBytesPerSecondPerAddress: integer({
+    default: 8 * MEBIBYTE,
+    min: 65_536,
+    max: 16_384 * MEBIBYTE,
+    help: 'Bytes of bodies longer than RESPARK_MAX_BODY_BYTES per second that one address (IPv6: /64) may send on average; after more, its calls with such bodies are refused with 429 and told when to try again. An import can have 1.5 megabytes.',
+  }),
+  longBodyBytesBurstPerAddress: integer({
+    default: 16 * MEBIBYTE,
+    min: 65_536,
+    max: 16_384 * MEBIBYTE,
+    help: 'Bytes of such bodies that one address may send at once.',
+  }),
   auditRetentionDays: integer({
     default: 90,
     min: 1,
