@@ -139,7 +139,7 @@ export function createBarEnforcement({
         const { name } = record;
         if (!isClosing) void background.run(name, () => attempt(name));
         const message =
-          'The directory of connections is not available. The change is stored and will be enforced; try again to see it done.';
+          'The change is stored, but the directory of connections or a node has not answered in time. It will be enforced; try again to see it done.';
         throw new ServiceError('internal', message, { cause });
       }
     },
