@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Settings } from '../../config/config.ts';
+import { letHeapsGrow } from '../../heap-growth.ts';
 import { createLog, type Log } from '../../log.ts';
 import type { RunningServer } from '../../main.ts';
 import { wayRoundAddress } from '../ipv6-endpoint.ts';
@@ -29,6 +30,7 @@ RESPARK_SECRET_KEY, RESPARK_SECRET_KEY_FILE, RESPARK_ROOT_SECRET_ACCESS_KEY, RES
 /** Serves until the first signal, DrainNode or uncaught error, then drains and closes. After an error it throws a CommandError. */
 async function serve(world: World, settings: Settings, isDemo: boolean): Promise<void> {
   const log = createLog({ level: settings.logLevel, destination: { write: (line) => void world.stderr.write(line) } });
+  letHeapsGrow();
   const { startServer } = await world.loadMain();
   const stop = whenToStop(world, log);
   try {
