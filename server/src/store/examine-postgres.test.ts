@@ -12,7 +12,7 @@ const server = usePostgres();
 
 const GOOD = {
   ...{ version: '15.8', store: SCHEMA_VERSION, beside: BESIDE_VERSION, mayCreate: true, isReadOnly: false },
-  ...{ maxConnections: 97, fsync: 'on', synchronousCommit: 'on' },
+  ...{ maxConnections: 97, fsync: 'on', synchronousCommit: 'on', hears: true },
 };
 
 test('a database with the tables of this version, or without any, is fine', () => {
@@ -27,6 +27,7 @@ test('a database with the tables of this version, or without any, is fine', () =
 
 for (const [name, change, state, pattern] of [
   ['a database that nothing can be written to', { isReadOnly: true }, 'fail', /read_only/],
+  ['a pooler in the wrong mode', { hears: false }, 'fail', /notified by another connection does not arrive/],
   ['a user that may not make the tables', { store: 0, beside: 0, mayCreate: false }, 'fail', /may not make them/],
   ['a user that may not migrate', { store: SCHEMA_VERSION - 1, mayCreate: false }, 'fail', /may not make them/],
   ['tables of an older version', { store: SCHEMA_VERSION - 1 }, 'warn', /older version/],

@@ -3,6 +3,7 @@ import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
 import { SCHEMA_VERSION } from './migrations/migrate.ts';
 import type { DatabaseSettings } from './postgres/client.ts';
+import { HEARING_ADVICE, NOT_HEARD } from './postgres/hearing.ts';
 import { BESIDE_VERSION } from './postgres/migrations.ts';
 import { openPostgres } from './postgres.ts';
 
@@ -26,6 +27,8 @@ export interface DatabaseFacts {
   readonly maxConnections: number;
   readonly fsync: string;
   readonly synchronousCommit: string;
+  /** Whether a connection hears of what another notifies. */
+  readonly hears: boolean;
 }
 
 const FACTS = `select current_setting('server_version') as version,
@@ -45,12 +48,13 @@ export async function examinePostgres({
   clock: Clock;
   log: Pick<Log, 'info' | 'warn' | 'error'>;
 }): Promise<readonly DatabaseFinding[]> {
-  const { database, sessions, versions } = await openPostgres({ settings, clock, log, isWatching: false });
+  const { database, sessions, versions, hears } = await openPostgres({ settings, clock, log, isWatching: false });
   try {
-    const [facts] = (await sessions.use((session) => session.query<Omit<DatabaseFacts, 'store' | 'beside'>>(FACTS)))
-      .rows;
+    const [facts] = (
+      await sessions.use((session) => session.query<Omit<DatabaseFacts, 'store' | 'beside' | 'hears'>>(FACTS))
+    ).rows;
     if (facts === undefined) throw new StartupError('the database says nothing of itself');
-    return judgeDatabase({ ...facts, ...(await versions()) }, settings);
+    return judgeDatabase({ ...facts, ...(await versions()), hears: await hears() }, settings);
   } finally {
     await database.close();
   }
@@ -58,12 +62,13 @@ export async function examinePostgres({
 
 /** The findings about what a database says of itself. */
 export function judgeDatabase(
-  { version, store, beside, mayCreate, isReadOnly, maxConnections, fsync, synchronousCommit }: DatabaseFacts,
+  { version, store, beside, mayCreate, isReadOnly, maxConnections, fsync, synchronousCommit, hears }: DatabaseFacts,
   { databasePoolSize }: Pick<DatabaseSettings, 'databasePoolSize'>,
 ): DatabaseFinding[] {
   const findings: DatabaseFinding[] = [];
   const add = (state: DatabaseFinding['state'], detail: string, advice: string) =>
     findings.push({ state, detail, advice });
+  if (!hears) add('fail', NOT_HEARD, HEARING_ADVICE);
   const isCurrent = store === SCHEMA_VERSION && beside === BESIDE_VERSION;
   if (isReadOnly) {
     add('fail', 'nothing can be written: default_transaction_read_only is on', 'set it to off for this user');

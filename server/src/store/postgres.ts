@@ -9,6 +9,7 @@ import { ANNOUNCE_CHANGE, watchChanges } from './postgres/change-watch.ts';
 import type { DatabaseSettings } from './postgres/client.ts';
 import { createDialect } from './postgres/dialect.ts';
 import { describeFault, describeMigrationFault, isLockTimeout } from './postgres/faults.ts';
+import { HEARING_ADVICE, hears, NOT_HEARD } from './postgres/hearing.ts';
 import { assertMigratedBeside, findVersionBeside, migrateBeside } from './postgres/migrations.ts';
 import { COUNT_PRESENT, createClaim, type Presence } from './postgres/presence.ts';
 import { openSessions, type Sessions } from './postgres/sessions.ts';
@@ -43,6 +44,8 @@ export interface Postgres {
   countServers(): Promise<number>;
   /** What the clock of the database says, milliseconds since 1970. */
   time(): Promise<number>;
+  /** Whether connections hear of what others notify, without which no server is opened with `isWatching`. */
+  hears(): Promise<boolean>;
 }
 
 /**
@@ -65,8 +68,12 @@ export async function openPostgres({
   presence?: Presence;
 }): Promise<Postgres> {
   const sessions = openSessions({ settings, clock, log });
+  const hearsOthers = () => hearsIn(sessions, clock);
   try {
     await assertUsable(sessions);
+    if (isWatching && !(await hearsOthers())) {
+      throw new StartupError(`cannot use the database ${describe(settings)}: ${NOT_HEARD}: ${HEARING_ADVICE}`);
+    }
   } catch (error) {
     await sessions.end();
     throw error;
@@ -108,6 +115,7 @@ export async function openPostgres({
     database,
     sessions,
     versions,
+    hears: hearsOthers,
     async countServers() {
       const { rows } = await sessions.use((session) => session.query<{ present: number }>(COUNT_PRESENT));
       return rows[0]?.present ?? 0;
@@ -211,6 +219,15 @@ async function assertUsable(sessions: Sessions): Promise<void> {
     }
   } finally {
     await client.end();
+  }
+}
+
+async function hearsIn(sessions: Sessions, clock: Clock): Promise<boolean> {
+  const client = await sessions.connectAlone();
+  try {
+    return await hears(client, { sessions, clock });
+  } finally {
+    client.cut();
   }
 }
 

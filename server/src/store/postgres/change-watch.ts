@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { CuttableClient } from './client.ts';
 import { describeFault } from './faults.ts';
+import { assertHears } from './hearing.ts';
 import { type Claim, KEEP_ALIVE } from './presence.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -46,8 +47,8 @@ export function watchChanges({
   log,
 }: {
   claim?: Pick<Claim, 'begin' | 'beat'> | undefined;
-  sessions: Pick<Sessions, 'connectAlone' | 'isCurrent' | 'renew'>;
-  clock: Pick<Clock, 'monotonic' | 'after'>;
+  sessions: Pick<Sessions, 'connectAlone' | 'isCurrent' | 'renew' | 'use'>;
+  clock: Clock;
   log: Pick<Log, 'info' | 'warn'>;
 }): ChangeWatch {
   let version = 0;
@@ -101,6 +102,7 @@ export function watchChanges({
     });
     const cancel = clock.after(MAX_SILENCE_MS, () => client?.cut());
     await client.query(`listen ${CHANNEL}; ${KEEP_ALIVE}`).finally(cancel);
+    await assertHears(client, { sessions, clock });
     // What was announced while nobody listened is unknown.
     version += 1;
     while (!isClosed) {

@@ -44,6 +44,28 @@ export class CuttableClient extends pg.Client {
   cut(): void {
     this.#socket.destroy();
   }
+
+  /** The process that serves the connection, as whoever took it has said; a pooler makes a number up. */
+  get announcedPid(): number | undefined {
+    return (this as { readonly processID?: number }).processID;
+  }
+}
+
+/**
+ * The limits of a session. They are set by a statement, since a pooler refuses those that come with the beginning of a
+ * connection, or is told to leave them out: then a node that stops within a transaction would hold its locks for good.
+ */
+function limitsOf({ databaseStatementTimeoutMs }: Pick<DatabaseSettings, 'databaseStatementTimeoutMs'>): string {
+  const limits = {
+    statement_timeout: databaseStatementTimeoutMs,
+    // What waits for a lock gives up first, so that the error says what it has waited for.
+    lock_timeout: Math.ceil(databaseStatementTimeoutMs / 2),
+    idle_in_transaction_session_timeout: MAX_IDLE_IN_TRANSACTION_MS,
+    tcp_user_timeout: MAX_UNTAKEN_MS,
+  };
+  return Object.entries(limits)
+    .map(([name, ms]) => `set_config('${name}', '${ms}', false)`)
+    .join(', ');
 }
 
 /** What the driver needs to know. Throws a `StartupError` when the settings cannot be used. */
@@ -57,10 +79,6 @@ export function clientConfig(settings: DatabaseSettings): pg.ClientConfig {
     ssl: tlsOf(address, settings.databaseCaFile),
     application_name: 'respark',
     connectionTimeoutMillis: settings.databaseConnectTimeoutMs,
-    statement_timeout: settings.databaseStatementTimeoutMs,
-    // What waits for a lock gives up first, so that the error says what it has waited for.
-    lock_timeout: Math.ceil(settings.databaseStatementTimeoutMs / 2),
-    idle_in_transaction_session_timeout: MAX_IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     types: TYPES,
@@ -95,13 +113,13 @@ function readCertificates(file: string): Buffer {
  */
 export async function prepare(
   client: pg.ClientBase,
-  { clock, timeoutMs }: { clock: Pick<Clock, 'after'>; timeoutMs: number },
+  { clock, settings }: { clock: Pick<Clock, 'after'>; settings: DatabaseSettings },
 ): Promise<string> {
-  const cancel = clock.after(timeoutMs, () => cut(client));
+  const cancel = clock.after(settings.databaseConnectTimeoutMs, () => cut(client));
   try {
     const { rows } = await client.query<{ is_standby: boolean; server: string }>(
       `select pg_is_in_recovery() as is_standby, extract(epoch from pg_postmaster_start_time())::text as server,
-         set_config('tcp_user_timeout', '${MAX_UNTAKEN_MS}', false)`,
+         ${limitsOf(settings)}`,
     );
     const [found] = rows;
     if (found?.is_standby !== false) throw new Error('the server is a standby, which nothing can be written to');

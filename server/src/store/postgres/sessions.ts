@@ -71,7 +71,7 @@ export function openSessions({
   // The connection was idle, so nothing has failed, and the pool has let go of it.
   pool.on('error', () => {});
   const currency = createCurrency();
-  const open = (client: pg.ClientBase) => currency.opened(client, () => prepare(client, { clock, timeoutMs }));
+  const open = (client: pg.ClientBase) => currency.opened(client, () => prepare(client, { clock, settings }));
   const idleSince = new WeakMap<pg.PoolClient, number>();
   let unansweredAt = Number.NEGATIVE_INFINITY;
 

@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import { type Clock, withTimeout } from '../../clock.ts';
+import type { CuttableClient } from './client.ts';
+import type { Sessions } from './sessions.ts';
+
+/** The server sends a notification at once to a connection that is idle. */
+const HEARD_MS = 2_000;
+const ANSWERED_MS = 5_000;
+
+export const NOT_HEARD =
+  'what is notified by another connection does not arrive, as behind a pooler that lends its connections for a transaction at a time';
+export const HEARING_ADVICE =
+  'name the database server itself in RESPARK_DATABASE_URL, or have the pooler keep a connection for each client (PgBouncer: pool_mode = session)';
+
+/**
+ * Whether a connection hears of what is notified by another. Behind a pooler that lends the connections of the server for a
+ * transaction at a time, all statements succeed, but what is listened for arrives nowhere, and what is locked for a
+ * session stays locked by a connection of the pooler. Nothing is asked while the notification is on its way: a pooler might
+ * pass it on with an answer.
+ */
+export async function hears(
+  listening: CuttableClient,
+  { sessions, clock }: { sessions: Pick<Sessions, 'use'>; clock: Clock },
+): Promise<boolean> {
+  const channel = `respark_${randomUUID().replaceAll('-', '')}`;
+  let note = () => {};
+  const heard = new Promise<void>((resolve) => {
+    note = resolve;
+  });
+  const listener = (notification: { readonly channel: string }) => {
+    if (notification.channel === channel) note();
+  };
+  listening.on('notification', listener);
+  try {
+    await listening.query(`listen ${channel}`);
+    await sessions.use((session) => session.query(`notify ${channel}`));
+    return await withTimeout(heard, HEARD_MS, clock).then(
+      () => true,
+      () => false,
+    );
+  } finally {
+    listening.off('notification', listener);
+    await listening.query(`unlisten ${channel}`).catch(() => {});
+  }
+}
+
+/**
+ * Rejects unless the connection hears. One that leads to the server itself does, which names its process when a connection
+ * begins; behind a pooler, which may have been given another mode since, that is found out.
+ */
+export async function assertHears(
+  listening: CuttableClient,
+  parts: { sessions: Pick<Sessions, 'use'>; clock: Clock },
+): Promise<void> {
+  const cancel = parts.clock.after(ANSWERED_MS, () => listening.cut());
+  try {
+    const { rows } = await listening.query<{ pid: number }>('select pg_backend_pid() as pid');
+    if (rows[0]?.pid === listening.announcedPid || (await hears(listening, parts))) return;
+  } finally {
+    cancel();
+  }
+  throw new Error(NOT_HEARD);
+}
