@@ -5,6 +5,7 @@ import { COPIED_TABLES, type CopiedRow, type CopiedTable, type SourceFiles } fro
 import { assertPlainSchema } from './plain-schema.ts';
 import { BEGIN_ALONE } from './postgres/dialect.ts';
 import { commit, rollBack, type Session, type Sessions } from './postgres/sessions.ts';
+import { leaveOpen } from './wal-mark.ts';
 
 /** Rows are sent when there are so many, or so many characters of them. */
 const ROWS_AT_ONCE = 500;
@@ -93,7 +94,7 @@ async function copyTable({
       `of ${all.count} ${table.name} ${rows[0]?.count} were copied, so nothing was kept: run the command again, and report this if it stays so`,
     );
   } finally {
-    source.close();
+    leaveOpen(source);
   }
 }
 
@@ -119,17 +120,18 @@ async function goOnFrom(session: Query, { playerData }: SourceFiles): Promise<vo
     const { version } = source.prepare('SELECT version FROM last_version').get() as { version: number };
     if (version > 0) await session.query(`select setval('player_versions', $1)`, [version]);
   } finally {
-    source.close();
+    leaveOpen(source);
   }
 }
 
+/** What is read here stays as it is, its WAL too. */
 function openSource(file: string): Libsql.Database {
   const source = new Libsql(file);
   try {
     assertPlainSchema(source);
     return source;
   } catch (error) {
-    source.close();
+    leaveOpen(source);
     throw new StartupError(`cannot use ${file}: ${describeFileFault(error)}`, { cause: error });
   }
 }

@@ -10,7 +10,7 @@ import { SCHEMA_VERSION } from './migrations/migrate.ts';
 import { assertPlainSchema } from './plain-schema.ts';
 import { PLAYER_DATA_VERSION } from './player-data/sqlite.ts';
 import { STAGE_LOGS_VERSION } from './stage-logs/sqlite.ts';
-import { markWhole, openWalMark } from './wal-mark.ts';
+import { closeWhole, leaveOpen, markWhole, openWalMark } from './wal-mark.ts';
 
 /** A copy begins at a moment at which nothing else writes the beginning of the WAL, so a wait is short. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -83,12 +83,12 @@ function vacuum({ form, from, to }: { form: DatabaseForm; from: string; to: stri
     marks.watch(connection);
     createPrivateFile(to);
     connection.exec(`VACUUM INTO '${to.replaceAll("'", "''")}'`);
+    closeWhole(connection, form.mark);
   } catch (error) {
+    if (connection !== undefined) leaveOpen(connection);
     throw new StartupError(`cannot copy the database ${from}: ${describeDatabaseFault(error, from, to)}`, {
       cause: error,
     });
-  } finally {
-    connection?.close();
   }
 }
 
@@ -136,7 +136,7 @@ export function findOutdated({ form, file }: { form: DatabaseForm; file: string 
     // Opening it for the server says what is wrong.
     return undefined;
   } finally {
-    connection?.close();
+    if (connection !== undefined) closeWhole(connection, form.mark);
   }
 }
 

@@ -8,7 +8,7 @@ import { isReadOnly } from '../file-fault.ts';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
 import { assertPlainSchema, DISTRUST_SCHEMA } from './plain-schema.ts';
-import { openWalMark, type WalMarkInThread } from './wal-mark.ts';
+import { leaveOpen, openWalMark, type WalMarkInThread } from './wal-mark.ts';
 
 /** How long writes hold the event loop up before everything else has its turn. */
 const TURN_MS = 1;
@@ -152,8 +152,10 @@ export class SharedCommits<Shared extends Ending> {
   async #close(): Promise<void> {
     const { mark, writer, reader } = this.#parts;
     await this.#draining;
-    // Left open, the connections leave the WAL where it is when the process ends.
-    if (!this.#endBeginning() || !(await mark.mayClose())) return;
+    if (!this.#endBeginning() || !(await mark.mayClose())) {
+      leaveOpen(reader);
+      return;
+    }
     // The binding keeps the file open until its statements are collected; it is complete without its WAL until then.
     try {
       await writer.exec('PRAGMA wal_checkpoint(TRUNCATE)');
@@ -295,7 +297,7 @@ export async function openSharedCommits<Shared extends Ending>({
     const marks = openWalMark({ file, name: 'application_id' });
     marks.assertWhole();
     const reader = new Libsql(file);
-    opened.push({ close: () => void reader.close() });
+    opened.push({ close: () => leaveOpen(reader) });
     reader.exec(`PRAGMA busy_timeout = ${MAX_BUSY_WAIT_MS}; PRAGMA journal_mode = WAL`);
     assertPlainSchema(reader);
     const writer: Writer = new AsyncLibsql(file, {}) as AsyncLibsql & Pick<Writer, 'inTransaction'>;

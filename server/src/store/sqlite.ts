@@ -22,7 +22,7 @@ import { watchForeignVersion } from './foreign-version.ts';
 import { assertMigrated, migrate } from './migrations/migrate.ts';
 import { assertPlainSchema } from './plain-schema.ts';
 import type { Schema } from './schema.ts';
-import { openWalMark, type WalMark } from './wal-mark.ts';
+import { leaveOpen, openWalMark, type WalMark } from './wal-mark.ts';
 
 /** Another process is most likely done within this. SQLite's own wait blocks the whole process, so it is short. */
 const BLOCKING_WAIT_MS = 20;
@@ -111,7 +111,7 @@ function connect(
     connection.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
     return { connection, mark, foreignVersion };
   } catch (error) {
-    connection?.close();
+    if (connection !== undefined) leaveOpen(connection);
     throw new StartupError(`cannot use the database ${file}: ${describeDatabaseFault(error, file)}`, { cause: error });
   }
 }
@@ -202,8 +202,10 @@ function withPreparedStatements(connection: Libsql.Database, mark: WalMark): Sql
     },
     close() {
       statements.clear();
-      // Left open, the connection leaves the WAL where it is when the process ends.
-      if (!mark.mayClose()) return;
+      if (!mark.mayClose()) {
+        leaveOpen(connection);
+        return;
+      }
       // The binding keeps the file open until its statements are collected; it is complete without its WAL until then.
       try {
         connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');

@@ -3,6 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import Libsql from 'libsql';
 import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
@@ -134,6 +137,55 @@ test('a reader that holds a checkpoint up costs no commit, and the copy is refus
   assert.throws(opened(copyOf(t, directory, FILE)), /respark\.sqlite-wal, which is missing/);
   const whole = await open(t, copyOf(t, directory, FILE, `${FILE}-wal`));
   assert.equal(await whole.meta.get('fact'), '100');
+});
+
+/** The files of a server that a loss of power has stopped between the two marks: the file has the even one, and a WAL. */
+async function crashedBetweenMarks(t: TestContext): Promise<string> {
+  const { directory, meta } = await open(t);
+  await meta.set('fact', 'kept');
+  const server = new Libsql(join(directory, FILE));
+  const [{ mark }] = server.prepare('SELECT user_version AS mark FROM pragma_user_version').all() as [{ mark: number }];
+  server.exec(`PRAGMA user_version = ${mark + 1}; PRAGMA wal_checkpoint(PASSIVE)`);
+  const crashed = copyOf(t, directory, FILE, `${FILE}-wal`);
+  server.close();
+  return crashed;
+}
+
+/** Has the binding close the connections whose statements nobody uses any more. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let round = 0; round < 5; round += 1) {
+    collect();
+    await setTimeout(10);
+  }
+}
+
+for (const [what, look] of [
+  ['a start looks whether it is outdated', (file: string) => void findOutdated({ form: STORE_FORM, file })],
+  ['it is backed up', (file: string) => copyDatabase({ form: STORE_FORM, from: file, to: `${file}.copy` })],
+] as const) {
+  test(`a database that a loss of power has stopped between two marks is opened after ${what}`, async (t) => {
+    const directory = await crashedBetweenMarks(t);
+    look(join(directory, FILE));
+    await collectGarbage();
+    const { meta } = await open(t, directory);
+    assert.equal(await meta.get('fact'), 'kept');
+  });
+}
+
+test('files that are not of the same time are left as they are by whoever has refused them', async (t) => {
+  const { directory, meta } = await open(t);
+  await meta.set('fact', 'x'.repeat(100_000));
+  const before = copyOf(t, directory, `${FILE}-wal`);
+  for (let number = 1; number <= 45; number += 1) await meta.set(`number ${number}`, 'x'.repeat(200_000));
+  const mixed = copyOf(t, directory, FILE);
+  copyFileSync(join(before, `${FILE}-wal`), join(mixed, `${FILE}-wal`));
+  for (let attempt = 1; attempt <= 2; attempt += 1) {
+    findOutdated({ form: STORE_FORM, file: join(mixed, FILE) });
+    assert.throws(opened(mixed), /respark\.sqlite and respark\.sqlite-wal are not of the same time/);
+    await collectGarbage();
+  }
 });
 
 /** Another process that closes the database as the last one removes its WAL. The statements of `exec` leave nothing open. */

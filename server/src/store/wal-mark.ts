@@ -86,6 +86,31 @@ export function markWhole(connection: Libsql.Database, name: keyof typeof OFFSET
   if (mark > 0 && !isOdd(mark)) connection.exec(`PRAGMA ${name} = ${mark + 1}`);
 }
 
+/** What is collected is closed, also when nobody has closed it. */
+const leftOpen: Libsql.Database[] = [];
+
+/** Keeps a connection until the process ends, which leaves the WAL where it is. */
+export function leaveOpen(connection: Libsql.Database): void {
+  leftOpen.push(connection);
+}
+
+/**
+ * Closes a connection that may be the last one to its database, at once or when its statements are collected. That moves the
+ * WAL into the file and removes it, so the mark must say first that the file is whole then: after a crash it may not. Where
+ * that cannot be written, the connection stays open.
+ */
+export function closeWhole(connection: Libsql.Database, name: keyof typeof OFFSETS): void {
+  try {
+    // Nothing else may set the mark in between.
+    connection.exec('BEGIN IMMEDIATE');
+    markWhole(connection, name);
+    connection.exec('COMMIT');
+    connection.close();
+  } catch {
+    leaveOpen(connection);
+  }
+}
+
 function watchMark({
   exec,
   name,

@@ -5,7 +5,7 @@ import { isReadOnly } from '../../file-fault.ts';
 import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { StartupError } from '../../startup-error.ts';
 import { assertPlainSchema } from '../plain-schema.ts';
-import { openWalMark, type WalMark } from '../wal-mark.ts';
+import { leaveOpen, openWalMark, type WalMark } from '../wal-mark.ts';
 import type { AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
 import { createCheckpoints } from './checkpoints.ts';
 import type { LateOutcome } from './journal.ts';
@@ -146,8 +146,10 @@ export function openAuditDatabase({
     checkpointed: checkpoints.end,
     close: () =>
       andThen(checkpoints.end(), () => {
-        // Left open, the connection leaves the WAL where it is when the process ends.
-        if (!mark.mayClose()) return;
+        if (!mark.mayClose()) {
+          leaveOpen(database);
+          return;
+        }
         // The binding keeps the file open until its statements are collected; it is complete without its WAL until then.
         try {
           database.exec('PRAGMA wal_checkpoint(PASSIVE)');
@@ -231,13 +233,14 @@ function connect(file: string, isShared: boolean): { database: Libsql.Database; 
       migrate(database, isShared);
       return { database, mark };
     } catch (error) {
-      database?.close();
       const reason = error instanceof Error ? error.message : String(error);
       if (!/locked/.test(reason) || attempt === MAX_OPENINGS) {
+        if (database !== undefined) leaveOpen(database);
         throw new StartupError(`cannot use the audit log ${file}: ${describeDatabaseFault(error, file)}`, {
           cause: error,
         });
       }
+      database?.close();
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, OPENING_PAUSE_MS);
     }
   }
