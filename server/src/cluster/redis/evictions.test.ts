@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ANYBODY, NO_BARS } from '../../../test/support/bars.ts';
+import { until } from '../../../test/support/cluster.ts';
+import { recordedLog } from '../../../test/support/domain.ts';
+import { findRedisFault, RedisServer } from '../../../test/support/redis-server.ts';
+import { systemClock } from '../../clock.ts';
+import { createSystemRandom } from '../../random.ts';
+import { NodeRedisLink } from './node-redis.ts';
+import { RedisCluster } from './redis-cluster.ts';
+
+const TIMEOUT_MS = 1_000;
+const STAGE = 'stage-1';
+const PLAYERS = Array.from({ length: 50 }, (_, number) => `player-${number}`);
+
+// Unlike the system clock's, these timers keep the process alive until the cluster's time limits have passed.
+const clock = {
+  ...systemClock,
+  after(delayMs: number, task: () => void) {
+    const timer = setTimeout(task, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+function usedBy(server: RedisServer): number {
+  return Number(/^used_memory:(\d+)/m.exec(server.command('INFO', 'memory'))?.[1]);
+}
+
+test('a server that evicts connections is left, and each is found again when it evicts none any more', {
+  skip: findRedisFault() ?? false,
+}, async (t) => {
+  const server = await RedisServer.start(t);
+  const { log, lines } = recordedLog();
+  const cluster = new RedisCluster({
+    ...{ clock, random: createSystemRandom(), facts: {}, loadBars: NO_BARS, log },
+    link: new NodeRedisLink({ url: server.url, timeoutMs: TIMEOUT_MS, clock }),
+    metrics: { directoryCalled() {}, linkLost() {}, eraChanged() {}, leaseEnded() {} },
+    settings: {
+      ...{ redisPrefix: 'respark', redisPartitions: 1, redisTimeoutMs: TIMEOUT_MS },
+      ...{ leaseMs: 60_000, leaseMarginMs: 300, renewMs: 50, recoveryMs: 100 },
+    },
+  });
+  t.after(() => cluster.close());
+  await until(() => cluster.isAvailable);
+  const era = cluster.era();
+  for (const playerId of PLAYERS) {
+    const entry = { connectionId: playerId, node: cluster.node, createdAt: 1, runtimeId: 'empty' };
+    const expected = { era, maxConnectionsPerPlayer: 9, newcomer: ANYBODY };
+    assert.equal(await cluster.register({ stageId: STAGE, playerId }, entry, expected), undefined);
+  }
+
+  server.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-random');
+  server.command('CONFIG', 'SET', 'maxmemory', String(usedBy(server) - 20_000));
+  await until(() => !cluster.isAvailable);
+  assert.match(server.command('INFO', 'stats'), /^evicted_keys:[1-9]/m);
+  const why = () => lines.find(({ err }) => /maxmemory-policy is allkeys-random/.test(JSON.stringify(err)));
+  await until(() => why() !== undefined);
+
+  server.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+  server.command('CONFIG', 'SET', 'maxmemory', '0');
+  await until(() => cluster.isAvailable);
+  assert.notEqual(cluster.era(), era);
+  for (const playerId of PLAYERS) {
+    const { entries } = await cluster.list({ stageId: STAGE, playerId });
+    assert.deepEqual(
+      entries.map(({ connectionId }) => connectionId),
+      [playerId],
+    );
+  }
+});
