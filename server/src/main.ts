@@ -18,6 +18,7 @@ import { consoleLink, leaveConsoleLink } from './app/console-keys.ts';
 import { DEMO_GAME, DEMO_STAGE, ensureDemo, withLocalProviders } from './app/demo.ts';
 import { withLeftCode } from './app/left-code.ts';
 import { listen, listenForMetrics, listenForPlayers } from './app/listeners.ts';
+import { findBootId, warnOfLostPower } from './app/lost-power.ts';
 import type { Migrated } from './app/migrated.ts';
 import { createNode } from './app/node.ts';
 import { osUser } from './app/os-user.ts';
@@ -117,6 +118,7 @@ async function start(
   closers.push('metrics', () => metrics.close());
   const backends = await openBackends({ ...parts, metrics });
   const { directory, keyring, room, store, cluster, auditLog, eventLog } = backends;
+  warnOfLostPower({ directory, log });
   const audit = createAudit({ auditLog, clock, log, metrics, settings });
   closers.push('audit', () => audit.close());
   const refusals = createRefusals({ audit, clock, log });
@@ -165,7 +167,7 @@ async function start(
     ? await ensureDemo({ ...services, arns, newRequestId: () => uuidV7(random, clock.now()) })
     : undefined;
   if (demo !== undefined) directory.writeSecretFile(DEMO_FILE, JSON.stringify(demo));
-  directory.writeSecretFile(RUNNING_FILE, JSON.stringify({ url, playerUrl }));
+  directory.writeSecretFile(RUNNING_FILE, JSON.stringify({ url, playerUrl, bootId: findBootId() }));
   closers.push(RUNNING_FILE, () => directory.removeFile(RUNNING_FILE));
   const openFileLimit = await findOpenFileLimit(process.platform);
   log.info({ url, playerUrl, metricsUrl, node: cluster.node }, 'server started');

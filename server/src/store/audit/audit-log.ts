@@ -148,6 +148,10 @@ export interface AuditItemPlace extends ChainHead {
 
 /** Reads what is in the database: what waits in a journal is in no chain yet. */
 export interface ChainReader {
+  /**
+   * What the chains have is on disk when this resolves, and so is what was read of them before: a head, or a receipt, that
+   * somebody keeps must not name a link that a loss of power takes away.
+   */
   chains(): Promise<readonly AuditChain[]>;
   /**
    * The links after this number, in order. A page ends early when it has many items; an empty one means that there are no

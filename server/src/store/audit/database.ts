@@ -6,6 +6,7 @@ import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { StartupError } from '../../startup-error.ts';
 import { assertPlainSchema } from '../plain-schema.ts';
 import { leaveOpen, openWalMark, type WalMark } from '../wal-mark.ts';
+import { createWalSync } from '../wal-sync.ts';
 import type { AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
 import { createCheckpoints } from './checkpoints.ts';
 import type { LateOutcome } from './journal.ts';
@@ -92,13 +93,15 @@ export interface AuditDatabase {
    * a copy of the file alone would not tell that it lacks it.
    */
   checkpointed(): MaybePromise<void>;
+  /** Resolves when all that is committed by now is on disk. */
+  synced(): Promise<void>;
   /** Closes the file, with everything in the file itself. Waits for a checkpoint that is under way. */
   close(): MaybePromise<void>;
 }
 
 /**
  * Opens an SQLite file in WAL mode with `synchronous=NORMAL`: what is written survives kill -9, but perhaps not a loss
- * of power. With `isShared` the file is opened beside its server, and a schema of another version is a `StartupError`.
+ * of power, before it is `synced`. With `isShared` the file is opened beside its server, and a schema of another version is a `StartupError`.
  */
 export function openAuditDatabase({
   file,
@@ -144,6 +147,7 @@ export function openAuditDatabase({
     removeSomeBefore: removeSome(removalOf('at < ?', false)),
     removeSomeOfScripts: removeSome(removalOf("cause = 'script' AND (at < ? OR outcome IS NOT NULL)", true)),
     checkpointed: checkpoints.end,
+    synced: createWalSync(file),
     close: () =>
       andThen(checkpoints.end(), () => {
         if (!mark.mayClose()) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
@@ -43,6 +43,24 @@ async function openLog(t: TestContext, limits = { maxBytes: Number.POSITIVE_INFI
 
 testChain(openLog);
 testRemovals(openLog);
+
+test('what the chains have is told only when it is on disk', async (t) => {
+  const directory = temporaryDirectory(t);
+  const auditLog = openSqliteAuditLog({ directory, clock: new ManualClock(NOW), log: recordedLog().log });
+  t.after(() => auditLog.close());
+  auditLog.begin(sampleIntent('a'));
+  await auditLog.settle();
+  const wal = join(directory, 'audit.sqlite-wal');
+  renameSync(wal, `${wal}.kept`);
+  // Whoever opens this file to put it on disk fails; SQLite goes on with the one that it has open.
+  symlinkSync(wal, wal);
+  await assert.rejects(auditLog.chain.chains(), { code: 'ELOOP' });
+  rmSync(wal);
+  renameSync(`${wal}.kept`, wal);
+  const [first, second, third] = await Promise.all([1, 2, 3].map(() => auditLog.chain.chains()));
+  assert.equal(first?.length, 1);
+  assert.deepEqual([second, third], [first, first]);
+});
 
 test('a journal that is moved twice is in the chain once', async (t) => {
   const directory = temporaryDirectory(t);

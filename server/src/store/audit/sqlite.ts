@@ -122,9 +122,13 @@ export function openSqliteAuditBeside({
   };
 }
 
-function chainReaderOf({ chain }: AuditDatabase): ChainReader {
+function chainReaderOf({ chain, synced }: AuditDatabase): ChainReader {
   return {
-    chains: async () => chain.chains(),
+    async chains() {
+      const chains = chain.chains();
+      await synced();
+      return chains;
+    },
     links: async ({ after, limit }) => chain.links(after, limit),
     looseRecords: async () => chain.looseRecords(),
     async place(requestId) {
