@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { recordedLog } from '../../../test/support/domain.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { until } from '../../../test/support/server.ts';
+import { systemClock } from '../../clock.ts';
 import type { EventFilter, EventLog, EventQuery } from '../../store/events/event-log.ts';
+import { openSqliteEventLog } from '../../store/events/sqlite.ts';
 import { sampleGame } from '../../store/store-samples.ts';
-import { openTestStore } from '../../store/test-store.ts';
+import { openTestStore, temporaryDirectory } from '../../store/test-store.ts';
 import { createEventRecords } from './event-records.ts';
 
 const ZOO = sampleGame('Zoo');
@@ -66,5 +70,49 @@ test('searches of events, and watchers that are behind, share a part of the time
   await inSecond();
   const watched = await inSecond();
   assert.ok(watched >= 1 && watched <= 6, `${watched} searches of lists and watchers`);
+  records.drain();
+});
+
+test('a watcher that begins far beyond the end of the log follows it from there, and does not have the others read for ever', async (t) => {
+  const { log } = recordedLog();
+  const clock = systemClock;
+  const store = await openTestStore(t);
+  await store.games.insert(ZOO);
+  const file = join(temporaryDirectory(t), 'events.sqlite');
+  const eventLog = await openSqliteEventLog({ file, limits: { maxEventsPerGame: 100 }, clock, log });
+  t.after(() => eventLog.close());
+  let reads = 0;
+  const records = createEventRecords({
+    ...{ store, clock, log, interest: { add() {} }, settings: { eventsMaxWatchers: 100 } },
+    eventLog: {
+      read(...asked) {
+        reads += 1;
+        return eventLog.read(...asked);
+      },
+      ends: (id) => eventLog.ends(id),
+      positionBefore: (id, at) => eventLog.positionBefore(id, at),
+      onMoved: (listener) => eventLog.onMoved(listener),
+      watch: (game, until) => eventLog.watch(game, until),
+    },
+  });
+  const append = (id: string) =>
+    assert.ok(eventLog.append(ZOO.id, { id, type: 'stage.opened', at: 1, game: 'Zoo', node: 'n1', data: {} }));
+  const watch = async (asked: object) => {
+    const texts: string[] = [];
+    const sink = { write: (text: string) => texts.push(text), end() {}, bufferedBytes: 0, waitMs: () => 0 };
+    (await records.watch('Zoo', { ...ALL, ...asked }, 'caller')).start({ ...sink, isAllowed: () => true });
+    return () => texts.join('').match(/"id":"\w+"/g) ?? [];
+  };
+  append('before');
+  await until(() => eventLog.waiting === 0);
+  const told = [await watch({ after: Number.MAX_SAFE_INTEGER }), await watch({}), await watch({})];
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.ok(reads <= 20, `${reads} reads of a log in which nothing happens`);
+  append('after');
+  await until(() => told.every((each) => each().length > 0));
+  assert.deepEqual(
+    told.map((each) => each()),
+    Array.from({ length: 3 }, () => ['"id":"after"']),
+  );
   records.drain();
 });

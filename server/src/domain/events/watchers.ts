@@ -187,7 +187,11 @@ class WatchedGame {
   /** Has a watcher follow that has come to the end of the log; false when the followers are further by now. */
   join(watcher: Watcher): boolean {
     if (this.#followers.size === 0 && !this.#isReading) this.#position = watcher.position;
-    if (watcher.position < this.#position) return false;
+    if (watcher.position < this.#position) {
+      // Unless the watcher reads on, the log has lost what was read for the followers, and they go back.
+      this.look();
+      return false;
+    }
     this.#followers.add(watcher);
     // What has come since the watcher has read would otherwise wait for the next tick.
     if (this.#followers.size === 1) this.look();
@@ -234,6 +238,7 @@ class WatchedGame {
     for (;;) {
       const page = await readStep(this.#shared, this.game, { after: this.#position });
       told.push(...page.told);
+      if (page.cursor < this.#position) for (const watcher of this.#followers) watcher.setBack(page.cursor);
       this.#position = page.cursor;
       if (!page.isEnd && told.length < TOLD_AT_ONCE) continue;
       if (!page.isEnd) this.#isMore = true;
@@ -300,6 +305,11 @@ class Watcher {
     this.#fullSince = undefined;
     if (now >= this.#heartbeatAt) this.#write(': heartbeat\n\n');
     if (this.#state === 'behind') this.#readOn();
+  }
+
+  /** The log ends there now, as it does when a crash of the database has undone its newest events. */
+  setBack(position: number): void {
+    this.#position = Math.min(this.#position, position);
   }
 
   /** Writes what it wants of these, which follow its position. */

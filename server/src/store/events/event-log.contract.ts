@@ -112,6 +112,16 @@ function testOrder({ open }: EventLogStores, register: Register): void {
     assert.ok(none.cursor > 0 && none.cursor < 600);
   });
 
+  register('a reader that is ahead of the log goes on at its end, and misses nothing that comes then', async (t) => {
+    const log = await open(t, LIMITS);
+    const ahead = (cursor: number) => ({ events: [], missed: 0, cursor, isEnd: true });
+    assert.deepEqual(await log.read(GAME, { after: 9, limit: 10 }), ahead(0));
+    for (const id of numbered(2)) log.append(GAME, event(id));
+    await moved(log);
+    for (const after of [3, 9, Number.MAX_SAFE_INTEGER])
+      assert.deepEqual(await log.read(GAME, { after, limit: 10 }), ahead(2));
+  });
+
   register('a filter leaves out what a reader does not want, and what is lost is for everybody', async (t) => {
     const log = await open(t, LIMITS);
     const { stage: _stage, player: _player, ...ofGame } = event('of the game', { type: 'job.finished' });

@@ -50,7 +50,10 @@ export interface EventPage {
   readonly events: readonly PlacedEvent[];
   /** How many events beyond `after` were dropped before they could be read. */
   readonly missed: number;
-  /** Everything up to here was looked at: where the next step begins. */
+  /**
+   * Everything up to here was looked at: where the next step begins. It is less than `after` for a reader that is ahead of the
+   * log, as one is whose events a crash of the database has undone: otherwise it would miss those that come in their places.
+   */
   readonly cursor: number;
   /** Whether there was nothing behind the cursor. */
   readonly isEnd: boolean;

@@ -200,9 +200,10 @@ class JournaledLog implements EventLog {
     const upTo = after + POSITIONS_OF_STEP;
     const most = Math.min(limit, EVENTS_OF_STEP);
     const row = await this.#readInTurn(gameId, 'read', [gameId, after, upTo, most, ...textsOf(filter)]);
-    if (row === undefined) return { events: [], missed: 0, cursor: after, isEnd: true };
+    if (row === undefined) return { events: [], missed: 0, cursor: 0, isEnd: true };
     const [first, last] = [Number(row.first), Number(row.last)];
     this.#highest.note(gameId, last);
+    if (after > last) return { events: [], missed: 0, cursor: last, isEnd: true };
     const events = (listIn(row) as [number, string][])
       .map(([position, body]) => ({ position, event: JSON.parse(body) as LoggedEvent }))
       .sort((a, b) => a.position - b.position);

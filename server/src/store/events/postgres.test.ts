@@ -139,6 +139,24 @@ test('[postgres] a reader misses no event that comes after the database has lost
   assert.deepEqual(await log.ends('game'), { first: 1, last: 0 });
 });
 
+test('[postgres] a reader misses no event that another node appends after the database has lost some', {
+  skip,
+}, async (t) => {
+  const url = await server.migratedDatabase(t);
+  const openNode = (node: string) => openAt(t, { url, directory: temporaryDirectory(t), node });
+  const [log, other] = [await openNode('n1'), await openNode('n2')];
+  const event = (id: string) => ({ id, type: 'stage.opened', at: 1, game: 'Demo', node: 'n1', data: {} });
+  for (const id of ['1', '2', '3']) log.append('game', event(id));
+  await idsIn(log, 3);
+  await server.execute(url, 'delete from events where position > 1; update event_logs set last = 1');
+  const { events, cursor } = await log.read('game', { after: 3, limit: 10 });
+  assert.deepEqual([events, cursor], [[], 1]);
+  other.append('game', event('4'));
+  await idsIn(other, 2);
+  const after = await log.read('game', { after: cursor, limit: 10 });
+  assert.deepEqual([after.events.map(({ event: { id } }) => id), after.missed], [['4'], 0]);
+});
+
 test('[postgres] a node that removes old events keeps nobody waiting who appends to a full log', {
   skip,
 }, async (t) => {

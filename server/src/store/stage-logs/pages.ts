@@ -51,7 +51,7 @@ export function createReadPage({
     const isAscending = order === 'oldest_first';
     const lines: LogLine[] = [];
     const endOf = (last: number) =>
-      isAscending ? Math.max(after ?? 0, last, lines.at(-1)?.position ?? 0) : (lines.at(-1)?.position ?? after ?? 0);
+      isAscending ? Math.max(last, lines.at(-1)?.position ?? 0) : (lines.at(-1)?.position ?? after ?? 0);
     let missed: number | undefined;
     let next = isAscending ? (after ?? 0) + 1 : (after ?? Number.MAX_SAFE_INTEGER) - 1;
     let most = LINES_OF_FIRST_STEP;

@@ -82,3 +82,19 @@ test('[postgres] a follower misses no line that comes after the database has los
   await logs.append('dev', [line('7')]);
   assert.deepEqual(await follow(0), { texts: ['7'], cursor: 1 });
 });
+
+test('[postgres] a follower misses no line that another node appends after the database has lost some', {
+  skip,
+}, async (t) => {
+  const url = await server.migratedDatabase(t);
+  const [logs, other] = [await open(t, url), await open(t, url)];
+  await logs.append('dev', [line('1'), line('2'), line('3')]);
+  const follow = async (after: number) => await logs.read('dev', { order: 'oldest_first', after, limit: 10 });
+  const before = await follow(0);
+  await server.execute(url, 'delete from stage_log_lines where position > 1; update stage_logs set last = 1');
+  const { lines, cursor } = await follow(before.cursor);
+  assert.deepEqual(lines, []);
+  await other.append('dev', [line('4')]);
+  const after = await follow(cursor);
+  assert.deepEqual([after.lines.map(({ text }) => text), after.missed], [['4'], 0]);
+});

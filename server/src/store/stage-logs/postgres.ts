@@ -231,7 +231,7 @@ async function read(session: Query, stageId: string, query: LogQuery): Promise<{
   lines.length = Math.min(lines.length, limit);
   const position = lines.at(-1)?.position;
   if (!isEnd) return { page: { lines, cursor: position ?? 0, isEnd, missed }, last };
-  const cursor = isAscending ? Math.max(after ?? 0, last, position ?? 0) : (position ?? after ?? 0);
+  const cursor = isAscending ? Math.max(last, position ?? 0) : (position ?? after ?? 0);
   return { page: { lines, cursor, isEnd, missed }, last };
 }
 

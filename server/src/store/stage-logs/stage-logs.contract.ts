@@ -211,6 +211,17 @@ function testFollowing({ open }: StageLogsStores, register: Register): void {
     assert.deepEqual(textsOf(await logs.read('dev', { ...OLDEST_FIRST, after: newest?.position ?? 0 })), ['4']);
   });
 
+  register('a reader that is ahead of the log goes on at its end, and misses nothing that comes then', async (t) => {
+    const logs = await open(t, LIMITS);
+    const endFor = async (after: number) => {
+      const { cursor, isEnd, missed } = await logs.read('dev', { ...OLDEST_FIRST, after });
+      return [cursor, isEnd, missed];
+    };
+    assert.deepEqual(await endFor(9), [0, true, 0]);
+    await logs.append('dev', numbered(2));
+    for (const after of [3, 9, 2 ** 52]) assert.deepEqual(await endFor(after), [2, true, 0]);
+  });
+
   register('the cursor passes the lines that a filter leaves out', async (t) => {
     const logs = await open(t, { ...LIMITS, maxLinesPerStage: 4 });
     const errors: LogQuery = { ...OLDEST_FIRST, minLevel: 'error' };

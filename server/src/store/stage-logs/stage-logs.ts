@@ -46,7 +46,8 @@ export interface LogPage {
   readonly lines: readonly LogLine[];
   /**
    * The `after` with which the same query goes on. With `oldest_first` it can be used at the end too, to follow the
-   * log: it is beyond all lines that there were, including those that the query leaves out.
+   * log: it is beyond all lines that there are, including those that the query leaves out, and less than `after` for a reader
+   * that is ahead of the log, as one is whose lines a loss of power has undone: otherwise it would miss those in their places.
    */
   readonly cursor: number;
   /** True when there was no further line for the query. */
