@@ -85,6 +85,7 @@ export function openSessions({
       if (isAnswering && currency.isCurrent(client)) return client;
       cut(client);
       client.release(true);
+      shared.released();
     }
   }
 

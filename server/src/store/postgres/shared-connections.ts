@@ -2,40 +2,60 @@ import type pg from 'pg';
 import type { Clock } from '../../clock.ts';
 import { isWithoutRoom } from './faults.ts';
 
+/** A call that waits for a connection of another one. */
+interface Waiting {
+  /** Has it try again. */
+  wake(): void;
+  fail(error: unknown): void;
+}
+
 /**
  * Takes connections of a pool. Where the database has no room for another one, because other programs have taken it, those
- * that there are serve all calls in turn: a call waits for one for at most `timeoutMs`.
+ * that there are serve all calls in turn: a call waits for one for at most `timeoutMs`, and not at all while no call has one
+ * or may be about to get one.
  */
 export function shareConnections({
   pool,
   clock,
   timeoutMs,
 }: {
-  pool: Pick<pg.Pool, 'connect' | 'totalCount' | 'idleCount'>;
+  pool: Pick<pg.Pool, 'connect' | 'idleCount'>;
   clock: Pick<Clock, 'monotonic' | 'after'>;
   timeoutMs: number;
 }): {
   /** Rejects with the error of the driver. */
   take(): Promise<pg.PoolClient>;
-  /** To be called when a connection was given back to the pool, or closed. */
+  /** To be called when a connection that was taken was given back to the pool, or closed. */
   released(): void;
   /** How many calls wait for that. */
   readonly waitingCount: number;
 } {
-  const waiting: (() => void)[] = [];
+  const waiting = new Set<Waiting>();
+  let taken = 0;
+  let attempts = 0;
 
   function release(atMostMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = () => {
+    return new Promise((resolve, reject) => {
+      const end = (settle: () => void) => {
+        waiting.delete(each);
         cancel();
-        resolve();
+        settle();
       };
-      const cancel = clock.after(atMostMs, () => {
-        waiting.splice(waiting.indexOf(wake), 1);
-        resolve();
-      });
-      waiting.push(wake);
+      const each = { wake: () => end(resolve), fail: (error: unknown) => end(() => reject(error)) };
+      const cancel = clock.after(atMostMs, each.wake);
+      waiting.add(each);
     });
+  }
+
+  async function attempt(): Promise<pg.PoolClient> {
+    attempts += 1;
+    try {
+      const client = await pool.connect();
+      taken += 1;
+      return client;
+    } finally {
+      attempts -= 1;
+    }
   }
 
   return {
@@ -43,18 +63,23 @@ export function shareConnections({
       const until = clock.monotonic() + timeoutMs;
       for (;;) {
         try {
-          return await pool.connect();
+          return await attempt();
         } catch (error) {
           const leftMs = until - clock.monotonic();
-          if (!isWithoutRoom(error) || pool.totalCount === 0 || leftMs <= 0) throw error;
           // One may have been given back before this was refused.
+          const isLast = taken === 0 && attempts === 0 && pool.idleCount === 0;
+          if (isLast) for (const { fail } of waiting) fail(error);
+          if (isLast || !isWithoutRoom(error) || leftMs <= 0) throw error;
           if (pool.idleCount === 0) await release(leftMs);
         }
       }
     },
-    released: () => waiting.shift()?.(),
+    released() {
+      taken -= 1;
+      for (const { wake } of waiting) return wake();
+    },
     get waitingCount() {
-      return waiting.length;
+      return waiting.size;
     },
   };
 }
