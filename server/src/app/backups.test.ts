@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
@@ -141,6 +141,23 @@ test('a backup removes what earlier ones that were killed have left beside it, a
       .map(({ name }) => name)
       .sort(),
   );
+});
+
+const isSuperuser = process.getuid?.() === 0;
+
+test('a backup removes nothing that another user has made beside it', {
+  skip: isSuperuser ? false : 'only the superuser may remove what others have made',
+}, async (t) => {
+  const { file, write } = await prepare(t);
+  const path = join(dirname(file), 'a.tar.gz.aaaaaaaa-1111-4111-8111-111111111111.partial');
+  mkdirSync(path);
+  writeFileSync(join(path, 'part'), 'anything');
+  for (const each of [join(path, 'part'), path]) {
+    utimesSync(each, 1, 1);
+    chownSync(each, 65_534, 65_534);
+  }
+  await write();
+  assert.ok(existsSync(join(path, 'part')));
 });
 
 test('a backup of a store whose key in the settings was replaced is restored while the settings have both', async (t) => {

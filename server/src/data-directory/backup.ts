@@ -118,11 +118,14 @@ function copyKeys(
 
 /**
  * Removes what backups that were killed have left. Each is as large as the databases and may have the secret key, and no rule for
- * the age of backups, which goes by the names of their files, has it removed.
+ * the age of backups, which goes by the names of their files, has it removed. What another user has made stays: the superuser could
+ * remove it all the same, and its owner could lead that elsewhere meanwhile.
  */
 function removeLeft(directory: string, now: number): void {
   const changedAt = (path: string) => lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const removeIfLeft = (partial: string) => {
+    const { uid } = lstatSync(partial);
+    if (uid !== (process.getuid?.() ?? uid)) return;
     const paths = [partial, ...readdirSync(partial).map((part) => join(partial, part))];
     if (now - Math.max(...paths.map(changedAt)) > MAX_SILENCE_MS) rmSync(partial, { recursive: true, force: true });
   };
