@@ -128,7 +128,8 @@ export function createBarChanges({
         await enforcement.forget(targetOf({ name, stageId, playerId }), lifted);
         return false;
       }
-      const held = before !== undefined && holds(before);
+      // One that was set meanwhile has held until now, too.
+      const held = holds(before ?? { ...lifted, state: 'SET' });
       if (held) onLifted?.();
       await enforcement.bring(lifted, asOf);
       room.freed(lifted);

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { DEV, ZOO } from '../../store/store-samples.ts';
+import { openTestStore } from '../../store/test-store.ts';
+import { createBarChanges } from './bar-changes.ts';
+
+const SCOPE = { gameId: ZOO.id, stageId: DEV.id, playerId: 'alice' };
+const NO_ROOM = { take: async () => () => {}, freed() {} };
+
+async function open(t: TestContext) {
+  const store = await openTestStore(t);
+  await store.games.insert(ZOO);
+  await store.stages.insert(DEV);
+  const brought: string[] = [];
+  const none = { successes: [], failures: [] };
+  const enforcement = {
+    standing: () => ({ era: '', node: 'n1' }),
+    async bring({ state }: { state: string }) {
+      brought.push(state);
+      return none;
+    },
+    async forget() {
+      brought.push('forgotten');
+    },
+  };
+  let lookedFor = async () => {};
+  const bars: typeof store.bars = {
+    ...store.bars,
+    async find(name) {
+      const found = await store.bars.find(name);
+      await lookedFor();
+      return found;
+    },
+  };
+  const changes = createBarChanges({ store: { ...store, bars }, enforcement, room: NO_ROOM, clock: new ManualClock() });
+  const set = async () => {
+    const terms = { until: undefined, signedInBefore: undefined, endsConnections: true };
+    await changes.set('block', SCOPE, terms, { change: { actor: 'KEY', requestId: 'r1' } });
+  };
+  const lift = async () => {
+    let told = 0;
+    const held = await changes.lift('block', SCOPE, () => {
+      told += 1;
+    });
+    return [held, told];
+  };
+  return {
+    ...{ set, lift, brought },
+    whenLookedFor(task: () => Promise<void>) {
+      lookedFor = task;
+    },
+  };
+}
+
+test('whoever ends a block is told that there was one, and otherwise the directory forgets what it may have', async (t) => {
+  const { set, lift, brought } = await open(t);
+  assert.deepEqual(await lift(), [false, 0]);
+  await set();
+  assert.deepEqual(await lift(), [true, 1]);
+  assert.deepEqual(brought, ['forgotten', 'SET', 'LIFTED']);
+});
+
+test('so is whoever ends a block that is set at the same moment', async (t) => {
+  const { set, lift, brought, whenLookedFor } = await open(t);
+  whenLookedFor(async () => {
+    whenLookedFor(async () => {});
+    await set();
+  });
+  assert.deepEqual(await lift(), [true, 1]);
+  assert.deepEqual(brought, ['SET', 'LIFTED']);
+});
