@@ -4,7 +4,7 @@ import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { createBackground } from './background.ts';
 
-function open(options: { maxAtOnce?: number; maxOfLane?: number } = {}) {
+function open(options: { maxAtOnce?: number } = {}) {
   const clock = new ManualClock();
   const { log, lines } = recordedLog();
   return { background: createBackground({ clock, log, failure: 'it failed', ...options }), clock, lines };
@@ -61,9 +61,9 @@ test('no more attempts run at once than allowed, and each gets its turn', async 
 });
 
 test('attempts of one lane leave places to those of others, who need not wait for them', async () => {
-  const { background } = open({ maxAtOnce: 3, maxOfLane: 2 });
+  const { background } = open({ maxAtOnce: 3 });
   const works = Array.from({ length: 6 }, held);
-  const lanes = ['a', 'a', 'a', 'b', 'c', 'b'];
+  const lanes = ['a', 'a', 'a', 'b', 'c', 'b'].map((name) => [{ name, max: 2 }]);
   for (const [index, work] of works.entries()) void background.run(`${index}`, work.attempt, lanes[index]);
   const running = () => works.map(({ attempts }) => attempts).join('');
   await nextTurn();
@@ -77,6 +77,35 @@ test('attempts of one lane leave places to those of others, who need not wait fo
   works[1]?.release();
   await nextTurn();
   assert.equal(running(), '111111');
+  for (const work of works) work.release();
+  await background.settled();
+});
+
+test('attempts of several lanes wait until each of them has room', async () => {
+  const { background } = open({ maxAtOnce: 9 });
+  const works = Array.from({ length: 4 }, held);
+  const [game, other] = [
+    { name: 'game', max: 2 },
+    { name: 'other game', max: 2 },
+  ];
+  const lanes = [
+    ['a', game],
+    ['a', game],
+    ['b', game],
+    ['c', other],
+  ] as const;
+  for (const [index, [name, each]] of lanes.entries()) {
+    void background.run(`${index}`, works[index]?.attempt ?? assert.fail, [{ name, max: 1 }, each]);
+  }
+  const running = () => works.map(({ attempts }) => attempts).join('');
+  await nextTurn();
+  assert.equal(running(), '1011');
+  works[2]?.release();
+  await nextTurn();
+  assert.equal(running(), '1011', 'the second of its lane still waits');
+  works[0]?.release();
+  await nextTurn();
+  assert.equal(running(), '1111');
   for (const work of works) work.release();
   await background.settled();
 });

@@ -22,36 +22,40 @@ export interface Background extends Pick<BackgroundWork, 'settled' | 'close'> {
   /**
    * Does the work of this id, unless it is under way already. `attempt` is called again, after pauses that grow, until
    * it resolves with true, which says that nothing is left to do; a rejection is logged as well. Never rejects; resolves
-   * with false only when closing, which leaves the rest to the next start. `lane` names whose work it is.
+   * with false only when closing, which leaves the rest to the next start. `lanes` name whose work it is.
    */
-  run(id: string, attempt: () => Promise<boolean>, lane?: string): Promise<boolean>;
+  run(id: string, attempt: () => Promise<boolean>, lanes?: readonly Lane[]): Promise<boolean>;
+}
+
+/** Of all whose work it may be, one, and how many attempts for it run at the same time at most. */
+export interface Lane {
+  readonly name: string;
+  readonly max: number;
 }
 
 /**
- * At most `maxAtOnce` attempts run at the same time, and `maxOfLane` of one lane, so that long work of one does not hold up
- * that of all others; `failure` is the message that is logged when one rejects.
+ * At most `maxAtOnce` attempts run at the same time, and of each lane as many as it says, so that long work of one does not
+ * hold up that of all others; `failure` is the message that is logged when one rejects.
  */
 export function createBackground({
   clock,
   log,
   failure,
   maxAtOnce = Number.POSITIVE_INFINITY,
-  maxOfLane = Number.POSITIVE_INFINITY,
 }: {
   clock: Clock;
   log: Log;
   failure: string;
   maxAtOnce?: number;
-  maxOfLane?: number;
 }): Background {
   const underWay = new Map<string, Promise<boolean>>();
   const pauses = createPauses(clock);
-  const places = createPlaces({ maxAtOnce, maxOfLane });
+  const places = createPlaces(maxAtOnce);
 
-  async function persevere(id: string, attempt: () => Promise<boolean>, lane: string): Promise<boolean> {
+  async function persevere(id: string, attempt: () => Promise<boolean>, lanes: readonly Lane[]): Promise<boolean> {
     for (let pauseMs = FIRST_PAUSE_MS; !pauses.isEnded; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
       try {
-        if (await inTurn(attempt, lane)) return true;
+        if (await inTurn(attempt, lanes)) return true;
       } catch (error) {
         log.warn({ err: error, resourceId: id, retryAfterMs: pauseMs }, failure);
       }
@@ -60,12 +64,12 @@ export function createBackground({
     return false;
   }
 
-  async function inTurn(attempt: () => Promise<boolean>, lane: string): Promise<boolean> {
-    if (!places.take(lane)) await places.wait(lane);
+  async function inTurn(attempt: () => Promise<boolean>, lanes: readonly Lane[]): Promise<boolean> {
+    if (!places.take(lanes)) await places.wait(lanes);
     try {
       return pauses.isEnded ? false : await attempt();
     } finally {
-      places.leave(lane);
+      places.leave(lanes);
     }
   }
 
@@ -74,10 +78,10 @@ export function createBackground({
   }
 
   return {
-    run(id, attempt, lane = '') {
+    run(id, attempt, lanes = []) {
       const known = underWay.get(id);
       if (known !== undefined) return known;
-      const work = persevere(id, attempt, lane).finally(() => underWay.delete(id));
+      const work = persevere(id, attempt, lanes).finally(() => underWay.delete(id));
       underWay.set(id, work);
       return work;
     },
@@ -89,38 +93,41 @@ export function createBackground({
   };
 }
 
-function createPlaces({ maxAtOnce, maxOfLane }: { maxAtOnce: number; maxOfLane: number }) {
-  const waiting: { readonly lane: string; readonly begin: () => void }[] = [];
+function createPlaces(maxAtOnce: number) {
+  const waiting: { readonly lanes: readonly Lane[]; readonly begin: () => void }[] = [];
   const taken = new Map<string, number>();
   let running = 0;
 
-  const hasRoom = (lane: string) => running < maxAtOnce && (taken.get(lane) ?? 0) < maxOfLane;
+  const hasRoom = (lanes: readonly Lane[]) =>
+    running < maxAtOnce && lanes.every(({ name, max }) => (taken.get(name) ?? 0) < max);
 
-  function change(lane: string, by: 1 | -1): void {
+  function change(lanes: readonly Lane[], by: 1 | -1): void {
     running += by;
-    const count = (taken.get(lane) ?? 0) + by;
-    if (count === 0) taken.delete(lane);
-    else taken.set(lane, count);
+    for (const { name } of lanes) {
+      const count = (taken.get(name) ?? 0) + by;
+      if (count === 0) taken.delete(name);
+      else taken.set(name, count);
+    }
   }
 
   return {
     /** Takes a place if there is one now. */
-    take(lane: string): boolean {
-      if (!hasRoom(lane)) return false;
-      change(lane, 1);
+    take(lanes: readonly Lane[]): boolean {
+      if (!hasRoom(lanes)) return false;
+      change(lanes, 1);
       return true;
     },
 
     /** Resolves with a place. */
-    wait: (lane: string) => new Promise<void>((resolve) => waiting.push({ lane, begin: resolve })),
+    wait: (lanes: readonly Lane[]) => new Promise<void>((resolve) => waiting.push({ lanes, begin: resolve })),
 
-    /** The place goes to the attempt that has waited longest, if there is one whose lane has room. */
-    leave(lane: string): void {
-      change(lane, -1);
-      const at = waiting.findIndex((each) => hasRoom(each.lane));
+    /** The place goes to the attempt that has waited longest, if there is one whose lanes have room. */
+    leave(lanes: readonly Lane[]): void {
+      change(lanes, -1);
+      const at = waiting.findIndex((each) => hasRoom(each.lanes));
       const [next] = at === -1 ? [] : waiting.splice(at, 1);
       if (next === undefined) return;
-      change(next.lane, 1);
+      change(next.lanes, 1);
       next.begin();
     },
   };

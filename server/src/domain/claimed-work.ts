@@ -18,8 +18,8 @@ export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended> {
   /** What is logged when an attempt fails and will be made again. */
   readonly failure: string;
   readonly maxAtOnce: number;
-  /** Whose work it is, and how much of theirs is done at once; without it, all share what there is. */
-  readonly lanes?: { of(work: Work): string; readonly max: number };
+  /** Whose work it is, and how much of theirs is done at once; without any, all share what there is. */
+  readonly lanes?: readonly { of(work: Work): string; readonly max: number }[];
   listUnfinished(): Promise<readonly Work[]>;
   /** The record as it is now. */
   find(store: Store, work: Work): Promise<Work | undefined>;
@@ -63,8 +63,8 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
   clock: Clock;
   log: Log;
 }): BackgroundWork & { start(work: Work): void } {
-  const { name, failure, maxAtOnce, lanes } = kind;
-  const background = createBackground({ clock, log, failure, maxAtOnce, ...(lanes && { maxOfLane: lanes.max }) });
+  const { name, failure, maxAtOnce, lanes = [] } = kind;
+  const background = createBackground({ clock, log, failure, maxAtOnce });
 
   /** The claim of a dead node does not count, nor does an earlier claim of this one. */
   async function isTaken({ claimedBy }: Work, owner: string): Promise<boolean> {
@@ -135,7 +135,8 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
       again.delete(id);
       return attempt(work);
     };
-    const run = background.run(id, next, lanes?.of(work));
+    const lanesOfWork = lanes.map(({ of, max }) => ({ name: of(work), max }));
+    const run = background.run(id, next, lanesOfWork);
     void run.then((isDone) => {
       if (isDone && again.delete(id)) start(work);
     });

@@ -189,7 +189,7 @@ function createGenerationWork(
     name: 'generated code jobs',
     failure: 'generation of code was interrupted and will be tried again',
     maxAtOnce: MAX_AT_ONCE,
-    lanes: { of: ({ gameId }) => gameId, max: MAX_OF_GAME },
+    lanes: [{ of: ({ gameId }) => gameId, max: MAX_OF_GAME }],
     listUnfinished: () => store.generatedCodeJobs.listUnfinished(),
     find: (store, { gameId, snapshotId, id }) => store.generatedCodeJobs.find(gameId, snapshotId, id),
     claim: (store, { id }, owner) => store.generatedCodeJobs.claim(id, owner, clock.now()),

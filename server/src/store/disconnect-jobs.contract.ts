@@ -25,7 +25,8 @@ export function testDisconnectJobs(open: OpenStore): void {
     await disconnectJobs.insert(sample('J1', { playerIds: ['alice', 'bob'] }));
     const { playerIds: _, ...inserted } = sample('J1');
     const unset = { wish: 'RUN', claimedBy: undefined, confirmedBy: undefined, begunAt: undefined } as const;
-    assert.deepEqual(await disconnectJobs.find(DEV.id, 'J1'), { ...inserted, ...unset, ...NOTHING, namedPlayers: 2 });
+    const found = { ...inserted, gameId: DEV.gameId, ...unset, ...NOTHING, namedPlayers: 2 };
+    assert.deepEqual(await disconnectJobs.find(DEV.id, 'J1'), found);
     assert.equal(await disconnectJobs.find(LIVE.id, 'J1'), undefined);
     assert.deepEqual(await disconnectJobs.playerIds('J1'), ['alice', 'bob']);
     await disconnectJobs.insert(sample('J2'));

@@ -40,6 +40,8 @@ export interface DisconnectJobRecord extends JobProgress {
   /** A UUIDv7. */
   readonly id: string;
   readonly stageId: string;
+  /** The game of the stage. */
+  readonly gameId: string;
   readonly state: DisconnectJobState;
   readonly wish: DisconnectJobWish;
   /** The incarnation of the node that does the work; undefined while none does. */
@@ -63,7 +65,7 @@ export interface DisconnectJobRecord extends JobProgress {
 /** A job that is new has done nothing yet. */
 export type NewDisconnectJob = Omit<
   DisconnectJobRecord,
-  keyof JobProgress | 'wish' | 'claimedBy' | 'namedPlayers' | 'confirmedBy' | 'begunAt'
+  keyof JobProgress | 'gameId' | 'wish' | 'claimedBy' | 'namedPlayers' | 'confirmedBy' | 'begunAt'
 > & { readonly playerIds: readonly string[] | undefined };
 
 export type DisconnectJobChange = Partial<

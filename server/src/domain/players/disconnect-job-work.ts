@@ -10,8 +10,12 @@ import type { JobRequest } from './disconnect-job-request.ts';
 import { DisconnectJobRun, type RunEnd, type RunParts } from './disconnect-job-run.ts';
 import { createUnconfirmedJobs } from './unconfirmed-jobs.ts';
 
-/** Jobs at the same time on one node, and of one stage: a slow one takes hours, for which no other stage is to wait. */
+/**
+ * Jobs at the same time on one node, of one game, and of one stage: a slow one takes hours, for which no other game or stage
+ * is to wait.
+ */
 const MAX_AT_ONCE = 64;
+const MAX_OF_GAME = 16;
 const MAX_OF_STAGE = 3;
 
 export type DisconnectJobWork = BackgroundWork & { start(job: DisconnectJobRecord): void };
@@ -39,7 +43,10 @@ export function createDisconnectJobWork(parts: Parts): DisconnectJobWork {
     name: 'disconnect jobs',
     failure: 'a disconnect job was interrupted and will be gone on with',
     maxAtOnce: MAX_AT_ONCE,
-    lanes: { of: ({ stageId }) => stageId, max: MAX_OF_STAGE },
+    lanes: [
+      { of: ({ stageId }) => `stage ${stageId}`, max: MAX_OF_STAGE },
+      { of: ({ gameId }) => `game ${gameId}`, max: MAX_OF_GAME },
+    ],
     listUnfinished: () => store.disconnectJobs.listUnfinished(),
     find: (store, { stageId, id }) => store.disconnectJobs.find(stageId, id),
     claim: (store, { id }, owner) => store.disconnectJobs.claim(id, owner, clock.now()),

@@ -31,3 +31,24 @@ test('a key that is revoked while the nodes are counting neither starts a job no
   assert.equal((await disconnectJobs.get(STAGE, job.id)).state, 'AWAITING_CONFIRMATION');
   assert.notEqual((await disconnectJobs.confirm(STAGE, job.id, as('GOOD'))).state, 'AWAITING_CONFIRMATION');
 });
+
+test('however many jobs of one game take their time, those of another begin at once', async (t) => {
+  const { games, stages, disconnectJobs, cluster } = await openDomain(t);
+  const names = Array.from({ length: 20 }, (_, index) => ({ gameName: 'Demo', stageName: `Dev${index}` }));
+  const others = [{ gameName: 'Other', stageName: 'Dev' }];
+  for (const name of ['Demo', 'Other']) await games.create({ name }, CHANGE);
+  for (const { gameName, stageName: name } of [...names, ...others])
+    await stages.create({ gameName, name, role: ROLE }, CHANGE);
+  cluster.answer('count_connections', async () => ({ connections: 1, players: 1 }));
+  cluster.answer('match_connections', () => new Promise(() => {}));
+  const stateOf = async (stage: typeof STAGE) => (await disconnectJobs.list(stage, {})).items.map(({ state }) => state);
+  const begun = async (stage: typeof STAGE) => (await stateOf(stage)).filter((state) => state === 'IN_PROGRESS').length;
+  for (const stage of names) for (let job = 0; job < 3; job += 1) await disconnectJobs.start(stage, EVERYBODY, CHANGE);
+  for (const stage of others) for (let job = 0; job < 5; job += 1) await disconnectJobs.start(stage, EVERYBODY, CHANGE);
+  for (let turn = 0; turn < 1_000 && (await begun(others[0] ?? STAGE)) < 3; turn += 1)
+    await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(await begun(others[0] ?? STAGE), 3);
+  let ofDemo = 0;
+  for (const stage of names) ofDemo += await begun(stage);
+  assert.equal(ofDemo, 16);
+});

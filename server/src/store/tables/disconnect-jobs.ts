@@ -40,7 +40,16 @@ function createLookUps({
   DisconnectJobTable,
   'find' | 'list' | 'listUnfinished' | 'listUnconfirmed' | 'countOpen' | 'playerIds'
 > {
-  const jobs = read.selectFrom('disconnect_jobs').select(RECORD);
+  const jobs = read
+    .selectFrom('disconnect_jobs')
+    .select(RECORD)
+    .select(({ selectFrom }) =>
+      selectFrom('stages')
+        .select('game_id')
+        .whereRef('stages.id', '=', 'disconnect_jobs.stage_id')
+        .$asScalar()
+        .as('game_id'),
+    );
   return {
     async find(stageId, id) {
       const row = await jobs.where('stage_id', '=', stageId).where('id', '=', id).executeTakeFirst();
@@ -189,7 +198,7 @@ function createSteps({ write }: Scope): Pick<DisconnectJobTable, 'claim' | 'adva
   };
 }
 
-type JobRow = Pick<Schema['disconnect_jobs'], (typeof RECORD)[number]>;
+type JobRow = Pick<Schema['disconnect_jobs'], (typeof RECORD)[number]> & { readonly game_id: string | null };
 
 function toColumns({ closed, gone, unproven, inFlight, failures, silentNodes }: JobProgress) {
   return {
@@ -206,6 +215,8 @@ function toJob(row: JobRow): DisconnectJobRecord {
   return {
     id: row.id,
     stageId: row.stage_id,
+    // A job goes with its stage.
+    gameId: row.game_id ?? '',
     state: row.state,
     wish: row.wish,
     claimedBy: row.claimed_by ?? undefined,
