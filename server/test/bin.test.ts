@@ -50,6 +50,18 @@ describe('the command respark', () => {
     assert.deepEqual(await once(child, 'exit'), [1, null]);
   });
 
+  it('says so also when it takes long after nobody reads any more', async (t) => {
+    // The player never comes, so each end of the rehearsal takes a second, and none can be played.
+    const { url } = await startFakeService(t, () => ({ body: { Connections: [] } }));
+    const env = { AWS_ENDPOINT_URL: url, AWS_ACCESS_KEY_ID: 'AKIAROOT', AWS_SECRET_ACCESS_KEY: 'secret' };
+    const words = ['rehearse', '--game', 'Demo', '--stage', 'Dev', '--player', 'p1', '--settle', '0', '--wait', '1'];
+    const child = spawn(process.execPath, [BIN, ...words], { env: { PATH: process.env.PATH, ...env } });
+    t.after(() => child.kill('SIGKILL'));
+    await once(child.stdout, 'data');
+    child.stdout.destroy();
+    assert.deepEqual(await once(child, 'exit'), [1, null]);
+  });
+
   it('ends when nobody reads any more what it would print for ever', async (t) => {
     const line = { Time: '2030-01-02T03:04:05Z', Level: 'INFO', Text: 'again', Position: 1 };
     const { url } = await startFakeService(t, () => ({ body: { LogLines: [line], Cursor: 1, IsEnd: true } }));

@@ -2,19 +2,24 @@ import { processEnvironment } from '../config/config.ts';
 import { readLocalFile } from '../data-directory/local-files.ts';
 import type { World } from './world.ts';
 
-/** How long a command may take to end what it has begun when nobody reads what it prints. */
+/** How long a command that would go on for ever may take to end what it has begun when nobody reads what it prints. */
 const UNREAD_MS = 2_000;
 
 /** The world of a real process. */
 export function createProcessWorld(process: NodeJS.Process, version: string): World {
   // The reader of stdout may stop early, as in `respark config print | head -1`. What the command has begun, such as to
-  // write a file, goes on to its end, which also says whether it has failed. What takes longer than `UNREAD_MS`, such as a
-  // log that is followed, may go on for ever, and is ended. A server, which is the only command that handles uncaught
-  // exceptions, keeps serving its players.
+  // write a file, goes on to its end, which also says whether it has failed. One that would go on for ever, such as to follow
+  // a log, is ended. A server, which is the only command that handles uncaught exceptions, keeps serving its players.
+  let isUnread = false;
+  let isEndless = false;
+  const endIfInVain = () => {
+    if (isUnread && isEndless) setTimeout(() => process.exit(0), UNREAD_MS).unref();
+  };
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (process.listenerCount('uncaughtException') > 0) return;
     if (error.code !== 'EPIPE') process.exit(1);
-    setTimeout(() => process.exit(0), UNREAD_MS).unref();
+    isUnread = true;
+    endIfInVain();
   });
   // If stderr fails, there is no place left to report it.
   process.stderr.on('error', () => {});
@@ -41,6 +46,10 @@ export function createProcessWorld(process: NodeJS.Process, version: string): Wo
       return () => void process.off('uncaughtException', handler);
     },
     exit: (code) => process.exit(code),
+    goesOnForEver() {
+      isEndless = true;
+      endIfInVain();
+    },
     localFiles: readLocalFile,
     loadMain: async () => await import('../main.ts'),
   };

@@ -26,6 +26,8 @@ export interface World {
   onCrash(handler: (error: unknown) => void): () => void;
   /** Ends the process at once. */
   exit(code: number): void;
+  /** Must be called before the command does what has no end of its own: the process ends when nobody reads any more what it prints. */
+  goesOnForEver(): void;
   readonly localFiles: typeof readLocalFile;
   /** Loads the server, and the store with it, only when a command needs it: commands should start quickly. */
   loadMain(): Promise<

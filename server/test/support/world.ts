@@ -65,6 +65,7 @@ export function createTestWorld({
       return () => void crashHandlers.delete(handler);
     },
     exit: (code) => void exits.push(code),
+    goesOnForEver() {},
     localFiles: {
       rootCredentials: async () => local.root,
       running: async () =>

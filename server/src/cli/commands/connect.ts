@@ -127,6 +127,7 @@ function storageIn(path: string): TokenStorage {
  * Everything that the server or another player sent is made printable.
  */
 async function play(world: World, player: Player, { once: isOnce, json: isJson }: Options): Promise<void> {
+  world.goesOnForEver();
   /** How the server answered the current attempt over HTTP, if it did. */
   let refusal: UpgradeRefusal | undefined;
   // The package is loaded only here, because commands should start quickly.

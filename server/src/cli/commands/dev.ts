@@ -60,6 +60,7 @@ The snapshots that it makes are described as "respark dev", and deleted an hour 
       const options = command.opts<Options>();
       await readFolder(folder);
       const client = await createClient(world, command);
+      world.goesOnForEver();
       let isOver = false;
       const release = world.onSignal(() => {
         isOver = true;

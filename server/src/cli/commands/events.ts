@@ -57,6 +57,7 @@ Events are recorded while the game has a webhook, or while somebody follows them
       const show = (event: ShownEvent, whole: unknown) =>
         world.stdout.write(options.json === true ? formatJsonLine(whole) : lineOf(event));
       if (options.follow !== true) return await showAll({ client, world, isJson: options.json === true }, query, show);
+      world.goesOnForEver();
       await followEvents(client, watchEvents, query, ({ name, data }) => {
         const missed = valueAt(data, ['data', 'count']);
         const count = typeof missed === 'number' ? missed : 'some';

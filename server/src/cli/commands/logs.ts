@@ -51,8 +51,10 @@ Example: watch what the scripts of the demo's stage write
       };
       const { lines, cursor } = await newestLines(client, asked, parseCount('--limit', options.limit, MAX_LIMIT));
       for (const line of lines) show(line);
-      if (options.follow === true) await followLines({ client, world }, asked, { cursor, show });
-      else if (lines.length === 0 && options.json !== true) world.stdout.write('no lines match\n');
+      if (options.follow === true) {
+        world.goesOnForEver();
+        await followLines({ client, world }, asked, { cursor, show });
+      } else if (lines.length === 0 && options.json !== true) world.stdout.write('no lines match\n');
     });
   return addClientOptions(command);
 }
