@@ -110,6 +110,22 @@ test('attempts of several lanes wait until each of them has room', async () => {
   await background.settled();
 });
 
+test('lanes take turns for what becomes free, however much one of them has waiting', async () => {
+  const { background } = open({ maxAtOnce: 1 });
+  const works = Array.from({ length: 6 }, held);
+  const lanes = ['a', 'a', 'a', 'a', 'b', 'b'].map((name) => [{ name, max: 9 }]);
+  for (const [index, work] of works.entries()) void background.run(`${index}`, work.attempt, lanes[index]);
+  const order: number[] = [];
+  while (order.length < works.length) {
+    await nextTurn();
+    const next = works.findIndex(({ attempts }, index) => attempts > 0 && !order.includes(index));
+    order.push(next);
+    works[next]?.release();
+  }
+  assert.deepEqual(order, [0, 1, 4, 2, 5, 3]);
+  await background.settled();
+});
+
 test('an attempt that fails makes room while it pauses, and says so in the log', async () => {
   const { background, clock, lines } = open({ maxAtOnce: 1 });
   let attempts = 0;

@@ -93,13 +93,32 @@ export function createBackground({
   };
 }
 
+interface Waiting {
+  readonly lanes: readonly Lane[];
+  readonly begin: () => void;
+}
+
 function createPlaces(maxAtOnce: number) {
-  const waiting: { readonly lanes: readonly Lane[]; readonly begin: () => void }[] = [];
+  const waiting: Waiting[] = [];
   const taken = new Map<string, number>();
+  /** The last lanes of what waits. That whose turn it is comes first. */
+  const order = new Set<string>();
   let running = 0;
 
   const hasRoom = (lanes: readonly Lane[]) =>
     running < maxAtOnce && lanes.every(({ name, max }) => (taken.get(name) ?? 0) < max);
+
+  /** Those that wait take turns by their last lanes, which are the widest. */
+  const turnOf = (lanes: readonly Lane[]) => lanes.at(-1)?.name ?? '';
+
+  function findNext(): Waiting | undefined {
+    const ready = waiting.filter(({ lanes }) => hasRoom(lanes));
+    for (const turn of order) {
+      const next = ready.find(({ lanes }) => turnOf(lanes) === turn);
+      if (next !== undefined) return next;
+    }
+    return undefined;
+  }
 
   function change(lanes: readonly Lane[], by: 1 | -1): void {
     running += by;
@@ -119,14 +138,21 @@ function createPlaces(maxAtOnce: number) {
     },
 
     /** Resolves with a place. */
-    wait: (lanes: readonly Lane[]) => new Promise<void>((resolve) => waiting.push({ lanes, begin: resolve })),
+    wait: (lanes: readonly Lane[]) =>
+      new Promise<void>((resolve) => {
+        order.add(turnOf(lanes));
+        waiting.push({ lanes, begin: resolve });
+      }),
 
-    /** The place goes to the attempt that has waited longest, if there is one whose lanes have room. */
+    /** The place goes to what has waited longest of the lane whose turn it is, of those that have room. */
     leave(lanes: readonly Lane[]): void {
       change(lanes, -1);
-      const at = waiting.findIndex((each) => hasRoom(each.lanes));
-      const [next] = at === -1 ? [] : waiting.splice(at, 1);
+      const next = findNext();
       if (next === undefined) return;
+      waiting.splice(waiting.indexOf(next), 1);
+      const turn = turnOf(next.lanes);
+      order.delete(turn);
+      if (waiting.some((each) => turnOf(each.lanes) === turn)) order.add(turn);
       change(next.lanes, 1);
       next.begin();
     },

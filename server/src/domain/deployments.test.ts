@@ -28,7 +28,7 @@ test('a deployment is pending, and then completed with a runtime of its own', as
   const { deployments, start, runtimeId, clock, lines, snapshotId, cluster } = await openWithStage(t);
   const started = await start();
   const now = clock.now();
-  const { id, stageId, ...rest } = started;
+  const { id, stageId, gameId, ...rest } = started;
   assert.match(id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
   const expected = {
     snapshotId,
@@ -55,7 +55,7 @@ test('a deployment is pending, and then completed with a runtime of its own', as
     lines.map(({ msg, deploymentId, resultCode }) => [msg, deploymentId, resultCode]),
     [['deployment ended', id, 'SUCCESS']],
   );
-  assert.ok(stageId);
+  assert.ok(stageId && gameId);
 });
 
 test('while it is examined it is in progress', async (t) => {
@@ -182,6 +182,30 @@ test('stages deploy at the same time', async (t) => {
   await deployments.settled();
   assert.equal((await stages.get('Demo', 'Dev')).runtimeId, made[0].id);
   assert.equal((await stages.get('Demo', 'Live')).runtimeId, made[1].id);
+});
+
+test('games take turns, however many stages of one of them are to be deployed', async (t) => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const { games, stages, snapshots, deployments, asked, lines } = await openWithStage(t, {
+    async examine() {
+      await released;
+      return { faults: [], archive: undefined };
+    },
+  });
+  await games.create({ name: 'Other' }, CHANGE);
+  const { id: snapshotId } = await snapshots.create('Other', undefined, CHANGE);
+  const names = Array.from({ length: 9 }, (_, index) => ({ ...asked, stageName: `Live${index}` }));
+  const all = [...names, { gameName: 'Other', stageName: 'Dev', snapshotId }];
+  for (const { gameName, stageName: name } of all) await stages.create({ gameName, name, role: ROLE }, CHANGE);
+  for (const each of all) await deployments.start(each, CHANGE);
+  release();
+  await deployments.settled();
+  const ended = lines.filter(({ msg }) => msg === 'deployment ended').map(({ gameName }) => gameName);
+  assert.equal(ended.length, all.length);
+  assert.ok(ended.indexOf('Other') < 5, ended.join());
 });
 
 test('a call repeated with its token finds the deployment, whatever its state', async (t) => {

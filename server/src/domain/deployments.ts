@@ -47,7 +47,7 @@ export interface Deployments extends BackgroundWork {
   list(gameName: string, stageName: string, request: PageRequest): Promise<Page<Deployment>>;
 }
 
-/** Each holds a thread, and in memory a snapshot that may be a megabyte. */
+/** Each holds a thread, and in memory a snapshot that may be a megabyte. Games take turns for it. */
 const MAX_AT_ONCE = 2;
 
 /** In characters, with room for a hundred faults. */
@@ -97,6 +97,7 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
       // The latest must have the greatest id.
       id: uuidV7After(latest?.id, random, now),
       stageId: stage.id,
+      gameId: stage.gameId,
       snapshotId: snapshot.id,
       action: 'DEPLOY',
       state: 'PENDING',
@@ -194,6 +195,7 @@ function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Beg
     name: 'deployments',
     failure: 'deployment was interrupted and will be tried again',
     maxAtOnce: MAX_AT_ONCE,
+    lanes: [{ of: ({ gameId }) => gameId, max: MAX_AT_ONCE }],
     listUnfinished: () => store.deployments.listUnfinished(),
     find: (store, { stageId, id }) => store.deployments.find(stageId, id),
     claim: (store, { id }, owner) => store.deployments.claim(id, owner, clock.now()),

@@ -80,6 +80,7 @@ export function sampleDeployment(
   return {
     id,
     stageId: stage.id,
+    gameId: stage.gameId,
     snapshotId: 'a snapshot',
     action: 'DEPLOY',
     state: 'PENDING',

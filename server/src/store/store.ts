@@ -88,6 +88,8 @@ interface Claimable {
 export interface DeploymentRecord extends Claimable {
   readonly id: string;
   readonly stageId: string;
+  /** The game of the stage. */
+  readonly gameId: string;
   readonly snapshotId: string;
   readonly action: 'DEPLOY' | 'UNDEPLOY';
   readonly state: DeploymentState;

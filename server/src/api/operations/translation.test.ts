@@ -165,6 +165,7 @@ test('a deployment is started in its caller’s name, and has a result once it h
     ...{
       id: 'd1',
       stageId: 's',
+      gameId: 'g',
       snapshotId: SNAPSHOT,
       action: 'DEPLOY',
       state: 'PENDING',

@@ -1,10 +1,10 @@
 import type { Schema } from '../schema.ts';
 import type { DeploymentRecord, DeploymentTable } from '../store.ts';
-import { insertUnique, type Scope, UNFINISHED } from './scope.ts';
+import { gameIdOf, insertUnique, type OfGame, type Scope, UNFINISHED } from './scope.ts';
 
 export function deploymentTable(scope: Scope): DeploymentTable {
   const { read, write } = scope;
-  const deployments = read.selectFrom('deployments').selectAll();
+  const deployments = read.selectFrom('deployments').selectAll().select(gameIdOf('deployments'));
   return {
     async find(stageId, id) {
       const row = await deployments.where('stage_id', '=', stageId).where('id', '=', id).executeTakeFirst();
@@ -71,10 +71,11 @@ function resultOf({ result, updatedAt }: Pick<DeploymentRecord, 'result' | 'upda
   return { result_code: result?.code ?? null, result_message: result?.message ?? null, updated_at: updatedAt };
 }
 
-function toDeployment(row: Schema['deployments']): DeploymentRecord {
+function toDeployment(row: Schema['deployments'] & OfGame): DeploymentRecord {
   return {
     id: row.id,
     stageId: row.stage_id,
+    gameId: row.game_id,
     snapshotId: row.snapshot_id,
     action: row.action,
     state: row.state,

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { DisconnectJobRecord, DisconnectJobTable, JobProgress } from '../disconnect-jobs.ts';
 import type { Schema } from '../schema.ts';
-import { insertUnique, type Scope, UNFINISHED } from './scope.ts';
+import { gameIdOf, insertUnique, type OfGame, type Scope, UNFINISHED } from './scope.ts';
 
 const ENDED = ['COMPLETED', 'FAILED', 'CANCELLED'] as const;
 
@@ -40,16 +40,7 @@ function createLookUps({
   DisconnectJobTable,
   'find' | 'list' | 'listUnfinished' | 'listUnconfirmed' | 'countOpen' | 'playerIds'
 > {
-  const jobs = read
-    .selectFrom('disconnect_jobs')
-    .select(RECORD)
-    .select(({ selectFrom }) =>
-      selectFrom('stages')
-        .select('game_id')
-        .whereRef('stages.id', '=', 'disconnect_jobs.stage_id')
-        .$asScalar()
-        .as('game_id'),
-    );
+  const jobs = read.selectFrom('disconnect_jobs').select(RECORD).select(gameIdOf('disconnect_jobs'));
   return {
     async find(stageId, id) {
       const row = await jobs.where('stage_id', '=', stageId).where('id', '=', id).executeTakeFirst();
@@ -198,7 +189,7 @@ function createSteps({ write }: Scope): Pick<DisconnectJobTable, 'claim' | 'adva
   };
 }
 
-type JobRow = Pick<Schema['disconnect_jobs'], (typeof RECORD)[number]> & { readonly game_id: string | null };
+type JobRow = Pick<Schema['disconnect_jobs'], (typeof RECORD)[number]> & OfGame;
 
 function toColumns({ closed, gone, unproven, inFlight, failures, silentNodes }: JobProgress) {
   return {
@@ -215,8 +206,7 @@ function toJob(row: JobRow): DisconnectJobRecord {
   return {
     id: row.id,
     stageId: row.stage_id,
-    // A job goes with its stage.
-    gameId: row.game_id ?? '',
+    gameId: row.game_id,
     state: row.state,
     wish: row.wish,
     claimedBy: row.claimed_by ?? undefined,

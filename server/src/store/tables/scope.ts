@@ -22,6 +22,16 @@ export function octetsOf(column: string) {
   return sql<number>`octet_length(${sql.ref(column)})`;
 }
 
+/** What `gameIdOf` adds to a row. */
+export interface OfGame {
+  readonly game_id: string;
+}
+
+/** The game of the stage that a row is about. The row goes with its stage. */
+export function gameIdOf(table: 'deployments' | 'disconnect_jobs') {
+  return sql<string>`(select game_id from stages where stages.id = ${sql.ref(`${table}.stage_id`)})`.as('game_id');
+}
+
 /**
  * Inserts the row, or throws `conflict` when it would break a uniqueness. The statement itself then does nothing rather
  * than fail, because in PostgreSQL an error would end the transaction.
