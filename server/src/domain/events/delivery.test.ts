@@ -142,6 +142,21 @@ test('a player’s next event waits until the one before is accepted, and other 
   assert.equal(await position(), 4);
 });
 
+test('what comes in the place of an event that the log has lost is sent, and is not taken for settled with that one', async (t) => {
+  const events = ['a', 'b', 'c'].map((player) => event(player, player));
+  const { sent, ids, add, position } = await open(t, events, { webhookMaxParallel: 9 });
+  assert.deepEqual(ids(), ['a', 'b', 'c']);
+  events.length = 1;
+  await add();
+  await add(event('d', 'd'));
+  assert.deepEqual(ids(), ['a', 'b', 'c', 'd']);
+  for (const lost of [1, 2]) await sent[lost]?.answer(200);
+  await sent[0]?.answer(200);
+  assert.equal(await position(), 1);
+  await sent[3]?.answer(200);
+  assert.equal(await position(), 2);
+});
+
 test('after a failure one event at a time tries whether the receiver is back, and then all flow', async (t) => {
   const { sent, ids, pass, position } = await open(
     t,

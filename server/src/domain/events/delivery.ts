@@ -219,8 +219,14 @@ export class Delivery {
       const left = Math.min(holdMs, Math.max(0, event.at + holdMs - now));
       if (isWanted(event, this.#receiver.filter)) this.#take(position, event, left);
     }
+    if (cursor < this.#readTo) this.#setBack(cursor);
     this.#readTo = cursor;
     return !isEnd;
+  }
+
+  /** A crash of the database has undone what came behind. It is still sent; others may come in its places, and count there. */
+  #setBack(position: number): void {
+    for (const each of this.#unsettled.keys()) if (each > position) this.#unsettled.delete(each);
   }
 
   #take(position: number, event: LoggedEvent, holdMs: number): void {
@@ -351,7 +357,7 @@ export class Delivery {
   }
 
   #settle(lane: Lane, entry: Entry): void {
-    this.#unsettled.delete(entry.position);
+    if (this.#unsettled.get(entry.position) === entry) this.#unsettled.delete(entry.position);
     this.#failed.delete(entry);
     lane.entries.shift();
     this.#queue(lane);
