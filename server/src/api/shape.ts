@@ -82,7 +82,7 @@ export interface StructureShape<M extends Members = Members, R extends string = 
   readonly type: 'structure';
   readonly members: M;
   readonly required: readonly R[];
-  /** Whether a value with any other member is refused, instead of that member being ignored. */
+  /** Whether a value with any other member, or with a list or structure that is null, is refused, instead of that being ignored. */
   readonly isExact?: boolean;
 }
 

@@ -66,6 +66,13 @@ test('null means that a member is absent', () => {
   assert.equal(faultsOf({ GameName: null }), missing);
 });
 
+test('an exact structure has no list or structure that is null', () => {
+  const exact = { ...structure({ Names: list(string()), Size: integer() }), isExact: true };
+  assert.deepEqual(parse(exact, { Size: null, Names: undefined }), {});
+  const isNull = /^1 validation error detected: Value null at 'names' .* Member must not be null$/;
+  assert.match(faultsOf({ Size: 5, Names: null }, exact), isNull);
+});
+
 test('each constraint has the words that AWS services use', () => {
   const cases: [object, string][] = [
     [

@@ -122,7 +122,8 @@ function visitStructure(shape: Shape & { type: 'structure' }, raw: unknown, path
     const value = Object.hasOwn(raw, name) ? raw[name] : undefined;
     const memberPath = join(path, lowerCamel(name));
     if (isGiven(member, value)) members[name] = visit(member, value, memberPath, faults);
-    else if (shape.required.includes(name)) faults.add(value, memberPath, NOT_NULL);
+    else if (shape.required.includes(name) || (shape.isExact && isMissingList(member, value)))
+      faults.add(value, memberPath, NOT_NULL);
   }
   // Of the input itself only known members come this far.
   const unknown = shape.isExact ? Object.keys(raw).filter((name) => !Object.hasOwn(shape.members, name)) : [];
@@ -140,6 +141,11 @@ function visitPresent(shape: Shape, raw: unknown, path: string, faults: Faults):
 /** Null means that a member is absent, as in AWS services, except in a document, where null is a value. */
 function isGiven(shape: Shape, raw: unknown): boolean {
   return raw !== undefined && (raw !== null || shape.type === 'document');
+}
+
+/** Whether something that says whom a call means is null, as a program may leave what it has failed to make. */
+function isMissingList({ type }: Shape, raw: unknown): boolean {
+  return raw === null && (type === 'list' || type === 'structure');
 }
 
 /** Shapes are few and live as long as the program, except in a thread, where a shape lives for one call. */

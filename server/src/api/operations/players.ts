@@ -145,7 +145,7 @@ const orders = additions({
     ),
   }),
   decisions: [
-    'A call with a JSON body may say more than the model has; AWS clients send none, and get what the model has. A body with a member that is not one of the following is a `ValidationException`, since a misspelled `ConnectionIds` would close everything. All of them are optional.',
+    'A call with a JSON body may say more than the model has; AWS clients send none, and get what the model has. A body with a member that is not one of the following is a `ValidationException`, and so is a list that is null, since a misspelled or missing `ConnectionIds` would close everything. All of them are optional.',
     WORDING,
     '`Reason`, `Message` and `Messages` reach the player: a client that has been welcomed gets them as the notification `Respark.Farewell` right before the close frame, in the same write, so that an accepted close frame proves both. A client whose outbox has no room for it gets the close frame alone. With everything around it, the notification may have 8,192 bytes, or `RESPARK_MAX_FRAME_BYTES` if that is less.',
     '`Evidence` is for the audit record alone, which has the reason and the selected ids too; neither the player nor the log gets it.',

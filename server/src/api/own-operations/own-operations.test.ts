@@ -6,9 +6,13 @@ import { assertConstraintsAreKept, requestOf } from '../../../test/support/viola
 import { LOCAL_OPERATIONS } from '../../domain/local-changes.ts';
 import { FEATURES } from '../../domain/server-info.ts';
 import { ACTIONS, EVERY_OPERATION } from '../every-operation.ts';
-import { wholeInput } from '../operation.ts';
+import { readInput } from '../input.ts';
+import { type Operation, wholeInput } from '../operation.ts';
 import { OPERATIONS } from '../operations/index.ts';
+import { disconnectPlayer } from '../operations/players.ts';
+import { startDisconnectJob } from './disconnect-jobs.ts';
 import { OWN_OPERATIONS } from './index.ts';
+import { sendNotificationToStage } from './notifications.ts';
 import { wordingMembers } from './wording.ts';
 
 const AUDIT = '/respark/audit-record';
@@ -46,6 +50,25 @@ test('what players are told and the staff know has the same form in every call t
     for (const [name, shape] of Object.entries(wordingMembers)) {
       assert.equal(members[name], shape, `${operation.name} ${name}`);
     }
+  }
+});
+
+test('whom a call means is not widened by a list that is null', () => {
+  const read = ({ input }: Pick<Operation, 'input'>, body: object) =>
+    readInput(input, {
+      labels: new Map(['GameName', 'StageName', 'PlayerId'].map((name) => [name, 'any'])),
+      rawQuery: '',
+      body: Buffer.from(JSON.stringify(body)),
+    });
+  const { additions } = disconnectPlayer;
+  assert.ok(additions);
+  for (const [form, body] of [
+    [additions, { ConnectionIds: null }],
+    [additions, { ExceptConnectionIds: null, DryRun: true }],
+    [startDisconnectJob, { Selector: { PlayerIds: null, RuntimeId: 'OLDER' } }],
+    [sendNotificationToStage, { Type: 'Custom.Game.Any', Payload: null, Selector: null }],
+  ] as const) {
+    assert.throws(() => read(form, body), { code: 'validation', message: /^1 .* Member must not be null$/ });
   }
 });
 
