@@ -9,3 +9,9 @@ export function takeCode(): string | undefined {
   if (code !== undefined) history.replaceState(null, '', location.pathname);
   return code;
 }
+
+/** Resolves when somebody looks at the page: a browser may have made it ready for an address that nobody opens then. */
+export async function untilOpened(): Promise<void> {
+  const page: Document & { readonly prerendering?: boolean } = document;
+  if (page.prerendering) await new Promise((resolve) => page.addEventListener('prerenderingchange', resolve));
+}

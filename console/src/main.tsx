@@ -1,5 +1,6 @@
 import { render } from 'preact';
 import { App } from './app.tsx';
+import { takeCode } from './code.ts';
 import { session } from './session.ts';
 import { takeReturn } from './team-sign-in.ts';
 import { language } from './texts/language.ts';
@@ -8,6 +9,9 @@ import { applyTheme } from './theme.ts';
 document.documentElement.lang = language.get();
 applyTheme();
 // Whoever is signed in has asked no provider, so what is sent here in its name is dropped, and leaves the address.
-if (session.get() !== undefined) takeReturn();
+if (session.get() !== undefined) {
+  takeReturn();
+  takeCode();
+}
 const root = document.getElementById('console');
 if (root !== null) render(<App />, root);

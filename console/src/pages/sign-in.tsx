@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { CallError } from '../api/calls.ts';
-import { takeCode } from '../code.ts';
+import { takeCode, untilOpened } from '../code.ts';
 import { Button } from '../parts/button.tsx';
 import { CheckField, SelectField, TextField } from '../parts/fields.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
@@ -45,10 +45,12 @@ export function SignIn() {
     const code = takeCode();
     if (code === undefined) return;
     setBusy(true);
-    signInWithCode(code).catch((thrown) => {
-      setRefusal(thrown instanceof Error ? thrown : new Error(String(thrown)));
-      setBusy(false);
-    });
+    untilOpened()
+      .then(() => signInWithCode(code))
+      .catch((thrown) => {
+        setRefusal(thrown instanceof Error ? thrown : new Error(String(thrown)));
+        setBusy(false);
+      });
   }, []);
 
   async function submit(): Promise<void> {

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { CODE_LIFETIME_MS, MAX_MISSES, newCode, type OneTimeCodes } from '../console/one-time-codes.ts';
+import { CODE_LIFETIME_MS, newCode, type OneTimeCodes } from '../console/one-time-codes.ts';
 import type { DataDirectory } from '../data-directory/data-directory.ts';
 import { CONSOLE_CODE_FILE } from '../data-directory/server-files.ts';
 import type { RandomBytes } from '../random.ts';
@@ -43,8 +43,6 @@ export function withLeftCode({
   directory: Pick<DataDirectory, 'readOwnFile' | 'removeFile'>;
   clock: Pick<Clock, 'now'>;
 }): OneTimeCodes {
-  let misses = 0;
-
   function takeLeft(code: string): boolean {
     const left = readLeft(directory.readOwnFile(CONSOLE_CODE_FILE));
     if (left === undefined) return false;
@@ -52,12 +50,8 @@ export function withLeftCode({
     // A clock that was set back does not make a code good for longer.
     const isInTime = leftMs > 0 && leftMs <= CODE_LIFETIME_MS;
     const isFound = isInTime && timingSafeEqual(Buffer.from(left.sha256, 'hex'), hashOf(code));
-    misses = isFound ? 0 : misses + 1;
     // It is gone before anybody is let in, so that no failure leaves it good for a second use.
-    if (isFound || !isInTime || misses >= MAX_MISSES) {
-      directory.removeFile(CONSOLE_CODE_FILE);
-      misses = 0;
-    }
+    if (isFound || !isInTime) directory.removeFile(CONSOLE_CODE_FILE);
     return isFound;
   }
 

@@ -44,6 +44,51 @@ test('[chromium] the link of a start signs a newcomer in, once, and they send a 
   assert.equal(made.length, 1, 'the key is on record');
 });
 
+test('[chromium] pages of somebody else’s use up no link, whatever codes they have the console opened with', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await openConsole(server.url);
+  for (let n = 0; n < 15; n += 1) {
+    const tried = opened.page.waitForResponse((reply) => reply.request().method() === 'POST');
+    await opened.page.goto('about:blank');
+    await opened.page.goto(`${server.url}/console/#code=made-up-${n}`);
+    assert.equal((await tried).status(), 403);
+  }
+  const { hash } = new URL(server.consoleLink ?? '');
+  await fetch(`${server.url}/console/sign-in?${hash.slice(1)}`);
+  const person = await openConsole(server.url, { hash });
+  await person.shows(`${GAME} · ${STAGE}`);
+});
+
+test('[chromium] a page that a browser makes ready without being asked to uses up no link, and one that is signed in keeps none', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const { hash } = new URL(server.consoleLink ?? '');
+  const opened = await openConsole(server.url);
+  await opened.shows('Secret access key');
+  const { identifier } = await opened.page.evaluateOnNewDocument(
+    "Object.defineProperty(document, 'prerendering', { get: () => globalThis.isOpened !== true })",
+  );
+  const asked: string[] = [];
+  opened.page.on('request', (request) => void (request.method() === 'POST' && asked.push(request.url())));
+  await opened.page.goto('about:blank');
+  await opened.page.goto(`${server.url}/console/${hash}`);
+  await opened.shows('Secret access key');
+  await opened.page.waitForNetworkIdle({ idleTime: 300 });
+  assert.deepEqual(asked, []);
+  await opened.page.evaluate("globalThis.isOpened = true; document.dispatchEvent(new Event('prerenderingchange'))");
+  await opened.shows(`${GAME} · ${STAGE}`);
+  assert.equal(asked.length > 0, true);
+  await opened.page.removeScriptToEvaluateOnNewDocument(identifier);
+  await opened.page.evaluate("location.hash = '#code=another'");
+  await opened.page.waitForFunction("!location.href.includes('another')");
+  await opened.shows(`${GAME} · ${STAGE}`);
+  await opened.page.goBack();
+  assert.ok(!String(await opened.page.evaluate('location.href')).includes('another'));
+});
+
 test('[chromium] a command prints another link of a server that runs, which is on record and takes the place of the last', {
   skip,
 }, async (t) => {
