@@ -64,6 +64,8 @@ export interface Backends {
   readonly countServers?: () => Promise<number>;
   /** What the clock of a database says that nodes may share, milliseconds since 1970. */
   readonly databaseTime?: () => Promise<number>;
+  /** How long the database has taken no writes; missing where there is none that can be read and not written. */
+  readonly unwritableMs?: () => number;
   /** What the node says of itself in the cluster. */
   readonly facts: NodeFacts;
 }

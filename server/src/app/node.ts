@@ -6,6 +6,7 @@ import type { InputJobs } from '../api/input.ts';
 import {
   createManagementPages,
   createObservationPages,
+  type NotReadyCauses,
   optionsOfServer,
   type PageSite,
   playerPages,
@@ -46,6 +47,11 @@ import { providerName } from './sign-in-sites.ts';
 
 /** A load balancer does not wait longer to hear whether the node is ready. */
 const STORE_ANSWER_MS = 2_000;
+/**
+ * A planned fail-over has the old primary take no writes for seconds, which must not take all nodes from behind their load
+ * balancers at once: players who play, and those who come, need few writes.
+ */
+const MAX_UNWRITABLE_MS = 10_000;
 
 /** Everything between the rules and the listeners: the gateway for players, the sites for HTTP callers. */
 export function createNode(parts: {
@@ -67,9 +73,9 @@ export function createNode(parts: {
   /** Sign in people who have no key yet: newcomers who follow the link of the start, and teams by their provider. */
   signInSites: readonly Site[];
 }) {
-  const { settings, log, clock, random, backends, access, audit, refusals, metrics, arns, services } = parts;
+  const { settings, log, clock, random, backends, access, refusals, metrics, arns, services } = parts;
   const { longWork, ownUrl, signInSites } = parts;
-  const { store, cluster, room, auditLog, installation } = backends;
+  const { cluster, room, auditLog, installation } = backends;
   const { players, downloads, runtimes, deliveries } = services;
   const events = services.events.connections;
   const limits = new Limits({ settings, clock });
@@ -104,16 +110,7 @@ export function createNode(parts: {
     log,
     settings,
   });
-  async function notReadyCauses(): Promise<string[]> {
-    const isStoreThere = await withTimeout(store.meta.get(''), STORE_ANSWER_MS, clock).then(
-      () => true,
-      () => false,
-    );
-    const { isDraining: draining } = gateway;
-    const isAuditThere = await audit.isHealthy();
-    const causes = { draining, store: !isStoreThere, 'audit log': !isAuditThere, directory: !cluster.isAvailable };
-    return Object.entries(causes).flatMap(([cause, holds]) => (holds ? [cause] : []));
-  }
+  const notReadyCauses = createReadiness(parts, gateway);
   const observe = createObservationPages({
     async renderMetrics() {
       const isReady = (await notReadyCauses()).length === 0;
@@ -155,6 +152,33 @@ export function createNode(parts: {
     upgrade,
     listeners,
     requests: allRequests(Object.values(listeners), services.eventRecords),
+  };
+}
+
+/** Gives why this node should get no traffic. */
+function createReadiness(
+  {
+    backends: { store, cluster, unwritableMs = () => 0 },
+    audit,
+    clock,
+  }: Pick<Parameters<typeof createNode>[0], 'backends' | 'audit' | 'clock'>,
+  gateway: Pick<Gateway, 'isDraining'>,
+): NotReadyCauses {
+  return async function notReadyCauses() {
+    const isStoreThere = await withTimeout(store.meta.get(''), STORE_ANSWER_MS, clock).then(
+      () => true,
+      () => false,
+    );
+    const { isDraining: draining } = gateway;
+    const isAuditThere = await audit.isHealthy();
+    const causes = {
+      draining,
+      store: !isStoreThere,
+      'store takes no writes': isStoreThere && unwritableMs() > MAX_UNWRITABLE_MS,
+      'audit log': !isAuditThere,
+      directory: !cluster.isAvailable,
+    };
+    return Object.entries(causes).flatMap(([cause, holds]) => (holds ? [cause] : []));
   };
 }
 

@@ -49,6 +49,7 @@ interface PostgresBackends {
   readonly eventLog: EventLog;
   readonly countServers: () => Promise<number>;
   readonly databaseTime: () => Promise<number>;
+  readonly unwritableMs: () => number;
 }
 
 /** Opens everything for a server. Migrates the database. The data directory has this node's journal, and its lock. */
@@ -64,7 +65,7 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
   closers.push('room of the disk', () => room.close());
   const presence = settings.redisUrl === undefined ? 'alone' : { directory: directoryOf(settings) };
   const { database, sessions, claimed, ...shared } = await openPostgres({ settings, clock, log, presence });
-  const { countServers, time: databaseTime } = shared;
+  const { countServers, time: databaseTime, unwritableMs } = shared;
   closers.push('database', () => database.close());
   await claimed(OTHERS_WAIT_MS);
   await database.migrate();
@@ -96,7 +97,7 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
   closers.push('events', () => eventLog.close());
   return {
     ...{ directory, keyring, installation, room, store, auditLog, playerData, stageLogs, eventLog },
-    ...{ countServers, databaseTime },
+    ...{ countServers, databaseTime, unwritableMs },
   };
 }
 

@@ -46,6 +46,8 @@ export interface Postgres {
   time(): Promise<number>;
   /** Whether connections hear of what others notify, without which no server is opened with `isWatching`. */
   hears(): Promise<boolean>;
+  /** How long the database has taken no writes: 0 while it takes some, and where nobody watches it. */
+  unwritableMs(): number;
 }
 
 /**
@@ -125,6 +127,7 @@ export async function openPostgres({
       const { rows } = await sessions.use((session) => session.query<{ now: number }>(read));
       return rows[0]?.now ?? 0;
     },
+    unwritableMs: () => watch?.unwritableMs() ?? 0,
     async claimed(waitMs) {
       // While the connection is away, nothing else keeps a process up that has only begun.
       const waiting = setInterval(() => {}, waitMs);

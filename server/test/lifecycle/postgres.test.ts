@@ -211,4 +211,40 @@ describe('[postgres] a node whose database', { skip }, () => {
     assert.equal(name, 'Dev');
     await sdk.send(new CreateGameCommand({ GameName: 'After' }));
   });
+
+  test('takes no writes stays ready for a fail-over of seconds, and then says so until it takes some', async (t) => {
+    const url = await server.emptyDatabase(t);
+    const node = await serve(t, url);
+    const ready = async () => {
+      const reply = await fetch(`${node.url}/readyz`);
+      return `${reply.status} ${await reply.text()}`;
+    };
+    const takeWrites = async (isOn: boolean) => {
+      const all = new URL('/postgres', url).href;
+      await server.execute(all, `alter system set default_transaction_read_only = ${isOn ? 'off' : 'on'}`);
+      await server.execute(all, 'select pg_reload_conf()');
+    };
+    t.after(() => takeWrites(true));
+    await takeWrites(false);
+    const changedAt = performance.now();
+    await until(() =>
+      sdkOf(node)
+        .send(new CreateGameCommand({ GameName: 'Refused' }))
+        .then(
+          () => false,
+          ({ name }: Error) => name === 'InternalServerException',
+        ),
+    );
+    assert.equal(await ready(), '200 ready\n');
+    let said = '';
+    await until(async () => {
+      said = await ready();
+      return said.startsWith('503');
+    });
+    assert.equal(said, '503 not ready: store takes no writes\n');
+    assert.ok(performance.now() - changedAt > 9_000);
+    await takeWrites(true);
+    await until(async () => (await ready()) === '200 ready\n');
+    await sdkOf(node).send(new CreateGameCommand({ GameName: 'Made' }));
+  });
 });

@@ -22,6 +22,8 @@ const WRITABLE_MS = 1_000;
 export interface ChangeWatch {
   /** A number that is another one after each change of another process; undefined while that cannot be known. */
   version(): number | undefined;
+  /** How long the server has taken no writes, as far as it could be asked: 0 while it takes some. */
+  unwritableMs(): number;
   close(): Promise<void>;
 }
 
@@ -55,6 +57,7 @@ export function watchChanges({
   let provenAt = Number.NEGATIVE_INFINITY;
   let isClosed = false;
   let isFailing = false;
+  const writability = createWritability(clock);
   let askWritableAt = 0;
   let reconnectMs = RECONNECT_MS;
   let client: CuttableClient | undefined;
@@ -73,7 +76,9 @@ export function watchChanges({
     const ask = "select current_setting('transaction_read_only') as value";
     const { rows } = await listening.query<{ value: string }>(ask);
     askWritableAt = clock.monotonic() + WRITABLE_MS;
-    if (rows[0]?.value === 'off') return;
+    const isWritable = rows[0]?.value === 'off';
+    writability.found(isWritable);
+    if (isWritable) return;
     sessions.renew();
     reconnectMs = WRITABLE_MS;
     throw new Error('the server takes no writes');
@@ -138,11 +143,24 @@ export function watchChanges({
 
   return {
     version: () => (clock.monotonic() - provenAt < MAX_TRUST_MS ? version : undefined),
+    unwritableMs: writability.unwritableMs,
     async close() {
       isClosed = true;
       endPause();
       client?.cut();
       await watching;
     },
+  };
+}
+
+/** Remembers since when the server has been found to take no writes. */
+function createWritability(clock: Pick<Clock, 'monotonic'>) {
+  let since: number | undefined;
+  return {
+    found(isWritable: boolean): void {
+      if (isWritable) since = undefined;
+      else since ??= clock.monotonic();
+    },
+    unwritableMs: () => (since === undefined ? 0 : clock.monotonic() - since),
   };
 }
