@@ -26,6 +26,8 @@ type GivenKey = AccessKey & Partial<LentKey> & { readonly isOfLink?: true };
 interface Opened extends Session {
   /** How long the key is still good for. */
   leftMs(): number;
+  /** How far the browser's clock is behind the server's. */
+  behindMs(): number;
 }
 
 const STORED = 'respark.access-key';
@@ -53,11 +55,11 @@ function restored(): Opened | undefined {
 }
 
 function open(key: GivenKey): Opened {
-  const { call, now } = createCaller({ key, base: BASE });
+  const { call, now, behindMs } = createCaller({ key, base: BASE });
   const { accessKeyId, expires, isOfLink = false } = key;
   const leftMs = () => (expires === undefined ? Number.POSITIVE_INFINITY : Date.parse(expires) - now());
   const opened: Opened = {
-    ...{ accessKeyId, expires, isOfLink, leftMs },
+    ...{ accessKeyId, expires, isOfLink, leftMs, behindMs },
     async call(name, input, signal) {
       try {
         return await call(name, input, signal);
@@ -69,6 +71,14 @@ function open(key: GivenKey): Opened {
     },
   };
   return opened;
+}
+
+/**
+ * What the server's clock said when the browser's said `at`. What is told the server in times, and what is counted from its
+ * times, is by its clock: that of a browser may be hours off.
+ */
+export function onServer(at: number): number {
+  return at + (session.get()?.behindMs() ?? 0);
 }
 
 function isUnknownKey(error: unknown): boolean {

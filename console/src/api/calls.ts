@@ -31,11 +31,12 @@ export interface Caller {
   readonly call: Call;
   /** What the server's clock says, as far as its answers have told. */
   now(): number;
+  /** How far the browser's clock is behind that; it stays the same while answers tell nothing new. */
+  behindMs(): number;
 }
 
 /** Signs every call in the browser, so that there is no session on the server that could be stolen. */
 export function createCaller({ key, base }: { key: AccessKey; base: URL }): Caller {
-  /** How far the browser's clock is behind the server's. */
   let skewMs = 0;
   const now = () => Date.now() + skewMs;
 
@@ -76,7 +77,7 @@ export function createCaller({ key, base }: { key: AccessKey; base: URL }): Call
     }
   }
 
-  return { call, now };
+  return { call, now, behindMs: () => skewMs };
 }
 
 async function errorOf(name: OperationName, response: Response): Promise<CallError> {

@@ -5,7 +5,7 @@ import { Badge, Section } from '../parts/page.tsx';
 import { Time } from '../parts/time.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
 import { useAllowed } from '../permissions.ts';
-import { session } from '../session.ts';
+import { onServer, session } from '../session.ts';
 import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
 import { useCall } from '../use-call.ts';
@@ -110,7 +110,7 @@ function join(before: readonly Step[], more: readonly Step[]): readonly Step[] {
 function useMarks() {
   const isAllowed = useAllowed();
   const [openedAt] = useState(Date.now);
-  const input = { Since: new Date(openedAt - HOUR_MS).toISOString(), MaxResults: 20 };
+  const input = { Since: new Date(onServer(openedAt) - HOUR_MS).toISOString(), MaxResults: 20 };
   const asked = isAllowed('ListAuditRecords') ? input : undefined;
   const every = { everyMs: 3 * LIVE_MS };
   const [deployed, drained, closed] = [

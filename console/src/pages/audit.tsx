@@ -7,7 +7,7 @@ import { More } from '../parts/more.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
 import { Page } from '../parts/page.tsx';
 import { refine, route } from '../route.ts';
-import { session } from '../session.ts';
+import { onServer, session } from '../session.ts';
 import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
 import { asCallError } from '../use-call.ts';
@@ -42,7 +42,7 @@ export function Audit() {
     Operation: operation.trim() || undefined,
     Actor: actor.trim() || undefined,
     PlayerId: player.trim() || undefined,
-    Since: isKnown ? new Date(openedAt - Number(hours) * 3_600_000).toISOString() : undefined,
+    Since: isKnown ? new Date(onServer(openedAt) - Number(hours) * 3_600_000).toISOString() : undefined,
   };
   const records = usePages('ListAuditRecords', filter, ({ AuditRecords }) => AuditRecords);
   const field = (name: string, label: string, value: string, maxLength: number) => (

@@ -9,6 +9,7 @@ import { Table } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
 import { Id, Untrusted } from '../parts/untrusted.tsx';
 import { place } from '../place.ts';
+import { onServer } from '../session.ts';
 import { counted, t } from '../texts/language.ts';
 import { useAction } from '../use-call.ts';
 import { BLOCK_TIMES } from './durations.ts';
@@ -201,7 +202,7 @@ function Preview({
             <>
               {' '}
               {t('wouldBlock', { time: time === undefined ? '' : t(time) })}{' '}
-              <Time at={new Date(openedAt + BlockSeconds * 1_000).toISOString()} />.
+              <Time at={new Date(onServer(openedAt) + BlockSeconds * 1_000).toISOString()} />.
             </>
           )}
         </p>

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { onServer } from '../session.ts';
 import { formatDuration, formatTime } from '../texts/language.ts';
 
 /** A time in the reader's zone; in UTC when pointed at. */
@@ -42,7 +43,7 @@ const dayNow = () => new Date().toDateString();
 /** How long ago something was, which goes on while it is looked at. */
 export function Since({ at }: { at: string | undefined }) {
   useDay();
-  const text = () => (at === undefined ? '–' : formatDuration(Date.now() - Date.parse(at)));
+  const text = () => (at === undefined ? '–' : formatDuration(onServer(Date.now()) - Date.parse(at)));
   const [shown, setShown] = useState(text);
   // Nothing is drawn again while the text stays the same.
   useEffect(() => {
