@@ -1,6 +1,5 @@
 import { useState } from 'preact/hooks';
 import { Button } from '../parts/button.tsx';
-import { Confirm } from '../parts/confirm.tsx';
 import { More } from '../parts/more.tsx';
 import { Badge, Page } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
@@ -11,9 +10,9 @@ import { place } from '../place.ts';
 import { linkTo } from '../route.ts';
 import { useSignal } from '../store.ts';
 import { t } from '../texts/language.ts';
-import { useAction } from '../use-call.ts';
 import { usePages } from '../use-pages.ts';
 import { BlockDialog } from './block-dialog.tsx';
+import { UnblockDialog } from './unblock-dialog.tsx';
 
 /** Who is kept out, by a block of this stage or of the whole game. */
 export function Blocks() {
@@ -113,45 +112,5 @@ export function Blocks() {
         <UnblockDialog {...lifted} onClose={() => setLifted(undefined)} onDone={blocks.reload} />
       )}
     </Page>
-  );
-}
-
-function UnblockDialog({
-  player,
-  isInGame,
-  onClose,
-  onDone,
-}: {
-  player: string;
-  isInGame: boolean;
-  onClose: () => void;
-  onDone: () => void;
-}) {
-  const { game, stage } = place.get();
-  const inStage = useAction('UnblockPlayer');
-  const inGame = useAction('UnblockPlayerInGame');
-  const { isBusy, error } = isInGame ? inGame : inStage;
-  const input = { GameName: game, PlayerId: player };
-  return (
-    <Confirm
-      title={t('unblock')}
-      action={t('unblock')}
-      kind="primary"
-      needs={[isInGame ? 'UnblockPlayerInGame' : 'UnblockPlayer']}
-      isBusy={isBusy}
-      error={error}
-      onClose={onClose}
-      onConfirm={async () => {
-        const done = await (isInGame ? inGame.run(input) : inStage.run({ ...input, StageName: stage }));
-        if (done === undefined) return;
-        onDone();
-        onClose();
-      }}
-    >
-      <p class="subject">
-        <Id id={player} />
-      </p>
-      <p>{t('unblockExplained', { place: isInGame ? t('inGame', { game }) : t('inStage', { stage }) })}</p>
-    </Confirm>
   );
 }

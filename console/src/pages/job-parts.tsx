@@ -4,6 +4,7 @@ import { Confirm } from '../parts/confirm.tsx';
 import { Failure, Notice } from '../parts/notice.tsx';
 import { Badge } from '../parts/page.tsx';
 import { Shares } from '../parts/shares.tsx';
+import { Time } from '../parts/time.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
 import { place } from '../place.ts';
 import { counted, formatNumber, formatTime, t } from '../texts/language.ts';
@@ -88,7 +89,7 @@ export function Whom({
 
 /** What is decided about a job in a dialog. */
 export interface Decision {
-  readonly kind: 'cancel' | 'confirm';
+  readonly kind: 'cancel' | 'confirm' | 'pause' | 'resume';
   readonly job: Job;
 }
 
@@ -100,13 +101,19 @@ export function JobActions({
 }: {
   job: Job;
   onDecide: (decision: Decision) => void;
-  onChanged: () => void;
+  /**
+   * Called when it was paused or resumed at once. Undefined in a list, where another job may have come under the hand of
+   * whoever presses: there a dialog says first which one it is.
+   */
+  onChanged?: () => void;
 }) {
   const pause = useAction('PauseDisconnectJob');
   const resume = useAction('ResumeDisconnectJob');
   const { State: state } = job;
   const input = inputOf(job);
   const named = (action: string) => `${action} ${job.JobId}`;
+  const pauseName = t(onChanged === undefined ? 'pauseJobOpen' : 'pauseJob');
+  const resumeName = t(onChanged === undefined ? 'resumeJobOpen' : 'resumeJob');
   const mayPause = state === 'PENDING' || state === 'IN_PROGRESS';
   const mayResume = state === 'PAUSED' || state === 'PAUSING';
   const isWaiting = state === 'AWAITING_CONFIRMATION';
@@ -124,22 +131,28 @@ export function JobActions({
         )}
         {mayPause && (
           <Button
-            label={named(t('pauseJob'))}
+            label={named(pauseName)}
             needs={['PauseDisconnectJob']}
             isBusy={pause.isBusy}
-            onClick={async () => (await pause.run(input)) && onChanged()}
+            onClick={async () => {
+              if (onChanged === undefined) onDecide({ kind: 'pause', job });
+              else if ((await pause.run(input)) !== undefined) onChanged();
+            }}
           >
-            {t('pauseJob')}
+            {pauseName}
           </Button>
         )}
         {mayResume && (
           <Button
-            label={named(t('resumeJob'))}
+            label={named(resumeName)}
             needs={['ResumeDisconnectJob']}
             isBusy={resume.isBusy}
-            onClick={async () => (await resume.run(input)) && onChanged()}
+            onClick={async () => {
+              if (onChanged === undefined) onDecide({ kind: 'resume', job });
+              else if ((await resume.run(input)) !== undefined) onChanged();
+            }}
           >
-            {t('resumeJob')}
+            {resumeName}
           </Button>
         )}
         {(isWaiting || mayPause || mayResume) && (
@@ -167,13 +180,63 @@ export function DecisionDialog({
   decision: { kind, job },
   ...rest
 }: { decision: Decision } & Omit<DialogProps, 'job'>) {
-  return kind === 'cancel' ? <CancelDialog job={job} {...rest} /> : <ConfirmDialog job={job} {...rest} />;
+  switch (kind) {
+    case 'cancel':
+      return <CancelDialog job={job} {...rest} />;
+    case 'confirm':
+      return <ConfirmDialog job={job} {...rest} />;
+    default:
+      return <PauseDialog kind={kind} job={job} {...rest} />;
+  }
 }
 
 interface DialogProps {
   readonly job: Job;
   readonly onClose: () => void;
   readonly onDone: () => void;
+}
+
+/** Which job it is: several may mean the same players. */
+function Which({ job }: { job: Job }) {
+  return (
+    <>
+      <p class="subject">
+        <Whom job={job} />
+      </p>
+      <p class="muted">
+        {t('startedBy')} <Untrusted text={job.StartedBy ?? '–'} />, <Time at={job.Created} /> · <Rate job={job} />
+      </p>
+    </>
+  );
+}
+
+const PAUSES = {
+  pause: { operation: 'PauseDisconnectJob', name: 'pauseJobNow', words: 'pauseJobExplained', button: 'primary' },
+  resume: { operation: 'ResumeDisconnectJob', name: 'resumeJobNow', words: 'resumeJobExplained', button: 'danger' },
+} as const;
+
+function PauseDialog({ kind, job, onClose, onDone }: DialogProps & { readonly kind: keyof typeof PAUSES }) {
+  const { operation, name, words, button } = PAUSES[kind];
+  const action = useAction(operation);
+  return (
+    <Confirm
+      title={t(name)}
+      action={t(name)}
+      kind={button}
+      needs={[operation]}
+      isBusy={action.isBusy}
+      error={action.error}
+      onClose={onClose}
+      onConfirm={async () => {
+        if ((await action.run(inputOf(job))) === undefined) return;
+        onDone();
+        onClose();
+      }}
+    >
+      <Which job={job} />
+      <p>{t(words)}</p>
+    </Confirm>
+  );
 }
 
 function CancelDialog({ job, onClose, onDone }: DialogProps) {
@@ -192,9 +255,7 @@ function CancelDialog({ job, onClose, onDone }: DialogProps) {
         onClose();
       }}
     >
-      <p class="subject">
-        <Whom job={job} />
-      </p>
+      <Which job={job} />
       <p>{t('stopJobExplained')}</p>
     </Confirm>
   );

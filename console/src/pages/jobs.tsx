@@ -70,7 +70,7 @@ export function Jobs() {
           {
             head: t('action'),
             isAction: true,
-            cell: (job) => <JobActions job={job} onDecide={setDecision} onChanged={jobs.reload} />,
+            cell: (job) => <JobActions job={job} onDecide={setDecision} />,
           },
         ]}
         empty={

@@ -23,6 +23,7 @@ import { BlockDialog } from './block-dialog.tsx';
 import { EndedNotice } from './ended-notice.tsx';
 import { KickDialog } from './kick-dialog.tsx';
 import { LogTable } from './log-table.tsx';
+import { UnblockDialog } from './unblock-dialog.tsx';
 
 const LIVE_MS = 2_000;
 /** Blocks change more seldom. */
@@ -150,15 +151,12 @@ function BlockState({ player }: { player: string }) {
   const now = { everyMs: BLOCK_LOOK_MS };
   const inStage = useCall('GetBlock', isAllowed('GetBlock') ? { ...input, StageName: stage } : undefined, now);
   const inGame = useCall('GetBlockInGame', isAllowed('GetBlockInGame') ? input : undefined, now);
-  const unblock = useAction('UnblockPlayer');
-  const unblockInGame = useAction('UnblockPlayerInGame');
+  const [lifted, setLifted] = useState<{ isInGame: boolean }>();
   const blocks = [
-    { name: t('inStage', { stage }), found: inStage, needs: 'UnblockPlayer' as const },
-    { name: t('inGame', { game }), found: inGame, needs: 'UnblockPlayerInGame' as const },
+    { name: t('inStage', { stage }), found: inStage, isInGame: false },
+    { name: t('inGame', { game }), found: inGame, isInGame: true },
   ];
-  const lift = async (needs: 'UnblockPlayer' | 'UnblockPlayerInGame') => {
-    if (needs === 'UnblockPlayer') await unblock.run({ ...input, StageName: stage });
-    else await unblockInGame.run(input);
+  const done = () => {
     inStage.reload();
     inGame.reload();
   };
@@ -167,8 +165,8 @@ function BlockState({ player }: { player: string }) {
   const unknown = [inStage.error, inGame.error].find((error) => error !== undefined && !isNone(error));
   return (
     <>
-      <Failure error={unblock.error ?? unblockInGame.error ?? unknown} />
-      {blocks.map(({ name, found, needs }) => {
+      <Failure error={unknown} />
+      {blocks.map(({ name, found, isInGame }) => {
         const block = isNone(found.error) ? undefined : found.data?.Block;
         if (block === undefined) return null;
         return (
@@ -207,12 +205,18 @@ function BlockState({ player }: { player: string }) {
                 )}
               </p>
             </div>
-            <Button needs={[needs]} isBusy={unblock.isBusy || unblockInGame.isBusy} onClick={() => lift(needs)}>
-              {t('unblock')}
+            <Button
+              label={`${t('unblockOpen')} ${name}`}
+              needs={[isInGame ? 'UnblockPlayerInGame' : 'UnblockPlayer']}
+              onClick={() => setLifted({ isInGame })}
+            >
+              {t('unblockOpen')}
             </Button>
           </div>
         );
       })}
+      {/* A block that ends by itself has the other one come to its place, under the hand of whoever presses. */}
+      {lifted && <UnblockDialog player={player} {...lifted} onClose={() => setLifted(undefined)} onDone={done} />}
     </>
   );
 }

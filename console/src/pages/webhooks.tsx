@@ -11,6 +11,7 @@ import { Table } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
 import { place } from '../place.ts';
+import { onServer } from '../session.ts';
 import { useSignal } from '../store.ts';
 import { formatTime, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
@@ -19,7 +20,7 @@ import { DeliveriesDialog } from './deliveries-dialog.tsx';
 type Webhook = NonNullable<Outputs['ListWebhooks']['Webhooks']>[number];
 
 /** What is open above the page, and of which webhook. */
-type Opened = { kind: 'create' } | { kind: 'delete' | 'replay' | 'deliveries'; webhook: Webhook };
+type Opened = { kind: 'create' } | { kind: 'delete' | 'replay' | 'deliveries' | 'switch'; webhook: Webhook };
 
 /** Who is told of what happens in the game by a post, and whether that works. */
 export function Webhooks() {
@@ -77,7 +78,7 @@ export function Webhooks() {
           {
             head: t('action'),
             isAction: true,
-            cell: (webhook) => <Actions webhook={webhook} onOpen={setOpen} onChanged={webhooks.reload} />,
+            cell: (webhook) => <Actions webhook={webhook} onOpen={setOpen} />,
           },
         ]}
         empty={
@@ -89,6 +90,7 @@ export function Webhooks() {
       />
       {open?.kind === 'create' && <CreateDialog onClose={close} onDone={webhooks.reload} />}
       {open?.kind === 'delete' && <DeleteDialog webhook={open.webhook} onClose={close} onDone={webhooks.reload} />}
+      {open?.kind === 'switch' && <SwitchDialog webhook={open.webhook} onClose={close} onDone={webhooks.reload} />}
       {open?.kind === 'replay' && <ReplayDialog webhook={open.webhook} onClose={close} />}
       {open?.kind === 'deliveries' && (
         <DeliveriesDialog
@@ -102,44 +104,38 @@ export function Webhooks() {
   );
 }
 
-function Actions({
-  webhook,
-  onOpen,
-  onChanged,
-}: {
-  webhook: Webhook;
-  onOpen: (what: Opened) => void;
-  onChanged: () => void;
-}) {
+function Actions({ webhook, onOpen }: { webhook: Webhook; onOpen: (what: Opened) => void }) {
   const test = useAction('TestWebhook');
-  const update = useAction('UpdateWebhook');
-  const named = { GameName: webhook.GameName ?? '', WebhookId: webhook.Id ?? '' };
   const isOn = webhook.State === 'ENABLED';
+  const named = (action: string) => `${action} ${webhook.Url}`;
+  const buttons = [
+    ['replay', t('replayOpen'), 'ReplayWebhook', 'plain'],
+    ['deliveries', t('deliveriesOpen'), 'ListWebhookDeliveries', 'plain'],
+    ['switch', isOn ? t('switchOffOpen') : t('switchOnOpen'), 'UpdateWebhook', 'plain'],
+    ['delete', t('delete'), 'DeleteWebhook', 'danger'],
+  ] as const;
   return (
     <>
       <div class="actions">
-        <Button needs={['TestWebhook']} isBusy={test.isBusy} onClick={() => test.run(named)}>
+        <Button
+          label={named(t('test'))}
+          needs={['TestWebhook']}
+          isBusy={test.isBusy}
+          onClick={() => test.run({ GameName: webhook.GameName ?? '', WebhookId: webhook.Id ?? '' })}
+        >
           {t('test')}
         </Button>
-        <Button needs={['ReplayWebhook']} onClick={() => onOpen({ kind: 'replay', webhook })}>
-          {t('replayOpen')}
-        </Button>
-        <Button needs={['ListWebhookDeliveries']} onClick={() => onOpen({ kind: 'deliveries', webhook })}>
-          {t('deliveriesOpen')}
-        </Button>
-        <Button
-          needs={['UpdateWebhook']}
-          isBusy={update.isBusy}
-          onClick={async () => {
-            await update.run({ ...named, IsEnabled: !isOn });
-            onChanged();
-          }}
-        >
-          {isOn ? t('switchOff') : t('switchOn')}
-        </Button>
-        <Button kind="danger" needs={['DeleteWebhook']} onClick={() => onOpen({ kind: 'delete', webhook })}>
-          {t('delete')}
-        </Button>
+        {buttons.map(([opens, name, operation, kind]) => (
+          <Button
+            key={opens}
+            kind={kind}
+            label={named(name)}
+            needs={[operation]}
+            onClick={() => onOpen({ kind: opens, webhook })}
+          >
+            {name}
+          </Button>
+        ))}
       </div>
       {test.data !== undefined && (
         <Notice kind={test.data.IsAccepted ? 'good' : 'bad'}>
@@ -147,8 +143,37 @@ function Actions({
           {!test.data.IsAccepted && <Untrusted text={test.data.Message ?? `${test.data.Status ?? ''}`} />}
         </Notice>
       )}
-      <Failure error={test.error ?? update.error} />
+      <Failure error={test.error} />
     </>
+  );
+}
+
+/** It is asked for by name, because the list is read anew while somebody looks, and another row may come under their hand. */
+function SwitchDialog({ webhook, onClose, onDone }: { webhook: Webhook; onClose: () => void; onDone: () => void }) {
+  const update = useAction('UpdateWebhook');
+  const isOn = webhook.State === 'ENABLED';
+  const name = t(isOn ? 'switchOff' : 'switchOn');
+  return (
+    <Confirm
+      title={name}
+      action={name}
+      kind={isOn ? 'danger' : 'primary'}
+      needs={['UpdateWebhook']}
+      isBusy={update.isBusy}
+      error={update.error}
+      onClose={onClose}
+      onConfirm={async () => {
+        const named = { GameName: webhook.GameName ?? '', WebhookId: webhook.Id ?? '' };
+        if ((await update.run({ ...named, IsEnabled: !isOn })) === undefined) return;
+        onDone();
+        onClose();
+      }}
+    >
+      <p class="subject">
+        <Untrusted text={webhook.Url ?? ''} />
+      </p>
+      <p>{t(isOn ? 'switchOffExplained' : 'switchOnExplained')}</p>
+    </Confirm>
   );
 }
 
@@ -256,7 +281,7 @@ function ReplayDialog({ webhook, onClose }: { webhook: Webhook; onClose: () => v
   const replay = useAction('ReplayWebhook');
   const [hours, setHours] = useState('1');
   const [openedAt] = useState(Date.now);
-  const since = new Date(openedAt - Number(hours) * 3_600_000);
+  const since = new Date(onServer(openedAt) - Number(hours) * 3_600_000);
   return (
     <Confirm
       title={t('replay')}

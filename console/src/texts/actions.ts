@@ -48,6 +48,16 @@ export const ACTION_TEXTS = {
     'Somebody else has deleted this since you opened it. What you have typed is only in this tab.',
     'Jemand anderes hat dies gelöscht, seit Sie es geöffnet haben. Was Sie geschrieben haben, ist nur in diesem Tab.',
   ],
+  leftDrafts: [
+    'In this tab one part of the configuration was changed and not saved, under a key that has ended since. It is not shown, as that may have been somebody else. The key:',
+    'In diesem Tab wurde ein Teil der Konfiguration geändert und nicht gespeichert, unter einem Access-Key, der inzwischen nicht mehr gilt. Er wird nicht gezeigt, denn es kann jemand anderes gewesen sein. Der Access-Key:',
+  ],
+  leftDraftsMany: [
+    'In this tab {n} parts of the configuration were changed and not saved, under a key that has ended since. They are not shown, as that may have been somebody else. The key:',
+    'In diesem Tab wurden {n} Teile der Konfiguration geändert und nicht gespeichert, unter einem Access-Key, der inzwischen nicht mehr gilt. Sie werden nicht gezeigt, denn es kann jemand anderes gewesen sein. Der Access-Key:',
+  ],
+  dropLeftDrafts: ['Drop these changes', 'Diese Änderungen verwerfen'],
+  takeLeftDrafts: ['They are mine: go on with them', 'Es sind meine: damit weitermachen'],
   dropMine: ['Drop what I have typed', 'Meinen Text verwerfen'],
   makeAnew: ['Make it anew from mine', 'Aus meinem neu anlegen'],
   deployNow: ['Save and deploy to {stage}', 'Speichern und auf {stage} ausrollen'],
@@ -72,6 +82,35 @@ export const ACTION_TEXTS = {
   createWebhook: ['Create a webhook', 'Webhook anlegen'],
   createWebhookOpen: ['Create a webhook…', 'Webhook anlegen …'],
   delete: ['Delete…', 'Löschen …'],
+  deletedByOther: [
+    'It is not there any more: it was deleted meanwhile.',
+    'Sie ist nicht mehr da: Sie wurde inzwischen gelöscht.',
+  ],
+  deleteMessage: ['Delete the message', 'Nachricht löschen'],
+  deleteShapes: ['The shapes as well that only this message uses', 'Auch die Shapes, die nur diese Nachricht benutzt'],
+  deleteShapesHint: [
+    'Without them the next message of this name begins with the shapes that are there.',
+    'Bleiben sie, so beginnt die nächste Nachricht dieses Namens mit den Shapes, die da sind.',
+  ],
+  deletionChanged: [
+    'Somebody else has changed this since you opened it. Nothing was deleted. This is what it is now.',
+    'Jemand anderes hat dies geändert, seit Sie es geöffnet haben. Es wurde nichts gelöscht. So ist es jetzt.',
+  ],
+  deletionDropsDrafts: [
+    'What you have typed in it and not saved is dropped as well.',
+    'Was Sie darin geschrieben und nicht gespeichert haben, geht ebenfalls verloren.',
+  ],
+  deletionExplained: [
+    'What is deployed stays as it is until the next deployment. Snapshots keep the message; here it cannot be undone.',
+    'Was ausgerollt ist, bleibt bis zum nächsten Ausrollen, wie es ist. Snapshots behalten die Nachricht; hier lässt sich das Löschen nicht rückgängig machen.',
+  ],
+  deletionMentions: ['Its name is in the scripts of', 'Ihr Name steht in den Skripten von'],
+  deletionNames: ['These parts of the configuration are deleted:', 'Diese Teile der Konfiguration werden gelöscht:'],
+  messageDeleted: ['Deleted:', 'Gelöscht:'],
+  shapesStay: [
+    'Shapes that stay, because other parts use them:',
+    'Shapes, die bleiben, weil andere Teile sie benutzen:',
+  ],
   deleteWebhook: ['Delete the webhook', 'Webhook löschen'],
   deleteWebhookExplained: [
     'Events that were not sent yet are not sent any more. It cannot be undone.',
@@ -161,8 +200,18 @@ export const ACTION_TEXTS = {
     'Keeps the configuration of the game as it is now, so that it can be put on a stage.',
     'Hält die Konfiguration des Spiels fest, wie sie jetzt ist, damit sie ausgerollt werden kann.',
   ],
-  switchOff: ['Switch off', 'Abschalten'],
-  switchOn: ['Switch on', 'Einschalten'],
+  switchOff: ['Switch the webhook off', 'Webhook abschalten'],
+  switchOffOpen: ['Switch off…', 'Abschalten …'],
+  switchOffExplained: [
+    'Nothing is sent to it until it is switched on. What happens meanwhile waits.',
+    'Nichts wird mehr an ihn gesendet, bis er eingeschaltet wird. Was inzwischen geschieht, wartet.',
+  ],
+  switchOn: ['Switch the webhook on', 'Webhook einschalten'],
+  switchOnOpen: ['Switch on…', 'Einschalten …'],
+  switchOnExplained: [
+    'What has waited is sent to it, and what happens from then on.',
+    'Was gewartet hat, wird an ihn gesendet, und was ab dann geschieht.',
+  ],
   test: ['Test', 'Testen'],
   testAccepted: ['The receiver took the test event ({status}).', 'Der Empfänger nahm das Testereignis an ({status}).'],
   testRefused: ['The receiver did not take the test event:', 'Der Empfänger nahm das Testereignis nicht an:'],

@@ -75,6 +75,12 @@ export const JOB_TEXTS = {
   ofPlayers: ['{n} player', '{n} Spieler'],
   ofPlayersMany: ['{n} players', '{n} Spielern'],
   pauseJob: ['Pause', 'Anhalten'],
+  pauseJobOpen: ['Pause…', 'Anhalten …'],
+  pauseJobNow: ['Pause the job', 'Job anhalten'],
+  pauseJobExplained: [
+    'It ends no further connections until somebody resumes it. Those that are being closed still close.',
+    'Er trennt keine weiteren Verbindungen, bis ihn jemand fortsetzt. Was gerade getrennt wird, wird noch getrennt.',
+  ],
   playerIds: ['Player ids', 'Spieler-Ids'],
   playerIdsHint: [
     'With spaces, commas or lines between them; at most 10,000.',
@@ -92,6 +98,12 @@ export const JOB_TEXTS = {
   rateHead: ['Rate', 'Rate'],
   rateOf: ['{n}/s', '{n}/s'],
   resumeJob: ['Resume', 'Fortsetzen'],
+  resumeJobOpen: ['Resume…', 'Fortsetzen …'],
+  resumeJobNow: ['Resume the job', 'Job fortsetzen'],
+  resumeJobExplained: [
+    'It goes on at its rate to end the connections that it means.',
+    'Er trennt in seinem Tempo weiter die Verbindungen, die er meint.',
+  ],
   selectorAddress: ['address {address}', 'Adresse {address}'],
   selectorBefore: ['connected before {time}', 'verbunden vor {time}'],
   selectorNode: ['node {node}', 'Knoten {node}'],

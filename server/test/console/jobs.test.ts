@@ -4,7 +4,7 @@ import { policyOfRole } from '../../src/domain/access/roles.ts';
 import { administer } from '../support/administration.ts';
 import { chromium, signIn } from '../support/console-page.ts';
 import { rawCall } from '../support/raw-call.ts';
-import { GAME, ROOT, STAGE, startTestServer, type TestServer } from '../support/server.ts';
+import { GAME, ROOT, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
 
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
 
@@ -106,6 +106,66 @@ async function onlyJob(server: TestServer) {
   assert(job !== undefined);
   return job;
 }
+
+test('[chromium] a job of a list is paused and resumed only after whoever presses has read which one it is', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t, { settings: { jobConfirmAbove: 1_000 } });
+  const [anna, ben] = await Promise.all(['anna', 'ben'].map((id) => playerNamed(server, id)));
+  const start = async (prefix: string) => {
+    const body = { Selector: { PlayerIdPrefix: prefix }, RatePerSecond: 1, DryRun: false };
+    const { json } = await rawCall(server, 'POST', `${IN_STAGE}/disconnect-job`, { body });
+    return (json.Job as { readonly JobId: string }).JobId;
+  };
+  const stateOf = async (id: string) => {
+    const { json } = await rawCall(server, 'GET', `${IN_STAGE}/disconnect-job/${id}`);
+    return (json.Job as { readonly State: string }).State;
+  };
+  await Promise.all(Array.from({ length: 30 }, (_, n) => playerNamed(server, `bot-${n}`)));
+  const first = await start('bot-');
+  const opened = await signIn(server.url, ROOT, { hash: `#/jobs?${PLACE}` });
+  await opened.shows('running');
+  await opened.press(`Pause… ${first}`);
+  // Nothing is done yet, and what was pressed stays what is meant when another job comes to its place.
+  assert.match(await stateOf(first), /PENDING|IN_PROGRESS/);
+  const second = await start('ann');
+  await opened.shows('ids that begin with ann');
+  const dialog = await opened.page.$eval('dialog', (each) => each.textContent);
+  assert.match(dialog ?? '', /ids that begin with bot-.*Started by.*1\/s/);
+  await opened.assertSound();
+  await opened.press('Pause the job');
+  await opened.page.waitForFunction("document.querySelector('dialog') === null");
+  await until(async () => (await stateOf(first)) === 'PAUSED');
+  assert.doesNotMatch(await stateOf(second), /PAUS/);
+  await opened.press(`Resume… ${first}`);
+  await opened.shows('It goes on at its rate');
+  assert.equal(await stateOf(first), 'PAUSED');
+  await opened.press('Resume the job');
+  await opened.page.waitForFunction("document.querySelector('dialog') === null");
+  assert.match(await stateOf(first), /PENDING|IN_PROGRESS/);
+  assert.equal((await anna?.closed)?.code, 4500);
+  ben?.ws.close();
+});
+
+test('[chromium] what a job would do fits a phone, however the nodes are called', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  await playerNamed(server, 'anna');
+  for (const [width, language] of [
+    [390, 'en'],
+    [320, 'de'],
+  ] as const) {
+    const opened = await signIn(server.url, ROOT, { width, language, hash: `#/jobs?${PLACE}` });
+    await opened.press(language === 'en' ? 'Start a job…' : 'Job starten …');
+    await opened.choose(language === 'en' ? 'Whom' : 'Wen', 'everybody');
+    await opened.press(language === 'en' ? 'Show what it will do' : 'Zeigen, was geschehen wird');
+    await opened.page.waitForSelector('dialog .table');
+    const over = await opened.page.$eval('dialog .table', (each) => each.scrollWidth - each.clientWidth);
+    assert.equal(over, 0, `the table is ${over} pixels wider than its place on ${width}`);
+    const tooWide = await opened.page.$eval('dialog', (each) => each.scrollWidth - each.clientWidth);
+    assert.equal(tooWide, 0);
+    await opened.assertSound();
+  }
+});
 
 test('[chromium] a job above the limit of one key waits for another, and takes no confirmation of its own', {
   skip,

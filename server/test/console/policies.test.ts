@@ -78,6 +78,7 @@ test('[chromium] a moderator of one stage is there at once, kicks and blocks the
   await opened.shows('in the stage Dev. 1 connection closed.');
   assert.equal((await player.closed).code, 4510);
   await opened.press('Close');
+  await opened.press(`Unblock… in the stage ${STAGE}`);
   await opened.press('Unblock');
   await opened.page.waitForFunction("!document.body.innerText.includes('ABUSE')");
 

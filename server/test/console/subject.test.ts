@@ -329,6 +329,7 @@ test('[chromium] the page of a player says when nobody knows whether they are bl
   isAway = false;
   await opened.shows(/blocked in the stage/i);
   isAway = true;
+  await opened.press(`Unblock… in the stage ${STAGE}`);
   await opened.press('Unblock');
   await opened.shows('nobody knows here whether it was done');
 });

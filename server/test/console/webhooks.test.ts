@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { chromium, signIn } from '../support/console-page.ts';
+import { chromium, openConsole, signIn } from '../support/console-page.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
 import { startReceiver } from '../support/webhook-receiver.ts';
@@ -17,7 +17,7 @@ test('[chromium] what a receiver refuses is seen while it waits, and that it was
   receiver.answer(503, { 'retry-after': '5' });
   await rawCall(server, 'POST', `/respark/game/${GAME}/webhook`, { body: { Url: receiver.url } });
   const opened = await signIn(server.url, ROOT, { hash: `#/webhooks?${PLACE}` });
-  await opened.press('Deliveries…');
+  await opened.press(`Deliveries… ${receiver.url}`);
   await opened.shows('No attempt is known.');
   await opened.shows('0 events wait.');
   await opened.assertSound();
@@ -42,7 +42,7 @@ test('[chromium] what a receiver refuses is seen while it waits, and that it was
     width: 390,
     hash: `#/webhooks?${PLACE}`,
   });
-  await german.press('Zustellungen …');
+  await german.press(`Zustellungen … ${receiver.url}`);
   await german.shows('zugestellt');
   await german.shows('0 Ereignisse warten.');
   const tooWide = await german.page.evaluate('document.documentElement.scrollWidth - innerWidth');
@@ -77,4 +77,60 @@ test('[chromium] a webhook is created for the types of events that are ticked, a
     '/some': ['player.blocked', 'deployment.completed'],
     '/all': [],
   });
+});
+
+test('[chromium] a webhook is switched off only after whoever presses has read which one it is', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const [first, second] = ['https://hooks.example/first', 'https://hooks.example/second'];
+  for (const Url of [first, second]) await rawCall(server, 'POST', `/respark/game/${GAME}/webhook`, { body: { Url } });
+  const states = async () => {
+    const { json } = await rawCall(server, 'GET', `/respark/game/${GAME}/webhook`);
+    const made = json.Webhooks as readonly { Url: string; State: string }[];
+    return [first, second].map((url) => made.find(({ Url }) => Url === url)?.State);
+  };
+  const opened = await signIn(server.url, ROOT, { hash: `#/webhooks?${PLACE}` });
+  await opened.press(`Switch off… ${second}`);
+  assert.deepEqual(await states(), ['ENABLED', 'ENABLED']);
+  assert.equal(await opened.page.$eval('dialog .subject', (each) => each.textContent), second);
+  await opened.assertSound();
+  await opened.press('Switch the webhook off');
+  await opened.press(`Switch on… ${second}`);
+  assert.deepEqual(await states(), ['ENABLED', 'DISABLED']);
+  await opened.press('Switch the webhook on');
+  await opened.page.waitForFunction("document.querySelector('dialog') === null");
+  assert.deepEqual(await states(), ['ENABLED', 'ENABLED']);
+});
+
+test('[chromium] times are those of the server, also in a browser whose clock is hours ahead', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  await rawCall(server, 'POST', `/respark/game/${GAME}/webhook`, { body: { Url: 'https://hooks.example/all' } });
+  await server.connect();
+  const opened = await openConsole(server.url, { hash: `#/webhooks?${PLACE}` });
+  await opened.page.evaluateOnNewDocument(`{
+    const Real = Date;
+    const later = () => Real.now() + 5 * 3_600_000;
+    globalThis.Date = class extends Real {
+      constructor(...given) { super(...(given.length === 0 ? [later()] : given)); }
+      static now() { return later(); }
+    };
+  }`);
+  await opened.page.reload();
+  await opened.fill('Access key id', ROOT.accessKeyId);
+  await opened.fill('Secret access key', ROOT.secretAccessKey);
+  await opened.press('Sign in');
+  const replayed = opened.page.waitForRequest((request) => request.url().endsWith('/replay'));
+  await opened.press('Replay… https://hooks.example/all');
+  await opened.press('Replay');
+  const { Since } = JSON.parse((await replayed).postData() ?? '') as { Since: string };
+  // Of a time to come the server would skip what waits.
+  const agoMs = Date.now() - Date.parse(Since);
+  assert.ok(Math.abs(agoMs - 3_600_000) < 60_000, `${agoMs} ms ago`);
+  await opened.page.evaluate(`location.hash = '#/players?${PLACE}'`);
+  await opened.page.waitForSelector('tbody time');
+  assert.match(await opened.page.$eval('tbody time', (each) => each.textContent ?? ''), /^\d+ s$/);
+  await opened.page.evaluate(`location.hash = '#/audit?${PLACE}&hours=1'`);
+  await opened.shows('CreateWebhook');
+  await opened.assertSound();
 });
