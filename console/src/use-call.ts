@@ -9,7 +9,24 @@ export interface Answer<T> {
   readonly data: T | undefined;
   readonly error: CallError | undefined;
   readonly isLoading: boolean;
+  /** Whether it was asked for once more, so that what is there is of before that. */
+  readonly isReloading: boolean;
   reload(): void;
+}
+
+/** Resolves when the page is looked at, or when nothing is wanted any more. */
+async function untilSeen(signal: AbortSignal): Promise<void> {
+  if (!document.hidden) return;
+  await new Promise<void>((resolve) => {
+    document.addEventListener('visibilitychange', () => document.hidden || resolve(), { signal });
+    signal.addEventListener('abort', () => resolve());
+  });
+}
+
+/** What was answered last, to which question and in which round of asking. */
+interface Answered<T> extends Omit<Answer<T>, 'isReloading' | 'reload'> {
+  readonly asked: string | undefined;
+  readonly round: number;
 }
 
 /** Makes a call when the page opens and whenever its input changes, and again and again if told so. */
@@ -20,10 +37,8 @@ export function useCall<N extends OperationName>(
 ): Answer<Outputs[N]> {
   const signedIn = useSignal(session);
   const asked = JSON.stringify(input);
-  const unanswered = { asked, data: undefined, error: undefined, isLoading: input !== undefined };
-  const [state, setState] = useState<Omit<Answer<Outputs[N]>, 'reload'> & { readonly asked: string | undefined }>(
-    unanswered,
-  );
+  const unanswered = { asked, round: 0, data: undefined, error: undefined, isLoading: input !== undefined };
+  const [state, setState] = useState<Answered<Outputs[N]>>(unanswered);
   const [round, setRound] = useState(0);
   // `asked` stands for the input, which is another object each time.
   useEffect(() => {
@@ -34,15 +49,17 @@ export function useCall<N extends OperationName>(
       if (everyMs !== undefined && !abort.signal.aborted) timer = setTimeout(ask, everyMs);
     };
     const ask = async () => {
-      // Nobody looks at a page in the background, so it costs the server nothing.
-      if (document.hidden) return again();
+      // Nobody looks at a page in the background, so it costs the server nothing until somebody does.
+      await untilSeen(abort.signal);
+      if (abort.signal.aborted) return;
       try {
         const data = await signedIn.call(name, input, abort.signal);
-        setState({ asked, data, error: undefined, isLoading: false });
+        setState({ asked, round, data, error: undefined, isLoading: false });
       } catch (error) {
         if (abort.signal.aborted) return;
         setState((before) => ({
           asked,
+          round,
           data: before.asked === asked ? before.data : undefined,
           error: asCallError(name, error),
           isLoading: false,
@@ -59,7 +76,7 @@ export function useCall<N extends OperationName>(
   const reload = useCallback(() => setRound((before) => before + 1), []);
   // The answer to another question must not stand there as if it were one to this, not for one picture either.
   const { data, error, isLoading } = state.asked === asked ? state : unanswered;
-  return { data, error, isLoading, reload };
+  return { data, error, isLoading, isReloading: !isLoading && state.round !== round, reload };
 }
 
 /**

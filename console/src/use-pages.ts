@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { CallError } from './api/calls.ts';
 import type { Inputs, OperationName, Outputs } from './api/operations.ts';
 import { session } from './session.ts';
@@ -14,8 +14,10 @@ const ENOUGH = 25;
 /** More rows than this help nobody, and a browser would be slow with them. */
 const MAX_ITEMS = 2_000;
 
+/** What somebody has asked for beyond the first page. */
 interface More<T> {
-  readonly asked: string;
+  readonly reading: object;
+  /** The first page's entries, too: pages that were read at another time may have gaps between them, or overlap. */
   readonly items: readonly T[];
   readonly token: string | undefined;
   readonly error?: CallError;
@@ -30,50 +32,73 @@ export function usePages<N extends Paged, T>(
 ) {
   const signedIn = useSignal(session);
   const asked = JSON.stringify(input);
+  const { reading, begin } = useReading(asked);
   const [more, setMore] = useState<More<T>>();
-  const [isBusy, setBusy] = useState(false);
-  const further = more?.asked === asked ? more : undefined;
+  const [busyWith, setBusyWith] = useState<object>();
+  const isBusy = busyWith === reading.current;
+  const further = more?.reading === reading.current ? more : undefined;
   // Only the first page can be looked at again: behind others, what is on it would move.
   const first = useCall(name, input, further === undefined && everyMs !== undefined ? { everyMs } : {});
   const own = first.data && (itemsOf(first.data) ?? []);
-  const items = own && [...own, ...(further?.items ?? [])];
+  const items = further?.items ?? own;
   const token = further === undefined ? first.data?.NextToken : further.token;
 
   async function load(): Promise<void> {
     if (signedIn === undefined || input === undefined || token === undefined) return;
-    setBusy(true);
-    const found: T[] = [...(further?.items ?? [])];
+    const mine = reading.current;
+    const isOver = () => reading.current !== mine || session.get() !== signedIn;
+    setBusyWith(mine);
+    const found: T[] = [...(items ?? [])];
     let next: string | undefined = token;
     let error: CallError | undefined;
     try {
       const enough = found.length + ENOUGH;
       for (let pages = 0; pages < MAX_PAGES_AT_ONCE && next !== undefined && found.length < enough; pages += 1) {
         const page: Outputs[N] = await signedIn.call(name, { ...input, NextToken: next } as Inputs[N]);
+        if (isOver()) return;
         found.push(...(itemsOf(page) ?? []));
         next = page.NextToken;
       }
     } catch (thrown) {
+      if (isOver()) return;
       error = asCallError(name, thrown);
     }
-    setBusy(false);
-    setMore({ asked, items: found, token: next, ...(error && { error }) });
+    setBusyWith(undefined);
+    setMore({ reading: mine, items: found, token: next, ...(error && { error }) });
   }
 
-  const isEmptyPage = items?.length === 0 && token !== undefined && further === undefined;
+  const isEmptyPage = items?.length === 0 && token !== undefined && further === undefined && !first.isReloading;
   useEffect(() => {
     if (isEmptyPage) void load();
   }, [isEmptyPage, asked]);
 
   return {
     items,
-    error: further?.error ?? first.error,
+    error: further === undefined ? first.error : further.error,
     isLoading: first.isLoading || (items?.length === 0 && isBusy),
-    isBusy,
+    // What comes behind the old first page does not come behind the new one.
+    isBusy: isBusy || first.isReloading,
     hasMore: token !== undefined && (items?.length ?? 0) < MAX_ITEMS,
     more: () => void load(),
     reload() {
+      begin();
       setMore(undefined);
       first.reload();
     },
   };
+}
+
+/** Stands for one reading of all pages, which ends with another question, when it begins anew, and when nobody looks any more. */
+function useReading(asked: string | undefined) {
+  const reading = useRef<object>({});
+  const before = useRef(asked);
+  const begin = () => {
+    reading.current = {};
+  };
+  if (before.current !== asked) {
+    before.current = asked;
+    begin();
+  }
+  useEffect(() => begin, []);
+  return { reading, begin };
 }

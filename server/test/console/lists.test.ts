@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { HTTPRequest, Page } from 'puppeteer-core';
+import { chromium, openConsole, signIn } from '../support/console-page.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { GAME, ROOT, STAGE, startTestServer, type TestServer, until } from '../support/server.ts';
+
+const skip = chromium === undefined ? 'there is no Chromium here' : false;
+
+const PLACE = `game=${GAME}&stage=${STAGE}`;
+const IN_STAGE = `/respark/game/${GAME}/stage/${STAGE}`;
+
+const connect = async (server: TestServer, playerId: string) => {
+  const { json } = await rawCall(server, 'POST', `${IN_STAGE}/player/${playerId}/token`);
+  await server.connect({ token: String(json.AuthenticationToken) });
+};
+
+/** Holds back the calls that ask for the first page of a list. */
+async function holdFirstPage(page: Page, end: string) {
+  const held: HTTPRequest[] = [];
+  let isHolding = true;
+  await page.setRequestInterception(true);
+  page.on('request', (request) => {
+    const { pathname, searchParams } = new URL(request.url());
+    const isMeant = request.method() === 'GET' && pathname.endsWith(end) && !searchParams.has('NextToken');
+    if (isHolding && isMeant) held.push(request);
+    else void request.continue().catch(() => {});
+  });
+  return {
+    arrived: () => until(() => held.length > 0),
+    release() {
+      isHolding = false;
+      // One that the page has given up meanwhile is answered by nobody.
+      for (const request of held.splice(0)) void request.continue().catch(() => {});
+    },
+  };
+}
+
+/** The ids in the first column. */
+const rowsOf = (page: Page) =>
+  page.$$eval('tbody tr', (rows) => rows.map((row) => row.querySelector('a')?.href.split('player=').at(-1) ?? ''));
+
+test('[chromium] what comes behind the pages of a list that is read anew comes behind the new one', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t, { settings: { writeCallsBurst: 1_000 } });
+  const ids = Array.from({ length: 120 }, (_, n) => `p-${String(n).padStart(3, '0')}`);
+  for (const id of ids) await rawCall(server, 'POST', `${IN_STAGE}/player/${id}/block`);
+  const opened = await signIn(server.url, ROOT, { hash: `#/blocks?${PLACE}` });
+  await opened.shows('p-000');
+  const shown = (await rowsOf(opened.page)).length;
+  assert.ok(shown < 120, `${shown} of 120 are on the first page`);
+  await opened.press('Unblock… p-000');
+  const reading = await holdFirstPage(opened.page, '/block');
+  await opened.press('Unblock');
+  await reading.arrived();
+  await opened.page.waitForFunction("document.querySelector('dialog') === null");
+  // Whoever presses now presses in front of the old list.
+  await opened.page.$eval('.more button', (button) => button.click());
+  await pause(500);
+  reading.release();
+  await opened.page.waitForFunction("!document.querySelector('tbody').innerText.includes('p-000')");
+  while ((await opened.page.$('.more')) !== null) {
+    const rows = (await rowsOf(opened.page)).length;
+    await opened.press('Show more');
+    await opened.page.waitForFunction(`document.querySelectorAll('tbody tr').length > ${rows}`);
+  }
+  assert.deepEqual((await rowsOf(opened.page)).sort(), ids.slice(1));
+  await opened.assertSound();
+});
+
+test('[chromium] a live list of several pages shows nobody twice and leaves nobody out, whoever comes meanwhile', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t, {
+    settings: { writeCallsBurst: 1_000, maxConnectionsPerAddress: 1_000, handshakesPerSecondPerAddress: 1_000 },
+  });
+  const ids = Array.from({ length: 130 }, (_, n) => `p-${String(n).padStart(3, '0')}`);
+  for (const id of ids) await connect(server, id);
+  const opened = await signIn(server.url, ROOT, { hash: `#/players?${PLACE}` });
+  await opened.shows('p-000');
+  // The rows come a few in each frame.
+  await opened.page.waitForFunction("document.querySelectorAll('tbody tr').length >= 50");
+  const reading = await holdFirstPage(opened.page, '/player');
+  await connect(server, 'a-newcomer');
+  while ((await opened.page.$('.more')) !== null) {
+    const rows = (await rowsOf(opened.page)).length;
+    await opened.press('Show more');
+    await opened.page.waitForFunction(`document.querySelectorAll('tbody tr').length > ${rows}`);
+  }
+  reading.release();
+  await opened.page.waitForNetworkIdle({ idleTime: 500 });
+  const rows = await rowsOf(opened.page);
+  assert.deepEqual([...new Set(rows)].length, rows.length, 'somebody is there twice');
+  assert.deepEqual(
+    ids.filter((id) => !rows.includes(id)),
+    [],
+  );
+});
+
+test('[chromium] a page that was opened while nobody looked is there when somebody does', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await openConsole(server.url, { hash: `#/blocks?${PLACE}` });
+  await opened.fill('Access key id', ROOT.accessKeyId);
+  await opened.fill('Secret access key', ROOT.secretAccessKey);
+  await opened.page.evaluate(`globalThis.isAway = true;
+    Object.defineProperty(document, 'hidden', { get: () => globalThis.isAway })`);
+  const asked: string[] = [];
+  opened.page.on('request', (request) => void asked.push(new URL(request.url()).pathname));
+  await opened.press('Sign in');
+  await opened.page.waitForSelector('.console main');
+  await opened.page.waitForNetworkIdle({ idleTime: 300 });
+  assert.ok(!asked.some((path) => path.endsWith('/block')), 'nobody looks at the list');
+  await opened.page.evaluate("globalThis.isAway = false; document.dispatchEvent(new Event('visibilitychange'))");
+  await opened.shows('Nobody is blocked');
+  await opened.assertSound();
+});
