@@ -26,10 +26,13 @@ export function Explanation({ subject, onPath }: { subject: Subject; onPath?: (p
     PlayerId: '',
     SourceAddress: '',
   });
-  const settled = useSettled(JSON.stringify({ ...subject, ...asked }));
+  const question = JSON.stringify({ ...subject, ...asked });
+  const settled = useSettled(question);
   const input = JSON.parse(settled) as Subject & typeof asked;
   const answer = useCall('ExplainAccess', input.Action === '' ? undefined : input);
   const { error, data } = answer;
+  // Whoever still types must not read the answer to what stood there before as if it were one to this.
+  const isAnswered = settled === question && !answer.isLoading;
   const isFaulty = 'Policy' in input && policyFaultOf(error?.message ?? '', input.Policy) !== undefined;
   const field = (name: keyof typeof asked, label: string, maxLength: number, more: object = {}) => (
     <TextField
@@ -52,8 +55,11 @@ export function Explanation({ subject, onPath }: { subject: Subject; onPath?: (p
           {field('SourceAddress', t('askAddress'), 45, { hint: t('askAddressHint') })}
         </div>
       </div>
-      {!isFaulty && <Failure error={error} />}
-      {data !== undefined && error === undefined && <Decision decision={data} {...(onPath && { onPath })} />}
+      {!isAnswered && <p class="muted">{t('loading')}</p>}
+      {isAnswered && !isFaulty && <Failure error={error} />}
+      {isAnswered && data !== undefined && error === undefined && (
+        <Decision decision={data} {...(onPath && { onPath })} />
+      )}
     </Section>
   );
 }

@@ -30,6 +30,8 @@ export function PolicyPage() {
   // Any call is good for this: what is asked about is the document.
   const check = useCall('ExplainAccess', { Policy: settled, Action: 'respark:GetServerInfo' });
   const fault = policyFaultOf(check.error?.message ?? '', settled);
+  // What is said of the text is not said of one that is still typed.
+  const isChecked = text === settled && !check.isLoading;
   const goTo = ({ line, column }: NonNullable<PolicyFault['place']>) => editor.current?.goTo(line, column);
   return (
     <Page
@@ -38,7 +40,7 @@ export function PolicyPage() {
         <Button
           kind="primary"
           needs={['CreateAccessKey']}
-          isDisabled={text !== settled || check.error !== undefined || check.isLoading}
+          isDisabled={!isChecked || check.error !== undefined}
           onClick={() => setMaking(true)}
         >
           {t('createKeyOfPolicy')}
@@ -56,8 +58,10 @@ export function PolicyPage() {
               editor.current = ready;
             }}
           />
-          {fault === undefined ? <Failure error={check.error} /> : <Fault fault={fault} onPlace={goTo} />}
-          {check.data !== undefined && check.error === undefined && (
+          {!isChecked && <p class="muted">{t('loading')}</p>}
+          {isChecked &&
+            (fault === undefined ? <Failure error={check.error} /> : <Fault fault={fault} onPlace={goTo} />)}
+          {isChecked && check.data !== undefined && check.error === undefined && (
             <Notice kind="good">
               {t('noPolicyFault')}
               {check.data.Warnings?.map((warning) => (

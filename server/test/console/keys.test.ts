@@ -122,6 +122,33 @@ test('[chromium] a policy is written with its faults at their place, asked what 
   await opened.assertSound();
 });
 
+test('[chromium] the answer to one question about a policy is not shown as that to the next', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/policy?${PLACE}` });
+  const policy = documentOf({ Effect: 'Allow', Action: 'gamesparks:GetGame', Resource: '*' });
+  await write(opened, policy);
+  await opened.fill('Action', 'gamesparks:GetGame');
+  await opened.shows('allowed: gamesparks:GetGame is allowed by Statement[0].');
+  await opened.shows('The server can honour this policy.');
+  // What stands there in the picture after the key was pressed, long before anybody is asked.
+  const after = async (press: () => Promise<unknown>) => {
+    await press();
+    return await opened.page.evaluate(
+      "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve(document.querySelector('main').innerText))))",
+    );
+  };
+  await opened.page.focus('input[list]');
+  await opened.page.keyboard.press('End');
+  assert.doesNotMatch(String(await after(() => opened.page.keyboard.press('s'))), /is allowed by/);
+  await opened.shows('gamesparks:GetGames');
+  await opened.fill('Action', 'gamesparks:GetGame');
+  await opened.shows('allowed: gamesparks:GetGame is allowed by Statement[0].');
+  const typed = String(await after(() => write(opened, policy.replace('Allow', 'Deny'))));
+  assert.doesNotMatch(typed, /is allowed by|can honour/);
+  await opened.shows('denied: gamesparks:GetGame is denied by Statement[0].');
+  await opened.assertSound();
+});
+
 test('[chromium] what a key may not do to keys says why, and so does what nobody may', { skip }, async (t) => {
   const server = await startTestServer(t);
   const looks = await createKey(server, [
