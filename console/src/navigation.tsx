@@ -1,6 +1,6 @@
 import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 import type { CallError } from './api/calls.ts';
-import { drafted } from './pages/drafts.ts';
+import { isAnythingUnsaved } from './pages/drafts.ts';
 import { PAGES, pageOf } from './pages.ts';
 import { SelectField, TextField } from './parts/fields.tsx';
 import { Untrusted } from './parts/untrusted.tsx';
@@ -170,7 +170,7 @@ function NameField({
 }
 
 /** What is not saved is gone with whoever wrote it. */
-const isLossWanted = () => drafted.get().size === 0 || confirm(t('discardOnSignOut'));
+const isLossWanted = () => !isAnythingUnsaved() || confirm(t('discardOnSignOut'));
 
 /** Who is signed in, and how the console looks and speaks to them. */
 function Person() {

@@ -8,6 +8,7 @@ import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
 import { useCall } from '../use-call.ts';
 import { type Change, changesBetween } from './configuration-changes.ts';
+import { shortSection } from './configuration-entries.ts';
 import { diffLines, shortened } from './line-diff.ts';
 
 /** A browser draws so many lines at once; who needs the rest opens the entry. */
@@ -78,7 +79,7 @@ function ChangedEntry({ change }: { change: Change }) {
       <header>
         <h2>
           <span class="muted">
-            <Untrusted text={entry.section.replace('GameSparks.Core.', '')} />
+            <Untrusted text={shortSection(entry)} />
           </span>{' '}
           {kind === 'removed' ? (
             <Untrusted text={entry.name} />

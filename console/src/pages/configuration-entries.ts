@@ -35,6 +35,9 @@ export function entryAt(sections: Sections, { section, name }: Entry): Entry | u
   return entriesOf(sections).find((each) => each.section === section && each.name === name);
 }
 
+/** The name of the section without that of its owner, where that is the usual one. */
+export const shortSection = ({ section }: Pick<Entry, 'section'>) => section.replace('GameSparks.Core.', '');
+
 /** What the editor shows. */
 export function textOf({ value, isScript }: Entry): string {
   return isScript ? (scriptOf(value) ?? '') : JSON.stringify(value, null, 2);

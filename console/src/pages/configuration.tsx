@@ -1,7 +1,5 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { Button } from '../parts/button.tsx';
-import { CodeEditor } from '../parts/code-editor.tsx';
-import type { Editor } from '../parts/editor.ts';
 import { Failure, Notice } from '../parts/notice.tsx';
 import { Badge, Page } from '../parts/page.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
@@ -10,18 +8,22 @@ import { place } from '../place.ts';
 import { linkTo, refine, route } from '../route.ts';
 import { useSignal } from '../store.ts';
 import { t } from '../texts/language.ts';
-import { useAction, useCall } from '../use-call.ts';
-import { changedValue, type Entry, entriesOf, entryAt, pathOf, textOf } from './configuration-entries.ts';
-import { ChangedMeanwhile, DeletedMeanwhile } from './draft-notices.tsx';
-import { drafted, draftName, draftOf, lostEntries, setDraft } from './drafts.ts';
+import { useCall } from '../use-call.ts';
+import { type Entry, entriesOf, shortSection } from './configuration-entries.ts';
+import { DeleteMessageDialog, PartName } from './delete-message-dialog.tsx';
+import { LeftDrafts } from './draft-notices.tsx';
+import { drafted, draftName, lostEntries, taken } from './drafts.ts';
+import { EntryEditor } from './entry-editor.tsx';
 import { MessageDialog } from './message-dialog.tsx';
-import { useDeployment } from './use-deployment.ts';
 
 /** The messages, shapes and handlers of the game, one at a time in an editor. */
 export function Configuration() {
   const { game, stage } = useSignal(place);
   const { query } = useSignal(route);
-  const unsaved = useSignal(drafted);
+  // What is not saved is among the entries, also that of which somebody has only now said that it is theirs.
+  useSignal(drafted);
+  const round = useSignal(taken);
+  const [deletion, setDeletion] = useState<{ of?: Entry; deleted?: readonly Entry[] }>();
   const isAllowed = useAllowed();
   const configuration = useCall('GetGameConfiguration', game === '' ? undefined : { GameName: game });
   const sections = configuration.data?.GameConfiguration?.Sections;
@@ -29,7 +31,21 @@ export function Configuration() {
   const lost = sections === undefined ? [] : lostEntries(game, known);
   const entries = [...known, ...lost];
   const entry = entries.find(({ section, name }) => section === query.section && name === query.entry);
-  const link = ({ section, name }: Entry) => linkTo('configuration', { game, stage, section, entry: name });
+  const afterDeletion = (deleted: readonly Entry[]) => {
+    configuration.reload();
+    setDeletion({ deleted });
+    refine({ section: undefined, entry: undefined });
+  };
+  const isChosen = entry !== undefined;
+  // What was deleted is said until somebody goes on.
+  useEffect(() => {
+    if (isChosen) setDeletion((before) => (before?.deleted === undefined ? before : undefined));
+  }, [isChosen]);
+  // The button that had the focus is gone with what was deleted.
+  const isDeleted = deletion?.deleted !== undefined;
+  useEffect(() => {
+    if (isDeleted) document.getElementById('main')?.focus();
+  }, [isDeleted]);
   return (
     <Page
       title={t('configuration')}
@@ -46,7 +62,9 @@ export function Configuration() {
         </>
       }
     >
+      <LeftDrafts />
       <Failure error={configuration.error} />
+      {deletion?.deleted && <Deleted entries={deletion.deleted} />}
       {sections !== undefined && entries.length === 0 && (
         <div class="empty">
           <p>{t('configurationEmpty')}</p>
@@ -55,42 +73,23 @@ export function Configuration() {
       )}
       {entries.length > 0 && (
         <div class="split">
-          <nav class="entries" aria-label={t('entries')}>
-            {[...new Set(entries.map(({ section }) => section))].map((section) => (
-              <div key={section}>
-                <h2>{section.replace('GameSparks.Core.', '')}</h2>
-                <ul>
-                  {entries
-                    .filter((each) => each.section === section)
-                    .map((each) => (
-                      <li key={each.name}>
-                        <a href={link(each)} aria-current={each === entry ? 'true' : undefined}>
-                          <Untrusted text={each.name} />
-                          {unsaved.has(draftName(game, each)) && (
-                            <>
-                              {' '}
-                              <Badge kind="warning">{t('unsaved')}</Badge>
-                            </>
-                          )}
-                        </a>
-                      </li>
-                    ))}
-                </ul>
-              </div>
-            ))}
-          </nav>
+          <EntryList entries={entries} chosen={entry} />
           {entry === undefined ? (
             <p class="muted">{t('chooseEntry')}</p>
           ) : (
             <EntryEditor
-              key={draftName(game, entry)}
+              key={`${round} ${draftName(game, entry)}`}
               entry={entry}
               name={draftName(game, entry)}
               isLost={lost.includes(entry)}
               onSaved={configuration.reload}
+              onDelete={() => setDeletion({ of: entry })}
             />
           )}
         </div>
+      )}
+      {deletion?.of && (
+        <DeleteMessageDialog entry={deletion.of} onClose={() => setDeletion(undefined)} onDeleted={afterDeletion} />
       )}
       {query.make !== undefined && (
         <MessageDialog
@@ -104,259 +103,52 @@ export function Configuration() {
   );
 }
 
-const asShown = (text: string) => ({ base: text, text });
-
-/** The text of a part as it is edited. It is saved by a change of just this part, and only while nobody else has changed it. */
-function useEdited(entry: Entry, name: string, onSaved: () => void) {
-  const { game, stage } = place.get();
-  const [draft] = useState(() => draftOf(name));
-  /** What the server has, as it would be shown, and what the editor had when that was saved. */
-  const [saved, setSaved] = useState(() => asShown(draft?.base ?? textOf(entry)));
-  const [text, setText] = useState(draft?.text ?? saved.text);
-  // What is typed counts at once, also for a click that comes before the page is drawn again.
-  const typed = useRef(text);
-  const type = (changed: string, { base, text: kept } = saved) => {
-    typed.current = changed;
-    setText(changed);
-    setDraft(name, changed === kept ? undefined : { text: changed, base, entry });
-    // What was said of the text before is not true of this one.
-    if (deployment.outcome !== undefined || deployment.error !== undefined) deployment.reset();
-  };
-  const [theirs, setTheirs] = useState<Theirs | undefined>(() => {
-    const found = textOf(entry);
-    const isOld = found !== saved.base && found !== text;
-    return isOld ? { text: found, isToBeDeployed: false } : undefined;
-  });
-  const load = (now: typeof saved) => {
-    setSaved(now);
-    type(now.text, now);
-    setTheirs(undefined);
-  };
-  const read = useAction('GetGameConfiguration');
-  const update = useAction('UpdateGameConfiguration');
-  const deployment = useDeployment({ game, stage });
-  const fault = faultOf(entry, text);
-  const isBusy = read.isBusy || update.isBusy || deployment.isBusy;
-
-  async function save({ isForced = false, isToBeDeployed = false } = {}): Promise<boolean> {
-    deployment.reset();
-    const mine = typed.current;
-    const input = { GameName: game, Sections: [entry.section] };
-    const current = await read.run(input);
-    if (current === undefined) return false;
-    const now = entryAt(current.GameConfiguration?.Sections, entry);
-    if (now === undefined && !isForced) {
-      // With what the server has now, the page knows of the loss, and says so.
-      onSaved();
-      return false;
-    }
-    const found = now === undefined ? '' : textOf(now);
-    const value = changedValue(now ?? entry, mine);
-    const wanted = textOf({ ...entry, value });
-    if (found !== saved.base && found !== wanted && !isForced) {
-      setTheirs({ text: found, isToBeDeployed });
-      return false;
-    }
-    const isThere = now !== undefined && found === wanted;
-    const change = { Section: entry.section, Operation: 'ADD', Path: pathOf(entry), Value: value } as const;
-    if (!isThere && (await update.run({ GameName: game, Modifications: [change] })) === undefined) return false;
-    setTheirs(undefined);
-    setSaved({ base: wanted, text: mine });
-    const later = draftOf(name)?.text ?? mine;
-    setDraft(name, later === mine ? undefined : { text: later, base: wanted, entry: { ...entry, value } });
-    onSaved();
-    return true;
-  }
-
-  const isSaved = () => typed.current === saved.text;
-  return {
-    text,
-    typed: () => typed.current,
-    type,
-    isSaved,
-    save,
-    load,
-    original: theirs === undefined ? saved : asShown(theirs.text),
-    theirs,
-    fault,
-    isBusy,
-    read,
-    update,
-    deployment,
-  };
-}
-
-/** The key that saves in every editor. In a browser it would save the page, which is of no use to anybody. */
-function useSaveKey(save: () => void): void {
-  const latest = useRef(save);
-  latest.current = save;
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      const { key, ctrlKey, metaKey, shiftKey, altKey } = event;
-      if (key.toLowerCase() !== 's' || !(ctrlKey || metaKey) || shiftKey || altKey) return;
-      event.preventDefault();
-      latest.current();
-    };
-    addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
-  }, []);
-}
-
-function EntryEditor({
-  entry,
-  name,
-  isLost,
-  onSaved,
-}: {
-  entry: Entry;
-  name: string;
-  /** Whether only a draft of it is left, as somebody else has deleted it. */
-  isLost: boolean;
-  onSaved: () => void;
-}) {
-  const { stage } = place.get();
-  const editor = useRef<Editor>(undefined);
-  const isAllowed = useAllowed();
-  const edited = useEdited(entry, name, onSaved);
-  const { text, type, save, fault, isBusy, theirs, read, update, deployment } = edited;
-  const isSaved = edited.isSaved();
-  useSaveKey(() => {
-    const isOff = isBusy || isLost || edited.isSaved() || faultOf(entry, edited.typed()) !== undefined;
-    if (!isOff && isAllowed('UpdateGameConfiguration')) void save();
-  });
-  const news = useRef<HTMLDivElement>(null);
-  const error = read.error ?? update.error ?? deployment.error;
-  // It is below the editor, so that nothing moves under the hands of whoever types. On a phone nobody would see it there.
-  useEffect(() => {
-    if (isLost || [theirs, error, deployment.outcome].some((each) => each !== undefined))
-      news.current?.scrollIntoView({ block: 'nearest' });
-  }, [isLost, theirs, error, deployment.outcome]);
+/** What there is to change, and what of it was changed in this tab. */
+function EntryList({ entries, chosen }: { entries: readonly Entry[]; chosen: Entry | undefined }) {
+  const { game, stage } = useSignal(place);
+  const unsaved = useSignal(drafted);
+  const link = ({ section, name }: Entry) => linkTo('configuration', { game, stage, section, entry: name });
   return (
-    <section class="entry">
-      <header>
-        <h2>
-          <Untrusted text={entry.name} />{' '}
-          <Badge kind={isSaved ? 'plain' : 'warning'}>{isSaved ? t('saved') : t('unsaved')}</Badge>
-        </h2>
-        <div class="actions">
-          {!isSaved && !isLost && (
-            <Button isBusy={isBusy} onClick={() => edited.load(edited.original)}>
-              {t('discard')}
-            </Button>
-          )}
-          <Button
-            needs={['UpdateGameConfiguration']}
-            isBusy={isBusy}
-            isDisabled={fault !== undefined || isSaved || isLost}
-            onClick={() => save()}
-          >
-            {t('save')}
-          </Button>
-          <Button
-            kind="primary"
-            needs={['UpdateGameConfiguration', 'CreateSnapshot', 'StartStageDeployment']}
-            isBusy={isBusy}
-            isDisabled={fault !== undefined || isLost}
-            onClick={async () => {
-              // What is deployed is what the server has, which need not be what is shown here as saved.
-              if (await save({ isToBeDeployed: true })) await deployment.run();
-            }}
-          >
-            {deployment.isBusy ? t('deploying') : t('deployNow', { stage })}
-          </Button>
+    <nav class="entries" aria-label={t('entries')}>
+      {[...new Set(entries.map(({ section }) => section))].map((section) => (
+        <div key={section}>
+          <h2>
+            <Untrusted text={shortSection({ section })} />
+          </h2>
+          <ul>
+            {entries
+              .filter((each) => each.section === section)
+              .map((each) => (
+                <li key={each.name}>
+                  <a href={link(each)} aria-current={each === chosen ? 'true' : undefined}>
+                    <Untrusted text={each.name} />
+                    {unsaved.has(draftName(game, each)) && (
+                      <>
+                        {' '}
+                        <Badge kind="warning">{t('unsaved')}</Badge>
+                      </>
+                    )}
+                  </a>
+                </li>
+              ))}
+          </ul>
         </div>
-      </header>
-      <CodeEditor
-        label={t('scriptOf', { name: entry.name })}
-        language={entry.isScript ? 'javascript' : 'json'}
-        text={text}
-        onText={type}
-        onReady={(ready) => {
-          editor.current = ready;
-        }}
-      />
-      {fault !== undefined && (
-        <Notice kind="bad">
-          {t('notJson')} <Untrusted text={fault} />
-        </Notice>
-      )}
-      <div ref={news}>
-        {isLost && (
-          <DeletedMeanwhile
-            isBusy={isBusy || fault !== undefined}
-            onDrop={() => setDraft(name, undefined)}
-            onAnew={() => save({ isForced: true })}
-          />
-        )}
-        {theirs !== undefined && !isLost && (
-          <ChangedMeanwhile
-            isBusy={isBusy}
-            isFaulty={fault !== undefined}
-            deploysTo={theirs.isToBeDeployed ? stage : undefined}
-            onTheirs={() => edited.load(asShown(theirs.text))}
-            onMine={async () => {
-              if ((await save({ isForced: true })) && theirs.isToBeDeployed) await deployment.run();
-            }}
-          />
-        )}
-        <Failure error={error} />
-        {deployment.outcome !== undefined && (
-          <DeploymentOutcome
-            outcome={deployment.outcome}
-            entry={entry}
-            onLine={(...at) => editor.current?.goTo(...at)}
-          />
-        )}
-      </div>
-    </section>
+      ))}
+    </nav>
   );
 }
 
-/** What somebody else has saved meanwhile, and whether a deployment waits for what becomes of it. */
-interface Theirs {
-  readonly text: string;
-  readonly isToBeDeployed: boolean;
-}
-
-/** Whether it was deployed, and if not, the server's own words, with a way to each line that they name in this script. */
-function DeploymentOutcome({
-  outcome,
-  entry,
-  onLine,
-}: {
-  outcome: { isDone: boolean; message: string };
-  entry: Entry;
-  onLine: (line: number, column: number) => void;
-}) {
-  if (outcome.isDone)
-    return (
-      <Notice kind="good">
-        {t('deployed')} <a href={linkTo('harness', { ...place.get() })}>{t('tryIt')}</a>
-      </Notice>
-    );
-  const path = `${pathOf(entry)}/Code/Script`;
-  const faults = [...outcome.message.matchAll(/at "([^"]+)" does not parse, line (\d+), column (\d+)/g)];
-  const here = faults.filter(([, at]) => at === path);
+function Deleted({ entries }: { entries: readonly Entry[] }) {
+  if (entries.length === 0) return null;
   return (
-    <Notice kind="bad">
-      <p>
-        <strong>{t('deployRefused')}</strong> <Untrusted text={outcome.message} keepsLines />
-      </p>
-      {here.map(([fault, , line, column]) => (
-        <Button key={fault} onClick={() => onLine(Number(line), Number(column))}>
-          {t('goToLine', { line: Number(line) })}
-        </Button>
+    <Notice kind="good">
+      {t('messageDeleted')}{' '}
+      {entries.map((each, index) => (
+        <span key={`${each.section} ${each.name}`}>
+          {index > 0 && ', '}
+          <PartName entry={each} />
+        </span>
       ))}
     </Notice>
   );
-}
-
-function faultOf(entry: Entry, text: string): string | undefined {
-  if (entry.isScript) return undefined;
-  try {
-    JSON.parse(text);
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }

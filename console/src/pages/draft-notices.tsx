@@ -1,6 +1,26 @@
 import { Button } from '../parts/button.tsx';
 import { Notice } from '../parts/notice.tsx';
-import { t } from '../texts/language.ts';
+import { Id } from '../parts/untrusted.tsx';
+import { useSignal } from '../store.ts';
+import { counted, t } from '../texts/language.ts';
+import { dropLeftDrafts, leftDrafts, takeLeftDrafts } from './drafts.ts';
+
+/** Somebody has typed something here under another key, which may have been somebody else. */
+export function LeftDrafts() {
+  const found = useSignal(leftDrafts);
+  if (found === undefined) return null;
+  return (
+    <Notice kind="warning">
+      <p>
+        {counted('leftDrafts', found.count)} <Id id={found.key} />
+      </p>
+      <div class="actions">
+        <Button onClick={dropLeftDrafts}>{t('dropLeftDrafts')}</Button>
+        <Button onClick={takeLeftDrafts}>{t('takeLeftDrafts')}</Button>
+      </div>
+    </Notice>
+  );
+}
 
 /** Somebody else has saved another text: which of the two is to stay. */
 export function ChangedMeanwhile({

@@ -17,6 +17,15 @@ const MAX_CHARACTERS = 16_000_000;
 /** By game, section and entry, the one that was typed in last at the end. */
 const drafts = new Map<string, Draft>();
 
+/** What whoever was signed in here before has typed. It is shown to nobody until somebody says that it is theirs. */
+const left = new Map<string, Draft>();
+
+/** By which key that was typed, and how many parts it is of; undefined where nothing is left. */
+export const leftDrafts = signal<{ readonly key: string; readonly count: number } | undefined>(undefined);
+
+/** How often somebody has taken on what was left. */
+export const taken = signal(0);
+
 /** The names of all drafts, which changes when there is one more or less, and not with each key. */
 export const drafted = signal<ReadonlySet<string>>(new Set());
 
@@ -40,22 +49,33 @@ export function lostEntries(game: string, entries: readonly Entry[]): readonly E
 export function setDraft(name: string, draft: Draft | undefined): void {
   drafts.delete(name);
   if (draft !== undefined) drafts.set(name, draft);
-  let characters = [...drafts.values()].reduce((sum, { text, base }) => sum + text.length + base.length, 0);
-  for (const [oldest, { text, base }] of drafts) {
-    // The one that is typed in is never given up.
-    if (oldest === name || (drafts.size <= MAX_DRAFTS && characters <= MAX_CHARACTERS)) break;
-    drafts.delete(oldest);
-    characters -= text.length + base.length;
-  }
+  bound(drafts, name);
   tell();
 }
+
+/** Gives up the oldest of too many, and never the one that is typed in. */
+function bound(kept: Map<string, Draft>, typedIn?: string): void {
+  let characters = [...kept.values()].reduce((sum, { text, base }) => sum + text.length + base.length, 0);
+  for (const [oldest, { text, base }] of kept) {
+    if (oldest === typedIn || (kept.size <= MAX_DRAFTS && characters <= MAX_CHARACTERS)) break;
+    kept.delete(oldest);
+    characters -= text.length + base.length;
+  }
+}
+
+/** Whether something would be lost with this tab, or with a sign-out. */
+export const isAnythingUnsaved = () => drafts.size + left.size > 0;
 
 function tell(): void {
   const before = drafted.get();
   if (before.size === drafts.size && [...drafts.keys()].every((name) => before.has(name))) return;
   drafted.set(new Set(drafts.keys()));
-  // A page that only might ask is kept by no browser for a step back, so it is one only while there is something to ask.
-  if (drafts.size > 0) addEventListener('beforeunload', ask);
+  guard();
+}
+
+/** A page that only might ask is kept by no browser for a step back, so it is one only while there is something to ask. */
+function guard(): void {
+  if (isAnythingUnsaved()) addEventListener('beforeunload', ask);
   else removeEventListener('beforeunload', ask);
 }
 
@@ -63,9 +83,41 @@ function ask(event: BeforeUnloadEvent): void {
   event.preventDefault();
 }
 
+/** Has what was left be drafts of whoever is signed in now. What they have typed themselves stays. */
+export function takeLeftDrafts(): void {
+  for (const [name, draft] of left) if (!drafts.has(name)) setDraft(name, draft);
+  dropLeftDrafts();
+  taken.set(taken.get() + 1);
+}
+
+export function dropLeftDrafts(): void {
+  left.clear();
+  leftDrafts.set(undefined);
+  guard();
+}
+
+/** The key of whoever has typed the drafts. */
+let typist = session.get()?.accessKeyId;
+
 session.subscribe(() => {
-  // Whoever is signed out because their key has ended goes on where they were when they have another.
-  if (session.get() !== undefined || farewell.get() !== undefined) return;
+  const signedIn = session.get();
+  if (signedIn === undefined) {
+    // Whoever is signed out because their key has ended may go on where they were when they have another.
+    if (farewell.get() !== undefined) return;
+    drafts.clear();
+    left.clear();
+    leftDrafts.set(undefined);
+    tell();
+    guard();
+    return;
+  }
+  const before = typist;
+  typist = signedIn.accessKeyId;
+  if (before === undefined || before === typist || drafts.size === 0) return;
+  // Nobody knows here whether it is the same person, so nothing is shown, or saved by mistake, in the name of another.
+  for (const [name, draft] of drafts) left.set(name, draft);
+  bound(left);
   drafts.clear();
+  leftDrafts.set({ key: before, count: left.size });
   tell();
 });
