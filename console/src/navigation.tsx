@@ -12,6 +12,7 @@ import { useSignal } from './store.ts';
 import { choose, LANGUAGES, type Language, language, t } from './texts/language.ts';
 import { applyTheme, currentTheme, THEMES, type Theme } from './theme.ts';
 import { useCall } from './use-call.ts';
+import { usePages } from './use-pages.ts';
 
 const GROUPS = { live: 'groupLive', operate: 'groupOperate', game: 'groupGame', records: 'groupRecords' } as const;
 
@@ -82,12 +83,13 @@ export function Navigation() {
 function PlacePicker() {
   const at = useSignal(place);
   const { page } = useSignal(route);
-  const games = useCall('ListGames', {});
-  const stages = useCall('ListStages', at.game === '' ? undefined : { GameName: at.game });
+  const games = useWhole(usePages('ListGames', {}, ({ Games }) => Games));
+  const inGame = at.game === '' ? undefined : { GameName: at.game };
+  const stages = useWhole(usePages('ListStages', inGame, ({ Stages }) => Stages));
   const named = useSignal(namedGames);
-  const listed = games.data?.Games?.map(({ Name = '' }) => Name);
+  const listed = games.items?.map(({ Name = '' }) => Name);
   const gameNames = listed ?? (games.error && named.map(({ GameName = '' }) => GameName));
-  const known = stages.data?.Stages?.map(({ Name = '' }) => Name);
+  const known = stages.items?.map(({ Name = '' }) => Name);
   const stageNames = known ?? (stages.error && named.find(({ GameName }) => GameName === at.game)?.StageNames);
   const go = (game: string, stage: string) => goTo(pageOf(page).partOf ?? page, { game, stage });
   const [onlyGame] = gameNames ?? [];
@@ -132,6 +134,18 @@ function PlacePicker() {
       )}
     </div>
   );
+}
+
+/** All pages of a list among which somebody chooses. */
+function useWhole<P extends { hasMore: boolean; isBusy: boolean; error: CallError | undefined; more: () => void }>(
+  pages: P,
+): P {
+  const { hasMore, isBusy, error, more } = pages;
+  const isWanted = hasMore && !isBusy && error === undefined;
+  useEffect(() => {
+    if (isWanted) more();
+  }, [isWanted]);
+  return pages;
 }
 
 const isDenied = (error: CallError | undefined) => error?.code === 'AccessDeniedException';

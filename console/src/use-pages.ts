@@ -20,6 +20,8 @@ interface More<T> {
   /** The first page's entries, too: pages that were read at another time may have gaps between them, or overlap. */
   readonly items: readonly T[];
   readonly token: string | undefined;
+  /** When somebody had asked for it first. */
+  readonly at: number;
   readonly error?: CallError;
 }
 
@@ -48,6 +50,7 @@ export function usePages<N extends Paged, T>(
     const mine = reading.current;
     const isOver = () => reading.current !== mine || session.get() !== signedIn;
     setBusyWith(mine);
+    const at = further?.at ?? Date.now();
     const found: T[] = [...(items ?? [])];
     let next: string | undefined = token;
     let error: CallError | undefined;
@@ -64,7 +67,7 @@ export function usePages<N extends Paged, T>(
       error = asCallError(name, thrown);
     }
     setBusyWith(undefined);
-    setMore({ reading: mine, items: found, token: next, ...(error && { error }) });
+    setMore({ reading: mine, items: found, token: next, at, ...(error && { error }) });
   }
 
   const isEmptyPage = items?.length === 0 && token !== undefined && further === undefined && !first.isReloading;
@@ -78,6 +81,8 @@ export function usePages<N extends Paged, T>(
     isLoading: first.isLoading || (items?.length === 0 && isBusy),
     // What comes behind the old first page does not come behind the new one.
     isBusy: isBusy || first.isReloading,
+    /** When a list that is live was read that is so no more, because it has several pages. */
+    stoodAt: everyMs === undefined ? undefined : further?.at,
     hasMore: token !== undefined && (items?.length ?? 0) < MAX_ITEMS,
     more: () => void load(),
     reload() {

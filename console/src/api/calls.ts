@@ -27,6 +27,9 @@ const NOTICED_SKEW_MS = 60_000;
 const MAX_REPEATS = 3;
 const MAX_WAIT_MS = 5_000;
 
+/** A server, or a network, that has said nothing for so long will not. A long text takes its time on a slow line. */
+const MAX_SILENCE_MS = 60_000;
+
 export interface Caller {
   readonly call: Call;
   /** What the server's clock says, as far as its answers have told. */
@@ -40,27 +43,51 @@ export function createCaller({ key, base }: { key: AccessKey; base: URL }): Call
   let skewMs = 0;
   const now = () => Date.now() + skewMs;
 
-  async function attempt(name: OperationName, input: Inputs[OperationName], signal?: AbortSignal): Promise<Response> {
+  async function attempt(name: OperationName, input: Inputs[OperationName], signal: AbortSignal): Promise<Response> {
     const [method] = OPERATIONS[name];
     const { url, body } = requestOf(name, input, base);
     const headers = signatureOf(key, { method, url, body, at: new Date(now()) });
+    const abort = new AbortController();
+    const giveUp = () => abort.abort();
+    const timer = setTimeout(giveUp, MAX_SILENCE_MS);
+    signal.addEventListener('abort', giveUp);
     try {
       return await fetch(url, {
         method,
         headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
         ...(body !== undefined && { body }),
-        ...(signal && { signal }),
+        signal: abort.signal,
         cache: 'no-store',
         credentials: 'omit',
       });
     } catch (error) {
-      if (signal?.aborted) throw error;
+      if (signal.aborted) throw error;
       throw new CallError(name, { message: '' });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
-  async function call<N extends OperationName>(name: N, input: Inputs[N], signal?: AbortSignal): Promise<Outputs[N]> {
+  async function call<N extends OperationName>(name: N, input: Inputs[N], given?: AbortSignal): Promise<Outputs[N]> {
+    // A signal that is given lives for as long as a page, which makes many calls.
+    const ended = new AbortController();
+    const end = () => ended.abort();
+    given?.addEventListener('abort', end);
+    if (given?.aborted) end();
+    try {
+      return await attempts(name, input, ended.signal);
+    } finally {
+      given?.removeEventListener('abort', end);
+    }
+  }
+
+  async function attempts<N extends OperationName>(
+    name: N,
+    input: Inputs[N],
+    signal: AbortSignal,
+  ): Promise<Outputs[N]> {
     for (let repeats = 0; ; repeats += 1) {
+      signal.throwIfAborted();
       const response = await attempt(name, input, signal);
       const late = Date.parse(response.headers.get('date') ?? '') - now();
       const isSkewed = Math.abs(late) > NOTICED_SKEW_MS;

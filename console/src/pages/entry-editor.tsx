@@ -4,7 +4,7 @@ import { CodeEditor } from '../parts/code-editor.tsx';
 import type { Editor } from '../parts/editor.ts';
 import { Failure, Notice } from '../parts/notice.tsx';
 import { Badge } from '../parts/page.tsx';
-import { Untrusted } from '../parts/untrusted.tsx';
+import { Untrusted, visible } from '../parts/untrusted.tsx';
 import { useAllowed } from '../permissions.ts';
 import { place } from '../place.ts';
 import { linkTo } from '../route.ts';
@@ -158,7 +158,7 @@ export function EntryEditor({
           {isOfMessage(entry) && !isLost && (
             <Button
               kind="danger"
-              label={`${t('delete')} ${entry.name}`}
+              label={`${t('delete')} ${visible(entry.name)}`}
               needs={['UpdateGameConfiguration']}
               isBusy={isBusy}
               onClick={onDelete}
@@ -194,7 +194,7 @@ export function EntryEditor({
         </div>
       </header>
       <CodeEditor
-        label={t('scriptOf', { name: entry.name })}
+        label={t('scriptOf', { name: visible(entry.name) })}
         language={entry.isScript ? 'javascript' : 'json'}
         text={text}
         onText={type}

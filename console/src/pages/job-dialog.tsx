@@ -159,11 +159,17 @@ function selectorOf({ whom, runtime, playerIds, prefix, before, since, address, 
     ...(runtime !== '' && { RuntimeId: runtime }),
     ...(ids.length > 0 && { PlayerIds: ids }),
     ...(prefix.trim() !== '' && { PlayerIdPrefix: prefix.trim() }),
-    ...(before !== '' && { ConnectedBefore: new Date(before).toISOString() }),
-    ...(since !== '' && { ConnectedSince: new Date(since).toISOString() }),
+    ...(before !== '' && { ConnectedBefore: instantOf(before) }),
+    ...(since !== '' && { ConnectedSince: instantOf(since) }),
     ...(address.trim() !== '' && { Address: address.trim() }),
     ...(node.trim() !== '' && { Node: node.trim() }),
   };
+}
+
+/** A field takes years of six digits, of which no time can be made. The server says so: left out, it would mean others, too. */
+function instantOf(local: string): string {
+  const at = new Date(local);
+  return Number.isNaN(at.getTime()) ? local : at.toISOString();
 }
 
 interface FieldsProps {

@@ -158,7 +158,7 @@ export function JobActions({
         {(isWaiting || mayPause || mayResume) && (
           <Button
             kind="danger"
-            label={named(t('stopJobNow'))}
+            label={named(t('stopJob'))}
             needs={['CancelDisconnectJob']}
             onClick={() => onDecide({ kind: 'cancel', job })}
           >

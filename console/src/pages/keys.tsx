@@ -123,7 +123,13 @@ export function RevokeButton({ accessKey, onOpen }: { accessKey: ListedKey; onOp
   const isOwn = accessKey.AccessKeyId === session.get()?.accessKeyId;
   const refusal = isOwn ? t('revokeNotOwn') : accessKey.IsRoot ? t('revokeNotRoot') : undefined;
   return (
-    <Button kind="danger" needs={['RevokeAccessKey']} refusal={refusal} onClick={onOpen}>
+    <Button
+      kind="danger"
+      label={`${t('revoke')} ${accessKey.AccessKeyId}`}
+      needs={['RevokeAccessKey']}
+      refusal={refusal}
+      onClick={onOpen}
+    >
       {t('revoke')}
     </Button>
   );

@@ -6,6 +6,7 @@ import { Failure, Notice } from '../parts/notice.tsx';
 import { Page } from '../parts/page.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
 import { place } from '../place.ts';
+import { session } from '../session.ts';
 import { t } from '../texts/language.ts';
 import { useCall } from '../use-call.ts';
 import { useSettled } from '../use-settled.ts';
@@ -21,10 +22,17 @@ function example(game: string, stage: string): string {
   return JSON.stringify({ Version: '2012-10-17', Statement }, null, 2);
 }
 
+/** What was typed stays in the tab while other pages are looked at, until somebody else may be at it. */
+let typed: string | undefined;
+
+session.subscribe(() => {
+  typed = undefined;
+});
+
 /** A policy that no key has yet: written, checked while it is, asked what it would come to, and given to a key. */
 export function PolicyPage() {
   const editor = useRef<Editor>(undefined);
-  const [text, setText] = useState(() => example(place.get().game, place.get().stage));
+  const [text, setText] = useState(() => typed ?? example(place.get().game, place.get().stage));
   const [isMaking, setMaking] = useState(false);
   const settled = useSettled(text);
   // Any call is good for this: what is asked about is the document.
@@ -53,7 +61,10 @@ export function PolicyPage() {
             label={t('policy')}
             language="json"
             text={text}
-            onText={setText}
+            onText={(changed) => {
+              typed = changed;
+              setText(changed);
+            }}
             onReady={(ready) => {
               editor.current = ready;
             }}

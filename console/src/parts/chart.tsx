@@ -28,12 +28,16 @@ export function Chart({ title, times, values, marks }: Props) {
       if (entry !== undefined) plot.current?.setSize({ width: entry.contentRect.width, height: HEIGHT });
     });
     const unsubscribe = colours.subscribe(() => plot.current?.redraw());
-    void import('./plot.ts').then(({ createPlot }) => {
-      const element = frame.current;
-      if (isGone || element === null) return;
-      plot.current = createPlot(element, HEIGHT, () => latest.current, colourOf);
-      observer.observe(element);
-    });
+    import('./plot.ts').then(
+      ({ createPlot }) => {
+        const element = frame.current;
+        if (isGone || element === null) return;
+        plot.current = createPlot(element, HEIGHT, () => latest.current, colourOf);
+        observer.observe(element);
+      },
+      // The numbers above say what the lines would.
+      () => {},
+    );
     return () => {
       isGone = true;
       observer.disconnect();

@@ -1,5 +1,7 @@
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { t } from '../texts/language.ts';
 import type { Editor } from './editor.ts';
+import { Notice } from './notice.tsx';
 
 /** A text in an editor, which comes only when there is something to edit. */
 export function CodeEditor({
@@ -18,20 +20,25 @@ export function CodeEditor({
 }) {
   const frame = useRef<HTMLDivElement>(null);
   const editor = useRef<Editor>(undefined);
+  const [isMissing, setMissing] = useState(false);
   const latest = useRef({ text, onText });
   latest.current = { text, onText };
   useEffect(() => {
     let isGone = false;
-    void import('./editor.ts').then(({ createEditor }) => {
-      if (isGone || frame.current === null) return;
-      editor.current = createEditor(frame.current, {
-        label,
-        language,
-        text: latest.current.text,
-        onText: (changed) => latest.current.onText(changed),
-      });
-      onReady(editor.current);
-    });
+    import('./editor.ts').then(
+      ({ createEditor }) => {
+        if (isGone || frame.current === null) return;
+        editor.current = createEditor(frame.current, {
+          label,
+          language,
+          text: latest.current.text,
+          onText: (changed) => latest.current.onText(changed),
+        });
+        onReady(editor.current);
+      },
+      // An empty frame would look like an empty text.
+      () => setMissing(true),
+    );
     return () => {
       isGone = true;
       editor.current?.destroy();
@@ -39,5 +46,6 @@ export function CodeEditor({
   }, [label, language]);
   // At once, before another key can come: later, this would be an older text than that in the editor.
   useLayoutEffect(() => editor.current?.show(text), [text]);
+  if (isMissing) return <Notice kind="bad">{t('pageNotLoaded')}</Notice>;
   return <div ref={frame} class="code-editor" />;
 }

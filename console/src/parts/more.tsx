@@ -1,14 +1,29 @@
-import { t } from '../texts/language.ts';
+import { formatTime, t } from '../texts/language.ts';
 import { Button } from './button.tsx';
 
-/** The button for what is not shown yet. */
-export function More({ pages }: { pages: { hasMore: boolean; isBusy: boolean; more: () => void } }) {
-  if (!pages.hasMore) return null;
+/** The button for what is not shown yet. Of a list that is live until there are several pages, it says as of when they are. */
+export function More({
+  pages: { hasMore, isBusy, stoodAt, more, reload },
+}: {
+  pages: { hasMore: boolean; isBusy: boolean; stoodAt: number | undefined; more: () => void; reload: () => void };
+}) {
   return (
-    <p class="more">
-      <Button isBusy={pages.isBusy} onClick={pages.more}>
-        {t('more')}
-      </Button>
-    </p>
+    <>
+      {stoodAt !== undefined && (
+        <p class="as-of muted" role="status">
+          {t('listStoodAt', { time: formatTime(stoodAt) })}{' '}
+          <button type="button" class="link" onClick={reload}>
+            {t('refresh')}
+          </button>
+        </p>
+      )}
+      {hasMore && (
+        <p class="more">
+          <Button isBusy={isBusy} onClick={more}>
+            {t('more')}
+          </Button>
+        </p>
+      )}
+    </>
   );
 }

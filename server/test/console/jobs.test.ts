@@ -91,7 +91,7 @@ test('[chromium] a job is paused, resumed and cancelled while somebody watches',
   await opened.press(`Resume ${JobId}`);
   await opened.shows('running');
   await opened.press('Jobs');
-  await opened.press(`Stop the job ${JobId}`);
+  await opened.press(`Stop… ${JobId}`);
   await opened.shows('What it has closed stays closed');
   await opened.assertSound();
   await opened.press('Stop the job');
@@ -206,7 +206,7 @@ test('[chromium] a moderator sees jobs, and is told why nothing can be done with
   const { JobId } = await onlyJob(server);
   const opened = await signIn(server.url, await keyOf(server, 'moderator'), { hash: `#/jobs?${PLACE}` });
   await opened.shows('awaits another key');
-  for (const name of ['Start a job…', `Confirm… ${JobId}`, `Stop the job ${JobId}`]) {
+  for (const name of ['Start a job…', `Confirm… ${JobId}`, `Stop… ${JobId}`]) {
     const [title, isOff] = (await opened.page.evaluate(`(() => {
       const button = [...document.querySelectorAll('main button')]
         .find((each) => (each.ariaLabel ?? each.textContent) === ${JSON.stringify(name)});

@@ -61,7 +61,7 @@ test('[chromium] an administrator makes a key, hands its secret on, sees what it
   await opened.shows(/does not cover the resource \S+\/stage\/Other/);
   await opened.assertSound();
 
-  await opened.press('Revoke…');
+  await opened.press(`Revoke… ${pair.accessKeyId}`);
   await opened.shows('It cannot be undone.');
   await opened.assertSound();
   await opened.press('Revoke the key');

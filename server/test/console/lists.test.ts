@@ -97,6 +97,12 @@ test('[chromium] a live list of several pages shows nobody twice and leaves nobo
     ids.filter((id) => !rows.includes(id)),
     [],
   );
+  await opened.shows('With several pages the list is not live. It is as of');
+  await opened.assertSound();
+  await opened.press('Refresh');
+  // What is out of sight is not among what is shown.
+  await opened.page.waitForFunction("document.querySelector('tbody').textContent.includes('a-newcomer')");
+  assert.doesNotMatch(await opened.shows('Show more'), /not live/);
 });
 
 test('[chromium] a page that was opened while nobody looked is there when somebody does', { skip }, async (t) => {

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { chromium, openConsole, signIn, write } from '../support/console-page.ts';
+import { ROLE } from '../support/domain.ts';
+import { fileOf } from '../support/game-document.ts';
+import { importDocument } from '../support/publishing.ts';
+import { rawCall } from '../support/raw-call.ts';
+import { scriptedGame } from '../support/scripted-game.ts';
+import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
+
+const skip = chromium === undefined ? 'there is no Chromium here' : false;
+
+const PLACE = `game=${GAME}&stage=${STAGE}`;
+
+test('[chromium] a time with a year of five digits breaks no page, and means nobody', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  await server.connect();
+  const opened = await signIn(server.url, ROOT, { hash: `#/jobs?${PLACE}` });
+  await opened.press('Start a job…');
+  await opened.page.waitForSelector('dialog input[type=datetime-local]');
+  await opened.page.$eval('dialog input[type=datetime-local]', (field) => {
+    field.value = '20261-11-29T10:00';
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  });
+  await opened.fill('Reason', 'UPDATE');
+  await opened.press('Show what it will do');
+  await opened.shows('Member must be an ISO 8601 date and time');
+  assert.equal(await opened.page.$('dialog footer .danger'), null, 'nothing can be started');
+  await opened.assertSound();
+});
+
+test('[chromium] an editor that could not be loaded is not taken for one without a text', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  await importDocument(server, fileOf(scriptedGame({ requests: { Greet: { script: 'return 1;' } } })));
+  const opened = await signIn(server.url, ROOT, { hash: `#/configuration?${PLACE}` });
+  await opened.shows('RequestHandlers');
+  await opened.page.setRequestInterception(true);
+  opened.page.on('request', (request) => {
+    // A new version of the server has files of other names.
+    void (/\/editor-[^/]*\.js$/.test(request.url()) ? request.respond({ status: 404, body: '' }) : request.continue());
+  });
+  await opened.press('Greet');
+  await opened.shows('This page could not be loaded. Was the server updated?');
+});
+
+test('[chromium] a server that takes calls and never answers is said not to answer', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await openConsole(server.url, { hash: `#/players?${PLACE}` });
+  // Nobody wants to wait for a minute here.
+  await opened.page.evaluateOnNewDocument(`{
+    const later = setTimeout;
+    globalThis.setTimeout = (task, ms, ...rest) => later(task, ms >= 60_000 ? 1_000 : ms, ...rest);
+  }`);
+  await opened.page.reload();
+  await opened.fill('Access key id', ROOT.accessKeyId);
+  await opened.fill('Secret access key', ROOT.secretAccessKey);
+  await opened.press('Sign in');
+  await opened.shows('0 players online');
+  await opened.page.setRequestInterception(true);
+  let isSilent = true;
+  opened.page.on('request', (request) => {
+    if (!isSilent) void request.continue();
+  });
+  await opened.shows('The server does not answer.');
+  isSilent = false;
+  await opened.page.waitForFunction("!document.body.innerText.includes('The server does not answer.')");
+});
+
+test('[chromium] all games can be chosen, however many there are', { skip }, async (t) => {
+  const server = await startTestServer(t, { settings: { writeCallsBurst: 1_000, maxGames: 1_000 } });
+  for (let n = 0; n < 110; n += 1)
+    await rawCall(server, 'POST', '/game', { body: { GameName: `Game-${String(n).padStart(3, '0')}` } });
+  await rawCall(server, 'POST', '/game/Game-109/stage', { body: { StageName: STAGE, Role: ROLE } });
+  const opened = await signIn(server.url, ROOT, { hash: `#/players?${PLACE}` });
+  await opened.page.waitForFunction("document.querySelectorAll('.place select')[0].options.length === 111");
+  await opened.choose('Game', 'Game-109');
+  await opened.page.waitForFunction(`location.hash === '#/players?game=Game-109&stage=${STAGE}'`);
+});
+
+test('[chromium] a policy that is not a key’s yet stays while other pages are looked at, and goes with its writer', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/policy?${PLACE}` });
+  await write(opened, '{"Version":"2012-10-17","Statement":[]} ');
+  const text = () =>
+    opened.page.waitForFunction(
+      "document.querySelector('.code-editor')?.shadowRoot?.querySelector('.cm-content')?.innerText",
+    );
+  await opened.press('Audit');
+  await opened.shows('respark audit verify');
+  await opened.page.goBack();
+  assert.match(String(await (await text()).jsonValue()), /"Statement":\[\]/);
+  await opened.press('Sign out');
+  await opened.fill('Access key id', ROOT.accessKeyId);
+  await opened.fill('Secret access key', ROOT.secretAccessKey);
+  await opened.press('Sign in');
+  assert.match(String(await (await text()).jsonValue()), /Support/);
+});
