@@ -60,7 +60,10 @@ const { players, runtimes } = createServices({
   ...{ store, cluster, clock, random, log, metrics, settings },
   keyring: createKeyring(Buffer.from(RESPARK_KEYS.secretKey, 'base64')),
   audit: { around: (_, rule) => rule() },
-  access: { createKey: refuse, findCredential: async () => undefined, listKeys: async () => [], revokeKey: refuse },
+  access: {
+    ...{ createKey: refuse, revokeKey: refuse },
+    ...{ findCredential: async () => undefined, findKey: async () => undefined, listPageOfKeys: async () => [] },
+  },
   actions: [],
   auditLog: { find: async () => ({ records: [], next: undefined }) },
   examine: () => Promise.reject(new Error('nothing is deployed here')),

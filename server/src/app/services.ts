@@ -149,7 +149,7 @@ export function createServices({
   store: Store;
   audit: Audit;
   auditLog: Pick<AuditReader, 'find'>;
-  access: Pick<Access, 'createKey' | 'findCredential' | 'listKeys' | 'revokeKey'>;
+  access: Pick<Access, 'createKey' | 'findCredential' | 'findKey' | 'listPageOfKeys' | 'revokeKey'>;
   /** Every action that a policy may name. */
   actions: readonly string[];
   cluster: Cluster;

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { testAccessKeys } from './access-keys.contract.ts';
 import { testBars } from './bars.contract.ts';
 import { testDeployments } from './deployments.contract.ts';
 import { testDisconnectJobs } from './disconnect-jobs.contract.ts';
 import { testGeneratedCodeJobs } from './generated-code-jobs.contract.ts';
 import { testSnapshots } from './snapshots.contract.ts';
-import { isConflict, type OpenStore, sampleGame, sampleKey, sampleStage } from './store-samples.ts';
+import { isConflict, type OpenStore, sampleGame, sampleStage } from './store-samples.ts';
 import { testWebhooks } from './webhooks.contract.ts';
 
 /** Holds one implementation to every promise of `Store`; `open` gives an empty one that the test's end closes. */
@@ -215,63 +216,6 @@ function testStages(open: OpenStore): void {
       (await stages.listDeleting()).map(({ gameName, name }) => `${gameName}/${name}`),
       ['Dying/Dev', 'Live/Old'],
     );
-  });
-}
-
-function testAccessKeys(open: OpenStore): void {
-  test('an access key is found as it was inserted, and listed in order of id', async (t) => {
-    const { accessKeys } = await open(t);
-    const [a, b] = [sampleKey('A'), sampleKey('B', { revokedAt: 5, expiresAt: 7, subject: 'ada' })];
-    await accessKeys.insert(b);
-    await accessKeys.insert(a);
-    assert.deepEqual(await accessKeys.find('A'), a);
-    assert.equal(await accessKeys.find('a'), undefined);
-    assert.deepEqual(await accessKeys.list(), [a, b]);
-    await assert.rejects(accessKeys.insert(a), isConflict);
-  });
-
-  test('a key is revoked once, and the time of the first revocation stays', async (t) => {
-    const { accessKeys } = await open(t);
-    await accessKeys.insert(sampleKey('A'));
-    assert.equal(await accessKeys.revoke('A', 10), true);
-    assert.equal(await accessKeys.revoke('A', 20), false);
-    assert.equal(await accessKeys.revoke('unknown', 20), false);
-    assert.equal((await accessKeys.find('A'))?.revokedAt, 10);
-  });
-
-  test('the sealed secret of a key is replaced, and nothing else of it', async (t) => {
-    const { accessKeys } = await open(t);
-    for (const id of ['A', 'B']) await accessKeys.insert(sampleKey(id));
-    await accessKeys.setSealedSecret('A', Buffer.of(1, 2, 3));
-    await accessKeys.setSealedSecret('unknown', Buffer.of(1, 2, 3));
-    assert.deepEqual(await accessKeys.list(), [
-      { ...sampleKey('A'), sealedSecret: Buffer.of(1, 2, 3) },
-      sampleKey('B'),
-    ]);
-  });
-
-  test('there is at most one live root key', async (t) => {
-    const { accessKeys } = await open(t);
-    await accessKeys.insert(sampleKey('A', { isRoot: true }));
-    await assert.rejects(accessKeys.insert(sampleKey('B', { isRoot: true })), isConflict);
-    await accessKeys.revoke('A', 10);
-    await accessKeys.insert(sampleKey('B', { isRoot: true }));
-    assert.equal((await accessKeys.list()).length, 2);
-  });
-
-  test('keys revoked or expired long ago are forgotten, live ones never', async (t) => {
-    const { accessKeys } = await open(t);
-    await accessKeys.insert(sampleKey('live'));
-    for (const [id, at] of Object.entries({ old: 10, recent: 11 })) {
-      await accessKeys.insert(sampleKey(id, { revokedAt: at }));
-      await accessKeys.insert(sampleKey(`expired ${id}`, { expiresAt: at }));
-    }
-    await accessKeys.insert(sampleKey('signed in', { revokedAt: 10, subject: 'ada' }));
-    const left = async () => (await accessKeys.list()).map(({ id }) => id);
-    await accessKeys.removeEndedBefore(11, { ofSignIns: false });
-    assert.deepEqual(await left(), ['expired recent', 'live', 'recent', 'signed in']);
-    await accessKeys.removeEndedBefore(11, { ofSignIns: true });
-    assert.deepEqual(await left(), ['expired recent', 'live', 'recent']);
   });
 }
 

@@ -301,8 +301,24 @@ export interface GeneratedCodeJobTable {
 
 export interface AccessKeyTable {
   find(id: string): MaybePromise<AccessKeyRecord | undefined>;
-  /** All access keys, including revoked ones, in order of id. */
+  /**
+   * All access keys, including revoked ones, in order of id. There may be thousands, each with a policy of kilobytes, so it is
+   * for commands: what answers calls asks for what it needs.
+   */
   list(): Promise<AccessKeyRecord[]>;
+  /** The same by pages. */
+  listPage(page: PageQuery): Promise<AccessKeyRecord[]>;
+  /** The root key that is not revoked. */
+  findRoot(): Promise<AccessKeyRecord | undefined>;
+  /** Those that may sign at a time and that the person has signed in to get, the newest first. */
+  listLiveOf(subject: string, at: number): Promise<AccessKeyRecord[]>;
+  /** How many may sign at a time, apart from the root key. */
+  countLive(at: number): Promise<number>;
+  /**
+   * When the key ended that is at this place among those that had ended by `by`, counted from 1 and the newest first; undefined
+   * when there are fewer. Either of those with a subject, or of those without one.
+   */
+  findEnd(place: number, which: { readonly by: number; readonly ofSignIns: boolean }): Promise<number | undefined>;
   /** Ids are unique, and there is at most one root key that is not revoked. */
   insert(record: AccessKeyRecord): Promise<void>;
   /** Revokes the key; resolves with whether it was live until now. */

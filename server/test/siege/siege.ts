@@ -11,6 +11,8 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import Libsql from 'libsql';
+import { DATABASE_FILE } from '../../src/data-directory/server-files.ts';
 import { openPlayer, type RawSocket } from '../fire/raw-websocket.ts';
 import { fileOf } from '../support/game-document.ts';
 import { rawCall } from '../support/raw-call.ts';
@@ -43,6 +45,9 @@ const CALL_MS = 15_000;
 /** Caches fill, and V8 keeps what it knows of code that has run. What attacks leave behind would be much more. */
 const MAX_HEAP_GROWTH_BYTES = 10 * 1_048_576;
 const DOCUMENT_BYTES = 1_000_000;
+/** As many as are kept of those that have ended, with policies as long as most. */
+const ENDED_KEYS = 2_000;
+const POLICY_CHARACTERS = 3_000;
 
 const SERVER_ARGUMENTS = [
   // Each kind that uses handlers has a stage of its own.
@@ -59,7 +64,7 @@ const GAME_AND_STAGES = ['', '/*'].map((rest) => `arn:aws:gamesparks:*:*:*/${LAR
 const OF_GAME = [{ Effect: 'Allow', Action: ['gamesparks:*', 'respark:*'], Resource: GAME_AND_STAGES }];
 const OF_STAFF = [
   { Effect: 'Allow', Action: ['gamesparks:*', 'respark:*'], Resource: GAME_AND_STAGES },
-  { Effect: 'Allow', Action: ['respark:ListAudit*', 'respark:GetReceipt'], Resource: '*' },
+  { Effect: 'Allow', Action: ['respark:ListAudit*', 'respark:GetReceipt', 'respark:RevokeOwn*'], Resource: '*' },
   // So that tags have to be looked up for each decision.
   { Effect: 'Deny', Action: '*', Resource: '*', Condition: { StringEquals: { 'aws:ResourceTag/siege': 'none' } } },
 ];
@@ -202,11 +207,13 @@ async function prepare(server: ServerProcess, call: Call): Promise<Target> {
   const { Snapshot: { Id: snapshotId } = { Id: '' } } = await call('POST', `/game/${LARGE}/snapshot`, {});
   const { S3Url: downloadUrl = '' } = await call('GET', `/game/${LARGE}/snapshot/${snapshotId}/export`);
   await makeEvents(server, call);
+  const staffKey = makeKey(server, OF_STAFF);
+  fillAccessKeys(server, staffKey.accessKeyId);
   return {
     ...doorOf(server),
     harmfulGameKey: '',
     ...{ key: makeKey(server, OF_GAME), snapshotId, document, downloadPath: new URL(downloadUrl).pathname },
-    ...{ staffKey: makeKey(server, OF_STAFF), requestId: await gather(server, call) },
+    ...{ staffKey, requestId: await gather(server, call) },
   };
 }
 
@@ -274,6 +281,20 @@ async function deployHarm(call: Call, snapshotId: string, stageName: string): Pr
     if (state === 'COMPLETED') return gameKey;
     if (state === 'FAILED') throw new Error(`the handlers could not be deployed: ${JSON.stringify(StageDeployment)}`);
     await wait(50);
+  }
+}
+
+/** Puts keys beside this one that are like it, but have been revoked. */
+function fillAccessKeys({ dataDir }: ServerProcess, like: string): void {
+  const database = new Libsql(join(dataDir, DATABASE_FILE));
+  try {
+    database.exec(`PRAGMA busy_timeout = 5000;
+      INSERT INTO access_keys (id, description, sealed_secret, policy, is_root, created_at, revoked_at)
+        WITH RECURSIVE more (place) AS (SELECT 1 UNION ALL SELECT place + 1 FROM more WHERE place < ${ENDED_KEYS})
+        SELECT id || place, description, sealed_secret, policy || printf('%*c', ${POLICY_CHARACTERS}, ' '), 0, created_at, created_at
+        FROM access_keys, more WHERE id = '${like}'`);
+  } finally {
+    database.close();
   }
 }
 

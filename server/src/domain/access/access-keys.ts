@@ -48,7 +48,7 @@ export function createAccessKeys({
   audit,
   paginate,
 }: {
-  access: Pick<Access, 'createKey' | 'findCredential' | 'listKeys' | 'revokeKey'>;
+  access: Pick<Access, 'createKey' | 'findCredential' | 'findKey' | 'listPageOfKeys' | 'revokeKey'>;
   actions: readonly string[];
   audit: Audit;
   paginate: Paginate;
@@ -59,7 +59,7 @@ export function createAccessKeys({
       audit.around({ ...change, resource, ...(details && { details }) }, rule);
 
   async function get(accessKeyId: string): Promise<AccessKeySummary> {
-    const key = (await access.listKeys()).find(({ id }) => id === accessKeyId);
+    const key = await access.findKey(accessKeyId);
     if (key === undefined) throw noSuchKey(accessKeyId);
     return key;
   }
@@ -84,10 +84,7 @@ export function createAccessKeys({
       paginate(
         'ListAccessKeys',
         request,
-        async ({ after = '', limit }) => {
-          const keys = (await access.listKeys()).filter(({ id }) => id > after);
-          return keys.sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit);
-        },
+        (page) => access.listPageOfKeys(page),
         ({ id }) => id,
       ),
 
@@ -100,7 +97,7 @@ export function createAccessKeys({
     },
 
     async revokeOwn(by, change) {
-      const key = (await access.listKeys()).find(({ id }) => id === by.id);
+      const key = await access.findKey(by.id);
       // Whoever signs with a key for good may need it again, and has nobody who would make another one.
       if (key?.expiresAt === undefined) {
         const message = `${by.id} does not end by itself, as the key of a sign-in does: revoke it with another one`;

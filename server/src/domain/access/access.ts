@@ -4,6 +4,7 @@ import { ServiceError } from '../../errors.ts';
 import { type Keyring, verifyKeyring } from '../../keyring.ts';
 import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { type RandomBytes, randomAlphanumeric } from '../../random.ts';
+import type { PageQuery } from '../../store/page-query.ts';
 import type { AccessKeyRecord, AccessKeyTable, Store } from '../../store/store.ts';
 import type { Arns } from '../arn.ts';
 import type { RecordLocally } from '../local-changes.ts';
@@ -55,6 +56,12 @@ export interface Access {
    * thousand of those that people have signed in to get, or of the others.
    */
   listKeys(): Promise<AccessKeySummary[]>;
+  /** The same by pages, for calls: there may be thousands. */
+  listPageOfKeys(page: PageQuery): Promise<AccessKeySummary[]>;
+  /** Undefined for a key that is unknown, or was forgotten. */
+  findKey(accessKeyId: string): Promise<AccessKeySummary | undefined>;
+  /** The active keys that a person has signed in to get, the newest first. */
+  listKeysOf(subject: string): Promise<AccessKeySummary[]>;
   /** Throws `not_found`, and `conflict` for the root key. Revoking again changes nothing. */
   revokeKey(accessKeyId: string, by?: Pick<KeyMaker, 'record'>): Promise<void>;
   /** Replaces the stored root key; the old one is refused from then on. Throws `conflict` when the settings name the root key. */
@@ -84,7 +91,7 @@ export const MAX_DESCRIPTION_CHARACTERS = 250;
 const SECRET_CHARACTERS = 40;
 const ENDED_KEY_MEMORY_MS = 90 * 24 * 3_600_000;
 /**
- * Calls can make and revoke keys fast, and every list reads them all. So many are kept of those that people have got by
+ * Calls can make and revoke keys fast, and whoever counts them looks at all. So many are kept of those that people have got by
  * signing in, and as many of the others: whoever signs in and out makes nobody forget a key that was made and revoked.
  */
 const MAX_ENDED_KEYS = 1_000;
@@ -117,8 +124,13 @@ export function createAccess(parts: AccessParts): Access {
     return isRefused ? undefined : openCredential(key);
   }
 
+  const summaryOf = ({ sealedSecret: _, ...key }: AccessKeyRecord): AccessKeySummary => ({
+    ...key,
+    state: stateOf(key, clock.now()),
+  });
+
   async function findOpenRoot(accessKeys: AccessKeyTable) {
-    const root = await findRoot(accessKeys);
+    const root = await accessKeys.findRoot();
     if (root === undefined) return undefined;
     const { accessKeyId, secretAccessKey } = openCredential(root);
     return { accessKeyId, secretAccessKey, isNew: false };
@@ -150,12 +162,12 @@ export function createAccess(parts: AccessParts): Access {
       return root;
     },
 
-    async listKeys() {
-      const nowMs = clock.now();
-      return (await store.accessKeys.list()).map(({ sealedSecret: _, ...key }) => ({
-        ...key,
-        state: stateOf(key, nowMs),
-      }));
+    listKeys: async () => (await store.accessKeys.list()).map(summaryOf),
+    listPageOfKeys: async (page) => (await store.accessKeys.listPage(page)).map(summaryOf),
+    listKeysOf: async (subject) => (await store.accessKeys.listLiveOf(subject, clock.now())).map(summaryOf),
+    async findKey(accessKeyId) {
+      const key = await store.accessKeys.find(accessKeyId);
+      return key && summaryOf(key);
     },
 
     ...createKeyChanges(parts),
@@ -189,7 +201,7 @@ function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revok
             await assertStillLive(accessKeys, maker.accessKeyId, clock.now());
           // The secret key may have been replaced since this process read it.
           await verifyKeyring(store, keyring);
-          const count = (await accessKeys.list()).filter((key) => isLive(key, clock.now()) && !key.isRoot).length;
+          const count = await accessKeys.countLive(clock.now());
           if (count >= maxAccessKeys) {
             const message = `there are already ${count} access keys: revoke one first, or raise RESPARK_MAX_ACCESS_KEYS`;
             throw new ServiceError('quota_exceeded', message);
@@ -223,13 +235,13 @@ function createKeyChanges(parts: AccessParts): Pick<Access, 'createKey' | 'revok
     async rotateRoot() {
       if (rootOverride !== undefined) throw rootIsSet();
       const pair = newPair();
-      const before = await findRoot(store.accessKeys);
+      const before = await store.accessKeys.findRoot();
       const details = before && { replaces: before.id };
       await record({ operation: 'RotateRootAccessKey', resource: arns.accessKey(pair.accessKeyId), details }, () =>
         store.transaction(async (store) => {
           const { accessKeys } = store;
           await verifyKeyring(store, keyring);
-          const root = await findRoot(accessKeys);
+          const root = await accessKeys.findRoot();
           if (root !== undefined) await accessKeys.revoke(root.id, clock.now());
           await addRoot(accessKeys, pair);
         }),
@@ -246,11 +258,8 @@ function createKeyMaker({ keyring, clock, random }: Pick<AccessParts, 'keyring' 
     const sealedSecret = keyring.seal(Buffer.from(pair.secretAccessKey), pair.accessKeyId);
     const createdAt = clock.now();
     await accessKeys.insert({ ...key, id: pair.accessKeyId, sealedSecret, createdAt, revokedAt: undefined });
-    const keys = await accessKeys.list();
     for (const ofSignIns of [false, true]) {
-      const alike = keys.filter(({ subject }) => (subject !== undefined) === ofSignIns);
-      const ended = alike.map(endOf).filter((at) => at <= createdAt);
-      const oldest = ended.sort((a, b) => b - a)[MAX_ENDED_KEYS - 1] ?? 0;
+      const oldest = (await accessKeys.findEnd(MAX_ENDED_KEYS, { by: createdAt, ofSignIns })) ?? 0;
       await accessKeys.removeEndedBefore(Math.max(oldest, createdAt - ENDED_KEY_MEMORY_MS), { ofSignIns });
     }
   }
@@ -306,15 +315,6 @@ function stateOf(
 ): AccessKeySummary['state'] {
   if (revokedAt !== undefined) return 'revoked';
   return expiresAt !== undefined && expiresAt <= nowMs ? 'expired' : 'active';
-}
-
-/** When a key ends or has ended; never for most. */
-function endOf({ revokedAt, expiresAt }: AccessKeyRecord): number {
-  return Math.min(revokedAt ?? Number.POSITIVE_INFINITY, expiresAt ?? Number.POSITIVE_INFINITY);
-}
-
-async function findRoot(accessKeys: AccessKeyTable): Promise<AccessKeyRecord | undefined> {
-  return (await accessKeys.list()).find((key) => key.isRoot && key.revokedAt === undefined);
 }
 
 /** 80 random bits, in letters and digits that are hard to confuse. */

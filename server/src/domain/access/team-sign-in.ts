@@ -7,13 +7,7 @@ import { type RandomBytes, uuidV7 } from '../../random.ts';
 import { createRareWarnings } from '../../rare-warnings.ts';
 import { excerpt, shown } from '../../text.ts';
 import type { Audit, Change } from '../audit.ts';
-import {
-  type Access,
-  type AccessKeyPair,
-  type AccessKeySummary,
-  type KeyMaker,
-  MAX_DESCRIPTION_CHARACTERS,
-} from './access.ts';
+import { type Access, type AccessKeyPair, type KeyMaker, MAX_DESCRIPTION_CHARACTERS } from './access.ts';
 import type { Refusals } from './refusals.ts';
 import { describeRole, policyOfRole, type Role, type RoleLimits } from './roles.ts';
 import { type SignInBegun, SignInFault, type SignInProvider, type SignInReturn } from './sign-in-provider.ts';
@@ -75,7 +69,7 @@ const MAX_NAMED_GROUPS = 10;
 
 export function createTeamSignIn(parts: {
   provider: SignInProvider;
-  access: Pick<Access, 'createKey' | 'listKeys' | 'revokeKey'>;
+  access: Pick<Access, 'createKey' | 'listKeysOf' | 'revokeKey'>;
   audit: Audit;
   refusals: Pick<Refusals, 'denied'>;
   sealer: Sealer;
@@ -189,9 +183,8 @@ function createKeyOfPerson({
   const lifetimeMs = settings.signInKeyMinutes * 60_000;
 
   async function revokeOldest(subject: string, newest: string, sourceAddress: string): Promise<void> {
-    const isOther = (key: AccessKeySummary) => key.subject === subject && key.state === 'active' && key.id !== newest;
-    const others = (await access.listKeys()).filter(isOther);
-    const oldest = others.sort((a, b) => b.createdAt - a.createdAt).slice(MAX_KEYS_OF_PERSON - 1);
+    const others = (await access.listKeysOf(subject)).filter(({ id }) => id !== newest);
+    const oldest = others.slice(MAX_KEYS_OF_PERSON - 1);
     for (const { id } of oldest) {
       const change = {
         requestId: uuidV7(random, clock.now()),

@@ -1,10 +1,22 @@
+import { sql } from 'kysely';
 import type { Schema } from '../schema.ts';
 import type { AccessKeyRecord, AccessKeyTable } from '../store.ts';
 import { batchedLookUp } from './batched-look-up.ts';
 import { insertUnique, type Scope } from './scope.ts';
 
+/** When a key ended or will: it may have been revoked, expire, or both. Null for one that does neither. */
+const END = sql<number | null>`case
+  when revoked_at is null or expires_at < revoked_at then expires_at
+  else revoked_at
+end`;
+
 export function accessKeyTable(scope: Scope): AccessKeyTable {
-  const { read, write } = scope;
+  return { ...accessKeyReads(scope), ...accessKeyWrites(scope) };
+}
+
+function accessKeyReads({
+  read,
+}: Scope): Pick<AccessKeyTable, 'find' | 'list' | 'listPage' | 'findRoot' | 'listLiveOf' | 'countLive' | 'findEnd'> {
   return {
     find: batchedLookUp(
       async (ids) =>
@@ -14,6 +26,53 @@ export function accessKeyTable(scope: Scope): AccessKeyTable {
     async list() {
       return (await read.selectFrom('access_keys').selectAll().orderBy('id').execute()).map(toAccessKey);
     },
+    async listPage({ after = '', limit }) {
+      const rows = read.selectFrom('access_keys').selectAll().where('id', '>', after).orderBy('id').limit(limit);
+      return (await rows.execute()).map(toAccessKey);
+    },
+    async findRoot() {
+      const live = read.selectFrom('access_keys').selectAll().where('is_root', '=', 1).where('revoked_at', 'is', null);
+      const row = await live.executeTakeFirst();
+      return row && toAccessKey(row);
+    },
+    async listLiveOf(subject, at) {
+      const rows = read
+        .selectFrom('access_keys')
+        .selectAll()
+        .where('subject', '=', subject)
+        .where('revoked_at', 'is', null)
+        .where(({ or, eb }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', at)]))
+        .orderBy('created_at', 'desc');
+      return (await rows.execute()).map(toAccessKey);
+    },
+    async countLive(at) {
+      const rows = read
+        .selectFrom('access_keys')
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .where('is_root', '=', 0)
+        .where('revoked_at', 'is', null)
+        .where(({ or, eb }) => or([eb('expires_at', 'is', null), eb('expires_at', '>', at)]));
+      return (await rows.executeTakeFirstOrThrow()).count;
+    },
+    async findEnd(place, { by, ofSignIns }) {
+      const ends = read
+        .selectFrom('access_keys')
+        .select(END.as('end'))
+        .where('subject', ofSignIns ? 'is not' : 'is', null)
+        .where(END, '<=', by)
+        .orderBy('end', 'desc')
+        .limit(1)
+        .offset(place - 1);
+      return (await ends.executeTakeFirst())?.end ?? undefined;
+    },
+  };
+}
+
+function accessKeyWrites(
+  scope: Scope,
+): Pick<AccessKeyTable, 'insert' | 'revoke' | 'setSealedSecret' | 'removeEndedBefore'> {
+  const { write } = scope;
+  return {
     async insert(key) {
       const row = {
         id: key.id,
