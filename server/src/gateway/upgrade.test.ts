@@ -19,7 +19,7 @@ class UnreadSocket extends Duplex {
 
 it('destroys the socket of a refused upgrade whose client does not take the refusal in time', () => {
   const head: RequestHead = {
-    ...{ method: 'GET', rawPath: '/elsewhere', rawQuery: '', headers: new Map() },
+    ...{ method: 'GET', rawPath: '/elsewhere', rawQuery: '', headers: new Map([['host', ['x']]]) },
     ...{ remoteAddress: '203.0.113.7', peerAddress: '203.0.113.7' },
     ...{ isSecure: false, isForwarded: false, mayBeProxied: false },
   };

@@ -3,7 +3,13 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CONNECT_PATH, MAX_HELLO_BYTES, SUBPROTOCOL } from '@respark/protocol';
 import { addressGroup } from '../http/client-address.ts';
-import { hasTooManyHeaders, type ReadHead, type RequestHead, TOO_MANY_HEADERS } from '../http/request-head.ts';
+import {
+  findHostFault,
+  hasTooManyHeaders,
+  type ReadHead,
+  type RequestHead,
+  TOO_MANY_HEADERS,
+} from '../http/request-head.ts';
 import type { Metrics } from '../metrics.ts';
 import type { WarnRarely } from '../rare-warnings.ts';
 import { excerpt } from '../text.ts';
@@ -67,6 +73,8 @@ export function createUpgradeHandler({
       socket.destroy();
       return;
     }
+    const hostFault = findHostFault(request, head);
+    if (hostFault !== undefined) return refuse(socket, { status: 400, message: hostFault });
     const fault = upgradeFault(head);
     if (fault !== undefined) {
       metrics.refused(fault.cause);

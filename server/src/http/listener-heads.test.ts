@@ -79,11 +79,13 @@ test('a request with more header lines than anybody needs is refused, and nothin
   assert.equal(asked.length, 1);
 });
 
-test('a request of HTTP/1.1 without a Host and an expectation that nobody knows are refused in their place', async (t) => {
+test('a request of HTTP/1.1 without one Host and an expectation that nobody knows are refused in their place', async (t) => {
   const { port } = await serve(t, () => textReply(200, 'ok\n'));
   const good = 'GET / HTTP/1.1\r\nhost: x\r\n\r\n';
   for (const [bad, status] of [
     ['GET / HTTP/1.1\r\n\r\n', '400'],
+    ['GET / HTTP/1.1\r\nhost: x\r\nHost: x\r\n\r\n', '400'],
+    ['GET / HTTP/1.1\r\nhost: x y\r\n\r\n', '400'],
     ['GET / HTTP/1.1\r\nhost: x\r\nexpect: 200-ok\r\n\r\n', '417'],
   ] as const) {
     const replies = await exchange(port, good, bad, good);

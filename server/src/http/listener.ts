@@ -9,7 +9,7 @@ import { firstReply, type HttpReply, type HttpRequest, type RequestHeaders, type
 import { handshakeLane } from './handshake-turns.ts';
 import { sendStream } from './reply-stream.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
-import { hasTooManyHeaders, type ReadHead, type RequestHead, TOO_MANY_HEADERS } from './request-head.ts';
+import { findHostFault, hasTooManyHeaders, type ReadHead, type RequestHead, TOO_MANY_HEADERS } from './request-head.ts';
 import { createRequestLines, type RequestLines } from './request-lines.ts';
 import { noteCaller } from './socket-limits.ts';
 import { parseInLane, resumeParsing } from './socket-turns.ts';
@@ -37,7 +37,6 @@ const CLAIMED_KEY = /Credential=(\w{1,128})\//;
 
 const NOTHING_HERE = textReply(404, 'there is nothing here\n');
 const HEAD_TOO_LONG = textReply(431, `${TOO_MANY_HEADERS}\n`);
-const NO_HOST = textReply(400, 'a request must have a Host header\n');
 const UNKNOWN_EXPECTATION = textReply(417, 'the only expectation that can be met is 100-continue\n');
 
 export interface HttpListener {
@@ -131,8 +130,9 @@ export function createHttpListener({
     const { socket } = request;
     const head = readHead(request);
     if (head === undefined) return void socket.destroy();
-    if (!head.headers.has('host') && request.httpVersion === '1.1') {
-      abandoned.take(request, response, NO_HOST);
+    const hostFault = findHostFault(request, head);
+    if (hostFault !== undefined) {
+      abandoned.take(request, response, textReply(400, `${hostFault}\n`));
       return;
     }
     if (head.headers.has('upgrade')) abandoned.add(socket);

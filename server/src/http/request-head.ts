@@ -15,6 +15,23 @@ export function hasTooManyHeaders({ rawHeaders }: IncomingMessage): boolean {
   return rawHeaders.length > 2 * MAX_HEADER_LINES;
 }
 
+/** A host and perhaps a port, or nothing where a target has no authority. */
+const HOST = /^[^\s/?#@\\,]*$/;
+
+/**
+ * Why a request must be refused with 400 for what it says of its host (RFC 9112, 3.2): a proxy in front, and what stands
+ * behind, could each take it for another one. Undefined when it need not be.
+ */
+export function findHostFault(
+  { httpVersion }: Pick<IncomingMessage, 'httpVersion'>,
+  { headers }: Pick<RequestHead, 'headers'>,
+): string | undefined {
+  const [host, ...others] = headers.get('host') ?? [];
+  if (others.length > 0) return 'a request must have one Host header, not several';
+  if (host === undefined) return httpVersion === '1.0' ? undefined : 'a request must have a Host header';
+  return HOST.test(host) ? undefined : 'the Host header must be a host, and perhaps a port';
+}
+
 /** Undefined when the peer has no address: its socket must be destroyed, and the request left unanswered. */
 export type ReadHead = (request: IncomingMessage) => RequestHead | undefined;
 
