@@ -3,6 +3,8 @@ import { ServiceError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 
 const TOKEN_LIFETIME_MS = 24 * 3_600_000;
+/** How many old tokens a call forgets. It adds one, so that they become fewer, and a day of them is not removed at once. */
+const FORGOTTEN_AT_ONCE = 100;
 
 /** A create call that may be repeated. A token belongs to one principal and one operation. */
 export interface RepeatableCall {
@@ -26,11 +28,12 @@ export async function createOnce<T>(
 ): Promise<T> {
   const { principal, operation, clientToken: token } = call;
   if (token === undefined) return await resource.create();
-  await store.clientTokens.removeOlderThan(nowMs - TOKEN_LIFETIME_MS);
+  const validFrom = nowMs - TOKEN_LIFETIME_MS;
+  await store.clientTokens.removeOlderThan(validFrom, FORGOTTEN_AT_ONCE);
   const parametersDigest = digest(call.parameters);
   const known = await store.clientTokens.find(principal, operation, token);
   if (known !== undefined) {
-    const made = await resource.find(known.resourceId);
+    const made = known.createdAt < validFrom ? undefined : await resource.find(known.resourceId);
     if (made !== undefined && known.parametersDigest === parametersDigest) return made;
     if (made !== undefined) {
       throw new ServiceError(

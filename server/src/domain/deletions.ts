@@ -58,6 +58,9 @@ export function createDeletions({
     return background.run(stageId, async () => {
       await cluster.closeStage(stageId, settings.disconnectDeadlineMs);
       await removeKept(stageId);
+      // They would go with the row, all in one step, which holds everybody up.
+      const stage = await store.stages.findById(stageId);
+      if (stage !== undefined) await store.bars.removeAll({ gameId: stage.gameId, stageId });
       await store.stages.remove(stageId);
       // A script that found the stage there before it was marked may have set data, or written lines, since then.
       await removeKept(stageId);
@@ -74,6 +77,7 @@ export function createDeletions({
         if (areGone.includes(false)) return false;
       }
       await store.snapshots.removeAll(gameId);
+      await store.bars.removeAll({ gameId });
       await eventLog.removeGame(gameId);
       await store.games.remove(gameId);
       return true;

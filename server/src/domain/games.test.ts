@@ -150,6 +150,33 @@ test('a token ends after a day and is then forgotten', async (t) => {
   assert.equal(await store.clientTokens.find(CHANGE.actor, 'CreateGame', TOKEN), undefined);
 });
 
+test('old tokens are forgotten a few at a time, and none of them counts', async (t) => {
+  const { games, store, clock } = await openDomain(t);
+  const days = 24 * 3_600_000;
+  await games.create({ name: 'Demo', clientToken: TOKEN }, CHANGE);
+  const made = await store.clientTokens.find(CHANGE.actor, 'CreateGame', TOKEN);
+  assert.ok(made !== undefined);
+  const tokens = Array.from({ length: 150 }, (_, number) => `${number}`.padStart(33, '0'));
+  await store.transaction(async ({ clientTokens }) => {
+    for (const token of tokens) await clientTokens.insert({ ...made, token, createdAt: made.createdAt - 2 * days });
+  });
+  const left = async () => {
+    const found = await Promise.all(tokens.map((token) => store.clientTokens.find(CHANGE.actor, 'CreateGame', token)));
+    return found.filter((token) => token !== undefined).length;
+  };
+  clock.advance(days + 1);
+  // This one is as old as the others by now, and not forgotten yet.
+  await assert.rejects(
+    games.create({ name: 'Demo', clientToken: TOKEN }, CHANGE),
+    failsWith('conflict', /already exists/),
+  );
+  assert.equal(await left(), 150, 'what a failed call has forgotten is undone');
+  await games.create({ name: 'Other', clientToken: 'b'.repeat(33) }, CHANGE);
+  assert.equal(await left(), 50);
+  await games.create({ name: 'Another', clientToken: TOKEN }, CHANGE);
+  assert.equal(await left(), 0);
+});
+
 test('a call that fails uses no token', async (t) => {
   const { games } = await openDomain(t, { maxGames: 1 });
   await games.create({ name: 'A' }, CHANGE);

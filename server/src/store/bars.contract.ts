@@ -114,6 +114,31 @@ export function testBars(open: OpenStore): void {
     assert.deepEqual(await counts(), [4, 1, 0, 0, 1]);
   });
 
+  test('all bars of a stage, or of a game, are forgotten in parts, and no others', async (t) => {
+    const { bars, games, transaction } = await openGame(t);
+    await games.insert(sampleGame('Farm'));
+    await bars.set(sample('farm', { gameId: sampleGame('Farm').id, stageId: undefined }));
+    await transaction(async (store) => {
+      for (let number = 0; number < 401; number += 1) await store.bars.set(sample(`dev ${number}`));
+    });
+    await bars.set(sample('live', { stageId: LIVE.id }));
+    await bars.set(sample('game', { stageId: undefined }));
+    let turns = 0;
+    let isDone = false;
+    const removal = bars.removeAll({ gameId: ZOO.id, stageId: DEV.id }).finally(() => {
+      isDone = true;
+    });
+    while (!isDone) {
+      await new Promise((resolve) => setImmediate(resolve));
+      turns += 1;
+    }
+    await removal;
+    assert.ok(turns > 2, 'others have their turn in between');
+    assert.deepEqual(namesOf(await bars.listAll(NOW, { limit: 9 })), ['farm', 'game', 'live']);
+    await bars.removeAll({ gameId: ZOO.id });
+    assert.deepEqual(namesOf(await bars.listAll(NOW, { limit: 9 })), ['farm']);
+  });
+
   test('the bars of a stage go with the stage, and all of them with the game', async (t) => {
     const { bars, stages, games } = await openGame(t);
     await bars.set(sample('dev'));

@@ -68,6 +68,8 @@ export interface BarTable {
   count(scope: BarScope): Promise<number>;
   /** Forgets at most `limit` bars, of one game or of all, that are enforced and have ended by `at`; resolves with how many. */
   removeEnded(at: number, limit: number, gameId?: string): Promise<number>;
+  /** Forgets all bars of a stage, or, without one, of a game, a few at a time: there may be as many as settings allow. */
+  removeAll(place: Pick<BarScope, 'gameId' | 'stageId'>): Promise<void>;
 }
 
 export interface BarScope {

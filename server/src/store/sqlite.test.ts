@@ -246,7 +246,7 @@ test('a commit that changes no stage, game or access key forgets no look-up of t
     () => store.deployments.insert(sampleDeployment(dev, 'D1')),
     () => store.generatedCodeJobs.insert(sampleJob(snapshot, 'J1')),
     () => store.snapshots.removeAll(zoo.id),
-    () => store.clientTokens.removeOlderThan(1),
+    () => store.clientTokens.removeOlderThan(1, 9),
     () => store.meta.set('fact', 'one'),
     () => store.transaction(({ meta }) => meta.set('fact', 'two')),
     () => store.games.insert(sampleGame('New')),

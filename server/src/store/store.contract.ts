@@ -246,10 +246,16 @@ function testClientTokensAndMeta(open: OpenStore): void {
   test('client tokens made before a time are forgotten', async (t) => {
     const { clientTokens } = await open(t);
     await clientTokens.insert({ ...record, token: 'old', createdAt: 9 });
+    await clientTokens.insert({ ...record, token: 'older', createdAt: 8 });
     await clientTokens.insert({ ...record, token: 'young', createdAt: 10 });
-    await clientTokens.removeOlderThan(10);
-    assert.equal(await clientTokens.find('KEY', 'CreateGame', 'old'), undefined);
-    assert.notEqual(await clientTokens.find('KEY', 'CreateGame', 'young'), undefined);
+    const left = async () => {
+      const found = ['older', 'old', 'young'].map((token) => clientTokens.find('KEY', 'CreateGame', token));
+      return (await Promise.all(found)).flatMap((each) => each?.token ?? []);
+    };
+    await clientTokens.removeOlderThan(10, 1);
+    assert.deepEqual(await left(), ['old', 'young']);
+    await clientTokens.removeOlderThan(10, 9);
+    assert.deepEqual(await left(), ['young']);
   });
 
   test('a fact is absent until it is set, and can be set again', async (t) => {

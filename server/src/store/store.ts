@@ -333,8 +333,8 @@ export interface ClientTokenTable {
   find(principal: string, operation: string, token: string): Promise<ClientTokenRecord | undefined>;
   insert(record: ClientTokenRecord): Promise<void>;
   remove(principal: string, operation: string, token: string): Promise<void>;
-  /** Forgets the tokens that were made before `createdAt`. */
-  removeOlderThan(createdAt: number): Promise<void>;
+  /** Forgets the oldest tokens that were made before `createdAt`, `limit` at most. */
+  removeOlderThan(createdAt: number, limit: number): Promise<void>;
 }
 
 /** How much is stored. Asked in a transaction, it counts what that has written. */

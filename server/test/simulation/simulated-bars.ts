@@ -84,6 +84,12 @@ export class SimulatedBars {
           for (const { name } of ended) this.records.delete(name);
           return ended.length;
         }),
+      removeAll: ({ gameId, stageId }) =>
+        once(() => {
+          for (const { name, ...of } of [...this.records.values()]) {
+            if (of.gameId === gameId && (stageId === undefined || of.stageId === stageId)) this.records.delete(name);
+          }
+        }),
     };
   }
 }

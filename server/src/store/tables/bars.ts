@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { BarRecord, BarTable, NewBar } from '../bars.ts';
 import type { Query } from '../database.ts';
 import type { Schema } from '../schema.ts';
@@ -6,13 +7,17 @@ import type { Scope } from './scope.ts';
 /** The fact that holds the latest version. */
 const LATEST = 'bar_version';
 
+/** To remove this many, of some kilobytes each, holds all else up for two milliseconds. */
+const REMOVED_AT_ONCE = 100;
+
 /** All columns but the evidence. */
 const LISTED = [
   ...(['name', 'kind', 'game_id', 'stage_id', 'player_id', 'until', 'signed_in_before', 'ends_connections'] as const),
   ...(['reason', 'messages', 'actor', 'request_id', 'created_at', 'version', 'state', 'is_enforced'] as const),
 ];
 
-export function barTable({ read, write }: Scope): BarTable {
+export function barTable(scope: Scope): BarTable {
+  const { read, write } = scope;
   const standing = (at: number) =>
     read
       .selectFrom('bars')
@@ -20,6 +25,7 @@ export function barTable({ read, write }: Scope): BarTable {
       .where(({ eb, or }) => or([eb('until', 'is', null), eb('until', '>', at)]));
 
   return {
+    ...createRemovals(scope),
     async find(name) {
       const row = await read.selectFrom('bars').selectAll().where('name', '=', name).executeTakeFirst();
       return row && toBar(row);
@@ -90,6 +96,11 @@ export function barTable({ read, write }: Scope): BarTable {
       const { count } = await inPlace.executeTakeFirstOrThrow();
       return Number(count);
     },
+  };
+}
+
+function createRemovals({ read, write }: Scope): Pick<BarTable, 'removeEnded' | 'removeAll'> {
+  return {
     async removeEnded(at, limit, gameId) {
       const all = read.selectFrom('bars').select('name').where('until', '<=', at).where('is_enforced', '=', 1);
       const ended = gameId === undefined ? all : all.where('game_id', '=', gameId);
@@ -104,6 +115,17 @@ export function barTable({ read, write }: Scope): BarTable {
           .executeTakeFirstOrThrow(),
       );
       return Number(numDeletedRows);
+    },
+    async removeAll({ gameId, stageId }) {
+      for (;;) {
+        const { numDeletedRows } = await write((query) => {
+          const ofGame = query.selectFrom('bars').select('name').where('game_id', '=', gameId);
+          const all = stageId === undefined ? ofGame : ofGame.where('stage_id', '=', stageId);
+          return query.deleteFrom('bars').where('name', 'in', all.limit(REMOVED_AT_ONCE)).executeTakeFirstOrThrow();
+        });
+        if (numDeletedRows < REMOVED_AT_ONCE) return;
+        await setImmediate();
+      }
     },
   };
 }

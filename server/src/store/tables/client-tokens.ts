@@ -38,8 +38,24 @@ export function clientTokenTable(scope: Scope): ClientTokenTable {
           .execute(),
       );
     },
-    async removeOlderThan(createdAt) {
-      await write((query) => query.deleteFrom('client_tokens').where('created_at', '<', createdAt).execute());
+    async removeOlderThan(createdAt, limit) {
+      await write((query) => {
+        const names = ['principal', 'operation', 'token'] as const;
+        const old = query.selectFrom('client_tokens').select(names).where('created_at', '<', createdAt);
+        return query
+          .deleteFrom('client_tokens')
+          .where(({ eb, refTuple }) =>
+            eb(
+              refTuple(...names),
+              'in',
+              old
+                .orderBy('created_at')
+                .limit(limit)
+                .$asTuple(...names),
+            ),
+          )
+          .execute();
+      });
     },
   };
 }
