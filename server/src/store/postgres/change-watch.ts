@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
+import { createPauses } from '../../pauses.ts';
 import type { CuttableClient } from './client.ts';
 import { describeFault } from './faults.ts';
 import { assertHears } from './hearing.ts';
@@ -55,22 +56,12 @@ export function watchChanges({
 }): ChangeWatch {
   let version = 0;
   let provenAt = Number.NEGATIVE_INFINITY;
-  let isClosed = false;
   let isFailing = false;
   const writability = createWritability(clock);
   let askWritableAt = 0;
   let reconnectMs = RECONNECT_MS;
   let client: CuttableClient | undefined;
-  let endPause = () => {};
-
-  const pause = (ms: number) =>
-    new Promise<void>((resolve) => {
-      const cancel = clock.after(ms, resolve);
-      endPause = () => {
-        cancel();
-        resolve();
-      };
-    });
+  const pauses = createPauses(clock);
 
   async function assertWritable(listening: CuttableClient): Promise<void> {
     const ask = "select current_setting('transaction_read_only') as value";
@@ -110,21 +101,21 @@ export function watchChanges({
     await assertHears(client, { sessions, clock });
     // What was announced while nobody listened is unknown.
     version += 1;
-    while (!isClosed) {
+    while (!pauses.isEnded) {
       await beat(client);
       if (isFailing) log.info({}, 'changes of other nodes are heard of again');
       isFailing = false;
-      await pause(HEARTBEAT_MS);
+      await pauses.pause(HEARTBEAT_MS);
     }
   }
 
   async function watch(): Promise<void> {
-    while (!isClosed) {
+    while (!pauses.isEnded) {
       try {
         await listen();
       } catch (error) {
         // What is remembered is read from the database each time meanwhile, which is slower and as right.
-        if (!isFailing && !isClosed) {
+        if (!isFailing && !pauses.isEnded) {
           log.warn(
             { reason: describeFault(error) },
             'changes of other nodes are not heard of, so nothing is remembered',
@@ -135,7 +126,7 @@ export function watchChanges({
       provenAt = Number.NEGATIVE_INFINITY;
       client?.cut();
       client = undefined;
-      if (!isClosed) await pause(reconnectMs);
+      if (!pauses.isEnded) await pauses.pause(reconnectMs);
       reconnectMs = RECONNECT_MS;
     }
   }
@@ -145,8 +136,7 @@ export function watchChanges({
     version: () => (clock.monotonic() - provenAt < MAX_TRUST_MS ? version : undefined),
     unwritableMs: writability.unwritableMs,
     async close() {
-      isClosed = true;
-      endPause();
+      pauses.end();
       client?.cut();
       await watching;
     },
