@@ -8,11 +8,11 @@ import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
 import { useCall } from '../use-call.ts';
 import { type LogLine, LogTable } from './log-table.tsx';
+import { continuedTail, type LogTail } from './log-tail.ts';
 
 const LIVE_MS = 1_000;
-/** What one look brings, and what is kept to look back at. */
+/** What one look brings. */
 const PAGE_LINES = 50;
-const KEPT_LINES = 200;
 
 const LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR'] as const;
 type Level = (typeof LEVELS)[number];
@@ -81,12 +81,9 @@ export function Logs() {
   );
 }
 
-/**
- * The newest lines, with those from before below them. Where more came between two looks than one look brings, they are
- * counted instead of shown: no person reads a thousand lines a second, and no page should try to draw them.
- */
+/** The newest lines of what is asked for, with those of earlier looks below them. */
 function useTail(newest: readonly LogLine[] | undefined, asked: string) {
-  const kept = useRef<{ asked: string; lines: readonly LogLine[]; missed: number }>({ asked, lines: [], missed: 0 });
+  const kept = useRef<LogTail<LogLine> & { readonly asked: string }>({ asked, lines: [], missed: 0 });
   const [, redraw] = useState(0);
   useEffect(() => {
     const before = kept.current.asked === asked ? kept.current : { asked, lines: [], missed: 0 };
@@ -94,15 +91,7 @@ function useTail(newest: readonly LogLine[] | undefined, asked: string) {
       kept.current = before;
       return;
     }
-    const last = before.lines[0]?.Position ?? -1;
-    const fresh = newest.filter(({ Position = 0 }) => Position > last);
-    const oldest = fresh.at(-1)?.Position ?? 0;
-    const gap = before.lines.length > 0 && fresh.length === newest.length ? Math.max(0, oldest - last - 1) : 0;
-    kept.current = {
-      asked,
-      lines: [...fresh, ...before.lines].slice(0, KEPT_LINES),
-      missed: before.missed + gap,
-    };
+    kept.current = { asked, ...continuedTail(before, newest) };
     redraw((round) => round + 1);
   }, [newest, asked]);
   const isCurrent = kept.current.asked === asked && newest !== undefined;
