@@ -213,7 +213,7 @@ export const startDisconnectJob = ownOperation({
     '`RatePerSecond`, 500 by default, is for all nodes together. Players are closed with 4500 and do not come back by themselves. With `ReturnWithinSeconds` they are closed with 4000, and their clients come back, each after a random time within this one. `Reason`, `Message`, `Messages` and `Evidence` are what they are for DisconnectPlayer; the close frame has the request id of this call.',
     'When more than `ConfirmAbove` connections are meant, the job waits for ConfirmDisconnectJob with another access key; so it does when it comes to more of them than it has counted. `ConfirmAbove` may not exceed `RESPARK_JOB_CONFIRM_ABOVE`, which it is by default.',
     `Each node has ten seconds to count, for a job as for a dry run. ${sharedTime('the counts of jobs')} Dry runs take turns with jobs, too, so they keep none waiting.`,
-    'It is a retryable `InternalServerException`, and nothing has begun, while a node does not say how many it has, or the directory of the cluster is away or recovering: a job that is at work then goes on as soon as all nodes are known again. A stage may have five jobs that have not ended, and a node works on three of them at once, and on sixteen of a game.',
+    'It is a retryable `InternalServerException`, and nothing has begun, while a node does not say how many it has, or the directory of the cluster is away or recovering: a job that is at work then goes on as soon as all nodes are known again. A stage may have five jobs that have not ended, and a node works on three of them at once, and on twenty of a game.',
   ],
   async handler({ input, services, change }) {
     const asked = jobOf(input);

@@ -15,7 +15,7 @@ import { createUnconfirmedJobs } from './unconfirmed-jobs.ts';
  * is to wait.
  */
 const MAX_AT_ONCE = 64;
-const MAX_OF_GAME = 16;
+const MAX_OF_GAME = 20;
 const MAX_OF_STAGE = 3;
 
 export type DisconnectJobWork = BackgroundWork & { start(job: DisconnectJobRecord): void };
