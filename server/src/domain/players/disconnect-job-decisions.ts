@@ -35,6 +35,8 @@ export function isOverdue({ state, updatedAt }: DisconnectJobRecord, now: number
 
 export function paused(job: DisconnectJobRecord, now: number): DisconnectJobChange {
   if (job.state === 'PAUSED') return { updatedAt: now };
+  if (job.state === 'PENDING' && job.wish !== 'CANCEL' && isAtRest(job))
+    return { state: 'PAUSED', wish: 'PAUSE', updatedAt: now };
   if (isUnfinished(job) && job.wish !== 'CANCEL') return { wish: 'PAUSE', updatedAt: now };
   throw conflict(job, 'only one that is at work can be paused');
 }
@@ -47,11 +49,21 @@ export function resumed(job: DisconnectJobRecord, now: number): DisconnectJobCha
 
 export function cancelled(job: DisconnectJobRecord, now: number): DisconnectJobChange {
   if (job.state === 'CANCELLED') return { updatedAt: now };
-  if (isUnfinished(job)) return { wish: 'CANCEL', updatedAt: now };
-  // Some of its connections may be on their way to their ends, so a node does the rest.
   const isWaiting = job.state === 'PAUSED' || job.state === 'AWAITING_CONFIRMATION';
+  if ((isWaiting || job.state === 'PENDING') && isAtRest(job))
+    return { state: 'CANCELLED', wish: 'CANCEL', updatedAt: now };
+  if (isUnfinished(job)) return { wish: 'CANCEL', updatedAt: now };
+  // A node finds out what becomes of the connections that are on their way to their ends.
   if (isWaiting) return { state: 'PENDING', wish: 'CANCEL', updatedAt: now };
   throw conflict(job, 'it has ended');
+}
+
+/**
+ * Whether a job that no node works on is to be stopped by its record alone: it may have to wait for hours until a node has a
+ * place for it, only to find out that there is nothing to do.
+ */
+function isAtRest({ inFlight }: DisconnectJobRecord): boolean {
+  return inFlight.length === 0;
 }
 
 function conflict({ id, state, wish }: DisconnectJobRecord, why: string): ServiceError {

@@ -18,7 +18,11 @@ const MAX_AT_ONCE = 64;
 const MAX_OF_GAME = 20;
 const MAX_OF_STAGE = 3;
 
-export type DisconnectJobWork = BackgroundWork & { start(job: DisconnectJobRecord): void };
+export type DisconnectJobWork = BackgroundWork & {
+  start(job: DisconnectJobRecord): void;
+  /** Must be called for a job that was cancelled by its record alone. Never rejects. */
+  cancelled(job: DisconnectJobRecord): Promise<void>;
+};
 
 type Parts = Omit<RunParts, 'disconnectJobs' | 'pauses' | 'log'> &
   Pick<Parameters<typeof createClaimedWork>[0], 'log'> & {
@@ -78,6 +82,8 @@ export function createDisconnectJobWork(parts: Parts): DisconnectJobWork {
   });
   return {
     ...work,
+    cancelled: async (job) =>
+      await announce(parts, job, { state: 'CANCELLED', wish: 'CANCEL', progress: job, at: job.updatedAt }),
     async resume() {
       await work.resume();
       unconfirmed.watch();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CHANGE, openDomain, ROLE } from '../../../test/support/domain.ts';
+import type { Audit, Change } from '../audit.ts';
 
 const STAGE = { gameName: 'Demo', stageName: 'Dev' };
 const EVERYBODY = { selection: { isEverybody: true, filter: {} } };
@@ -51,4 +52,38 @@ test('however many jobs of one game take their time, those of another begin at o
   let ofDemo = 0;
   for (const stage of names) ofDemo += await begun(stage);
   assert.equal(ofDemo, 20);
+});
+
+test('a job for which no node has a place yet is paused and cancelled at once, which is on record', async (t) => {
+  const recorded: Change[] = [];
+  const audit: Audit = {
+    around(change, rule) {
+      recorded.push(change);
+      return rule();
+    },
+  };
+  const { games, stages, disconnectJobs, cluster } = await openDomain(t, { audit });
+  await games.create({ name: 'Demo' }, CHANGE);
+  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
+  cluster.answer('count_connections', async () => ({ connections: 1, players: 1 }));
+  cluster.answer('match_connections', () => new Promise(() => {}));
+  const jobs = [];
+  for (let job = 0; job < 5; job += 1) jobs.push(await disconnectJobs.start(STAGE, EVERYBODY, CHANGE));
+  const [waiting, other] = jobs.slice(3).map(({ id }) => id) as [string, string];
+  assert.equal((await disconnectJobs.pause(STAGE, waiting, CHANGE)).state, 'PAUSED');
+  assert.equal((await disconnectJobs.resume(STAGE, waiting, CHANGE)).state, 'PENDING');
+  for (const id of [waiting, other]) {
+    recorded.length = 0;
+    assert.equal((await disconnectJobs.cancel(STAGE, id, CHANGE)).state, 'CANCELLED');
+    assert.deepEqual(
+      recorded.map(({ operation, requestId, details }) => [operation, requestId, details?.state]),
+      [
+        [CHANGE.operation, CHANGE.requestId, undefined],
+        ['DisconnectJob', id, 'CANCELLED'],
+      ],
+    );
+    assert.equal((await disconnectJobs.cancel(STAGE, id, CHANGE)).state, 'CANCELLED');
+    assert.equal(recorded.length, 3, 'its end is on record once');
+  }
+  assert.equal((await disconnectJobs.start(STAGE, EVERYBODY, CHANGE)).state, 'PENDING', 'their places are free');
 });

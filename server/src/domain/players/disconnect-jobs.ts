@@ -112,12 +112,14 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
     return await audit.around({ ...change, details: { ...change.details, jobId: id } }, async () => {
       const stage = await getStage(store, named);
       const learned = await learn(stage);
-      const job = await store.transaction(async (store) => {
+      const [before, job] = await store.transaction(async (store) => {
         await assertNotEnded(store.accessKeys, change.actor, clock.now());
-        await store.disconnectJobs.update(id, { ...decision(await getJob(store, stage, id)), ...learned });
-        return await getJob(store, stage, id);
+        const found = await getJob(store, stage, id);
+        await store.disconnectJobs.update(id, { ...decision(found), ...learned });
+        return [found, await getJob(store, stage, id)] as const;
       });
       if (isUnfinished(job)) work.start(job);
+      if (job.state === 'CANCELLED' && before.state !== 'CANCELLED') await work.cancelled(job);
       return toJob(job);
     });
   }
