@@ -263,7 +263,7 @@ export const resumeDisconnectJob = decision('ResumeDisconnectJob', 'resume', [
 ]);
 
 export const cancelDisconnectJob = decision('CancelDisconnectJob', 'cancel', [
-  'Ends a job for good. It is `CANCELLING` until it is known what has become of the connections that were just being ended, and then `CANCELLED`; those that it has closed stay closed.',
+  'Ends a job for good. It is `CANCELLING` until it is known what has become of the connections that were just being ended, and then `CANCELLED`; those that it has closed stay closed. One that no node works on is `CANCELLED` at once, as it is `PAUSED` at once by PauseDisconnectJob.',
 ]);
 
 export const getDisconnectJob = ownOperation({
