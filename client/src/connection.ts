@@ -47,6 +47,8 @@ type State = 'opening' | 'greeting' | 'ready' | 'closing' | 'ended';
 /** How much may wait in the socket before messages are refused: a server that does not read must not fill memory. */
 export const MAX_BUFFERED_BYTES = 1_048_576;
 const CLOSE_TIMEOUT_MS = 1_000;
+/** A `readyState` of WebSockets. */
+const CLOSING = 2;
 
 export const CLOSED_BY_CLIENT = closureOf(closeCode('normal'), 'closed by this client');
 
@@ -263,10 +265,13 @@ export class Connection {
 
   /** Gives up the socket without waiting for the server. */
   #drop(reason: string, lateMs = 0): void {
+    const socket = this.#socket;
     const isClosing = this.#state === 'closing';
-    this.#end(isClosing ? CLOSED_BY_CLIENT : closureOf(closeCode('abnormal'), reason), lateMs);
-    if (this.#socket.terminate === undefined) this.#socket.close();
-    else this.#socket.terminate();
+    // The server has said why it closes, and only the end of its stream has got lost: `ws` tells once the socket is gone.
+    const willSayWhy = !isClosing && socket.readyState === CLOSING && socket.terminate !== undefined;
+    if (!willSayWhy) this.#end(isClosing ? CLOSED_BY_CLIENT : closureOf(closeCode('abnormal'), reason), lateMs);
+    if (socket.terminate === undefined) socket.close();
+    else socket.terminate();
   }
 
   #end(how: Closure, lateMs = 0): void {

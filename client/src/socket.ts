@@ -4,6 +4,8 @@ import { ResparkError } from './errors.ts';
 export interface Socket {
   readonly protocol: string;
   readonly bufferedAmount: number;
+  /** 2 from when either end has begun to close the connection until it is closed. */
+  readonly readyState?: number;
   send(text: string): void;
   close(code?: number, reason?: string): void;
   /** Drops the connection without the closing handshake; only `ws` has it. */

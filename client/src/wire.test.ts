@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type ClientFrame, decodeClientFrame, encode, type ServerFrame, SUBPROTOCOL } from '@respark/protocol';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { ClientOptions } from './client.ts';
+import type { ClientOptions, Disconnect } from './client.ts';
 import { ResparkClient } from './node.ts';
 import { WELCOME } from './test/fakes.ts';
 
@@ -126,6 +128,29 @@ describe('over a real socket', () => {
     ]);
     assert.equal(client.state, 'closed');
     assert.equal(hellos, 2);
+  });
+
+  test('what the server says in its close frame counts although the end of its stream gets lost', async (t) => {
+    const frame = (opcode: number, payload: Buffer) =>
+      Buffer.concat([Buffer.from([0x80 | opcode, 126, payload.length >> 8, payload.length & 0xff]), payload]);
+    const reason = Buffer.concat([Buffer.from([4500 >> 8, 4500 & 0xff]), Buffer.from('out')]);
+    const server = createServer().on('upgrade', ({ headers }, socket) => {
+      const hash = createHash('sha1').update(`${headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`);
+      const accepted = `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: ${SUBPROTOCOL}`;
+      socket.write(`HTTP/1.1 101 x\r\n${accepted}\r\nSec-WebSocket-Accept: ${hash.digest('base64')}\r\n\r\n`);
+      socket.write(frame(1, Buffer.from(encode({ ...WELCOME, heartbeatMs: 50 }))));
+      socket.write(Buffer.concat([Buffer.from([0x88, reason.length]), reason]));
+      socket.on('error', () => {}).resume();
+      t.after(() => socket.destroy());
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    t.after(() => server.close());
+    const { port } = server.address() as AddressInfo;
+    const client = connect(t, { url: `ws://127.0.0.1:${port}`, WebSocket });
+    const ended = next<Disconnect>((listener) => client.on('disconnect', listener));
+    await client.connect();
+    const { closeCode, reason: said, reconnectInMs } = await ended;
+    assert.deepEqual([closeCode, said, reconnectInMs, client.state], [4500, 'out', undefined, 'closed']);
   });
 
   test('a connection that breaks under a request fails it and comes back', async (t) => {

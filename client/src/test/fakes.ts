@@ -65,6 +65,7 @@ export class FakeSocket implements Socket {
   readonly url: string;
   protocol = '';
   bufferedAmount = 0;
+  readyState = 1;
   readonly sent: Record<string, unknown>[] = [];
   /** The code that this end closed with; 1005 if it gave none. */
   closedWith: number | undefined;
