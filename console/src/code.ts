@@ -1,6 +1,10 @@
+import { keepForReturn } from './pages/drafts.ts';
+
 /** Where a new link is opened in a tab that has the console already, only what is behind the hash changes. */
 addEventListener('hashchange', () => {
-  if (location.hash.startsWith('#code=')) location.reload();
+  if (!location.hash.startsWith('#code=')) return;
+  keepForReturn();
+  location.reload();
 });
 
 /** The code of the link that a start of the server has printed. It leaves the address at once, and with it the history. */

@@ -79,6 +79,42 @@ function guard(): void {
   else removeEventListener('beforeunload', ask);
 }
 
+const STORED = 'respark.drafts';
+
+/**
+ * Keeps everything for this tab while it leaves the console for a sign-in, and has the browser not ask whether it may. What
+ * is too long for the browser to keep is asked for.
+ */
+export function keepForReturn(): void {
+  if (!isAnythingUnsaved()) return;
+  const key = leftDrafts.get()?.key ?? typist;
+  try {
+    sessionStorage.setItem(STORED, JSON.stringify({ key, drafts: [...left, ...drafts] }));
+    removeEventListener('beforeunload', ask);
+  } catch {
+    forgetReturn();
+  }
+}
+
+/** Has the tab keep nothing after all, because it stays where it is. */
+export function forgetReturn(): void {
+  sessionStorage.removeItem(STORED);
+  guard();
+}
+
+/** What the tab had before it left the console belongs to the same key still, or is left of another one. */
+function takeReturned(): void {
+  const stored = sessionStorage.getItem(STORED);
+  sessionStorage.removeItem(STORED);
+  if (stored === null) return;
+  const { key, drafts: kept } = JSON.parse(stored) as { key: string; drafts: [string, Draft][] };
+  const isSame = key === session.get()?.accessKeyId;
+  for (const [name, draft] of kept) (isSame ? drafts : left).set(name, draft);
+  if (left.size > 0) leftDrafts.set({ key, count: left.size });
+  tell();
+  guard();
+}
+
 function ask(event: BeforeUnloadEvent): void {
   event.preventDefault();
 }
@@ -121,3 +157,5 @@ session.subscribe(() => {
   leftDrafts.set({ key: before, count: left.size });
   tell();
 });
+
+takeReturned();

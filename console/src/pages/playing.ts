@@ -1,6 +1,6 @@
 import type { Call } from '../api/calls.ts';
 import type { Outputs } from '../api/operations.ts';
-import { session } from '../session.ts';
+import { onServer, session } from '../session.ts';
 import { signal } from '../store.ts';
 import { t } from '../texts/language.ts';
 import { asCallError } from '../use-call.ts';
@@ -180,7 +180,7 @@ function createEntries() {
     entries,
     add(entry: NewEntry): void {
       count += 1;
-      const all = [...entries.get(), { at: Date.now(), ...entry, id: count }];
+      const all = [...entries.get(), { at: onServer(Date.now()), ...entry, id: count }];
       entries.set(all.sort((one, other) => one.at - other.at).slice(-KEPT_ENTRIES));
     },
     clear: () => entries.set([]),

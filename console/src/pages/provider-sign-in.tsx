@@ -5,6 +5,7 @@ import { Untrusted } from '../parts/untrusted.tsx';
 import { beginAtProvider, findProvider } from '../session.ts';
 import { SignInError } from '../team-sign-in.ts';
 import { t } from '../texts/language.ts';
+import { forgetReturn, keepForReturn } from './drafts.ts';
 
 /** The way in by the provider that the server's settings name; nothing where they name none. */
 export function ProviderSignIn({
@@ -27,9 +28,11 @@ export function ProviderSignIn({
   async function begin(): Promise<void> {
     onError(undefined);
     setLeaving(true);
+    keepForReturn();
     try {
       await beginAtProvider();
     } catch (thrown) {
+      forgetReturn();
       onError(thrown);
       setLeaving(false);
     }

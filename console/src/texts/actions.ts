@@ -89,8 +89,8 @@ export const ACTION_TEXTS = {
   deleteMessage: ['Delete the message', 'Nachricht löschen'],
   deleteShapes: ['The shapes as well that only this message uses', 'Auch die Shapes, die nur diese Nachricht benutzt'],
   deleteShapesHint: [
-    'Without them the next message of this name begins with the shapes that are there.',
-    'Bleiben sie, so beginnt die nächste Nachricht dieses Namens mit den Shapes, die da sind.',
+    'If they stay, a message that is made under this name later begins with them.',
+    'Bleiben sie, so beginnt eine Nachricht, die später unter diesem Namen angelegt wird, mit ihnen.',
   ],
   deletionChanged: [
     'Somebody else has changed this since you opened it. Nothing was deleted. This is what it is now.',
@@ -104,7 +104,7 @@ export const ACTION_TEXTS = {
     'What is deployed stays as it is until the next deployment. Snapshots keep the message; here it cannot be undone.',
     'Was ausgerollt ist, bleibt bis zum nächsten Ausrollen, wie es ist. Snapshots behalten die Nachricht; hier lässt sich das Löschen nicht rückgängig machen.',
   ],
-  deletionMentions: ['Its name is in the scripts of', 'Ihr Name steht in den Skripten von'],
+  deletionMentions: ['Handlers whose scripts have its name:', 'Handler, in deren Skripten ihr Name steht:'],
   deletionNames: ['These parts of the configuration are deleted:', 'Diese Teile der Konfiguration werden gelöscht:'],
   messageDeleted: ['Deleted:', 'Gelöscht:'],
   shapesStay: [

@@ -52,7 +52,7 @@ test('[chromium] a message is deleted with its handler and its own shapes, after
   for (const part of ['Requests Greet', 'RequestHandlers Greet', 'Model GreetRequest', 'Model GreetResponse'])
     assert.ok(named.includes(part), `${part} in ${named}`);
   assert.match(named, /Shapes that stay, because other parts use them: Mood/);
-  assert.match(named, /Its name is in the scripts of Other/);
+  assert.match(named, /Handlers whose scripts have its name: Other/);
   assert.match(named, /not saved is dropped as well/);
   await opened.assertSound();
   // What the key of the editor saves is nobody's wish now.

@@ -5,14 +5,21 @@ import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Provider } from 'oidc-provider';
 import { readAudit } from '../support/administration.ts';
-import { type ConsolePage, chromium, openConsole, signIn } from '../support/console-page.ts';
+import { type ConsolePage, chromium, openConsole, signIn, write } from '../support/console-page.ts';
+import { fileOf } from '../support/game-document.ts';
+import { importDocument } from '../support/publishing.ts';
 import { rawCall } from '../support/raw-call.ts';
+import { scriptedGame } from '../support/scripted-game.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
 
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
 
 const CLIENT = { client_id: 'respark', client_secret: 'a-secret-of-the-tests-that-is-long-enough' };
-const GROUPS: Readonly<Record<string, readonly string[]>> = { ada: ['live-ops'], mallory: ['players'] };
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  ada: ['live-ops'],
+  dora: ['admins'],
+  mallory: ['players'],
+};
 const PLACE = `game=${GAME}&stage=${STAGE}`;
 
 /** An OpenID provider in which people sign in by name, and a server whose teams sign in by it. */
@@ -269,4 +276,43 @@ test('[chromium] a key that has expired leads back to the sign-in, and a provide
   await opened.shows('the provider cannot sign anybody in');
   await opened.shows('ECONNREFUSED');
   await opened.shows('Request id');
+});
+
+test('[chromium] what was typed before a sign-in has ended is there after the next, for who says that it is theirs', {
+  skip,
+}, async (t) => {
+  const { server, button } = await open(t);
+  await importDocument(server, fileOf(scriptedGame({ requests: { Greet: { script: 'return 1;' } } })));
+  const hash = `#/configuration?${PLACE}&section=GameSparks.Core.RequestHandlers&entry=Greet`;
+  const opened = await openConsole(server.url, { hash });
+  const asked: string[] = [];
+  opened.page.on('dialog', (dialog) => {
+    asked.push(dialog.type());
+    void dialog.dismiss();
+  });
+  await stayHere(opened);
+  await Promise.all([opened.page.waitForNavigation(), opened.press(button)]);
+  await signInAtProvider(opened, 'dora');
+  await opened.shows('Sign out');
+  await write(opened, "return 'of dora';");
+  await opened.shows(/Greet not saved/);
+  const [made] = await readAudit(server, { operation: 'CreateAccessKey' });
+  const id = made?.resource.split('/').at(-1) ?? '';
+  await rawCall(server, 'DELETE', `/respark/access-key/${id}`);
+  await opened.press('Save');
+  await opened.shows('Your access key is no longer good');
+  await Promise.all([opened.page.waitForNavigation(), opened.press(button)]);
+  // The provider knows who it is, and asks once more whether this server may.
+  await opened.page.waitForSelector('button[type=submit], button.login-submit');
+  await Promise.all([opened.page.waitForNavigation(), opened.page.click('button[type=submit], button.login-submit')]);
+  await opened.shows('one part of the configuration was changed and not saved');
+  assert.deepEqual(asked, [], 'the browser need not ask');
+  assert.doesNotMatch(await opened.shows(id), /Greet not saved/);
+  await opened.press('They are mine: go on with them');
+  await opened.shows(/Greet not saved/);
+  await opened.page.waitForFunction(
+    "document.querySelector('.code-editor')?.shadowRoot?.querySelector('.cm-content')?.innerText === \"return 'of dora';\"",
+  );
+  assert.equal(await opened.page.evaluate("sessionStorage.getItem('respark.drafts')"), null);
+  await opened.assertSound();
 });
