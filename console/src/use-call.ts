@@ -18,8 +18,14 @@ export interface Answer<T> {
 async function untilSeen(signal: AbortSignal): Promise<void> {
   if (!document.hidden) return;
   await new Promise<void>((resolve) => {
-    document.addEventListener('visibilitychange', () => document.hidden || resolve(), { signal });
-    signal.addEventListener('abort', () => resolve());
+    const look = () => {
+      if (document.hidden && !signal.aborted) return;
+      document.removeEventListener('visibilitychange', look);
+      signal.removeEventListener('abort', look);
+      resolve();
+    };
+    document.addEventListener('visibilitychange', look);
+    signal.addEventListener('abort', look);
   });
 }
 

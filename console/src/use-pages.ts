@@ -83,6 +83,8 @@ export function usePages<N extends Paged, T>(
     isBusy: isBusy || first.isReloading,
     /** When a list that is live was read that is so no more, because it has several pages. */
     stoodAt: everyMs === undefined ? undefined : further?.at,
+    /** How many are shown of more, where no more are. */
+    cutAt: token !== undefined && (items?.length ?? 0) >= MAX_ITEMS ? items?.length : undefined,
     hasMore: token !== undefined && (items?.length ?? 0) < MAX_ITEMS,
     more: () => void load(),
     reload() {

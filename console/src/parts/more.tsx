@@ -3,9 +3,16 @@ import { Button } from './button.tsx';
 
 /** The button for what is not shown yet. Of a list that is live until there are several pages, it says as of when they are. */
 export function More({
-  pages: { hasMore, isBusy, stoodAt, more, reload },
+  pages: { hasMore, isBusy, stoodAt, cutAt, more, reload },
 }: {
-  pages: { hasMore: boolean; isBusy: boolean; stoodAt: number | undefined; more: () => void; reload: () => void };
+  pages: {
+    hasMore: boolean;
+    isBusy: boolean;
+    stoodAt: number | undefined;
+    cutAt: number | undefined;
+    more: () => void;
+    reload: () => void;
+  };
 }) {
   return (
     <>
@@ -15,6 +22,11 @@ export function More({
           <button type="button" class="link" onClick={reload}>
             {t('refresh')}
           </button>
+        </p>
+      )}
+      {cutAt !== undefined && (
+        <p class="as-of muted" role="status">
+          {t('listCutAt', { n: cutAt })}
         </p>
       )}
       {hasMore && (

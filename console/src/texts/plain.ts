@@ -138,6 +138,10 @@ export const PLAIN_TEXTS = {
     'The link does not sign in: it was used, is older than a minute, or was opened on another machine than the server’s.',
     'Der Link meldet nicht an: Er wurde schon benutzt, ist älter als eine Minute oder wurde auf einem anderen Rechner als dem des Servers geöffnet.',
   ],
+  listCutAt: [
+    'There are more than these {n}, and a page shows no more of them.',
+    'Es gibt mehr als diese {n}, und eine Seite zeigt nicht mehr davon.',
+  ],
   listStoodAt: [
     'With several pages the list is not live. It is as of {time}.',
     'Mit mehreren Seiten ist die Liste nicht live. Sie ist von {time}.',

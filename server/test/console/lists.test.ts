@@ -122,3 +122,27 @@ test('[chromium] a page that was opened while nobody looked is there when somebo
   await opened.shows('Nobody is blocked');
   await opened.assertSound();
 });
+
+test('[chromium] a list of which a page does not show all says so', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/home?${PLACE}` });
+  await opened.shows(`${GAME} · ${STAGE}`);
+  await opened.page.setRequestInterception(true);
+  opened.page.on('request', (request) => {
+    const { pathname, searchParams } = new URL(request.url());
+    if (!pathname.endsWith('/block')) return void request.continue();
+    const from = Number(searchParams.get('NextToken') ?? 0);
+    const Blocks = Array.from({ length: 1_000 }, (_, n) => ({ PlayerId: `p-${from + n}`, StageName: STAGE }));
+    void request.respond({
+      contentType: 'application/json',
+      body: JSON.stringify({ Blocks, NextToken: `${from + 1_000}` }),
+    });
+  });
+  await opened.press('Blocks');
+  await opened.shows('p-0');
+  await opened.page.$eval('.more button', (button) => button.click());
+  await opened.page.waitForFunction(
+    "document.querySelector('main').textContent.includes('There are more than these 2,000')",
+  );
+  assert.equal(await opened.page.$('.more'), null);
+});
