@@ -1,7 +1,9 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Navigation } from './navigation.tsx';
 import { SignIn } from './pages/sign-in.tsx';
 import { pageOf } from './pages.ts';
+import { Notice } from './parts/notice.tsx';
+import { Time } from './parts/time.tsx';
 import { useAllowed, usePermissions } from './permissions.ts';
 import { place } from './place.ts';
 import { linkTo, route } from './route.ts';
@@ -28,6 +30,29 @@ function Back({ to }: { to: string }) {
   );
 }
 
+/** So long before a sign-in ends by itself its person is told. */
+const SOON_MS = 300_000;
+const LOOK_MS = 5_000;
+
+/** Whoever is in the midst of something has time to end it. */
+function EndsSoon() {
+  const signedIn = useSignal(session);
+  const [isSoon, setSoon] = useState(false);
+  useEffect(() => {
+    if (signedIn?.expires === undefined) return;
+    const look = () => setSoon(signedIn.leftMs() < SOON_MS);
+    look();
+    const timer = setInterval(look, LOOK_MS);
+    return () => clearInterval(timer);
+  }, [signedIn]);
+  if (!isSoon || signedIn?.expires === undefined) return null;
+  return (
+    <Notice kind="warning">
+      {t('signInEndsAt')} <Time at={signedIn.expires} />. {t('signInEndsAdvice')}
+    </Notice>
+  );
+}
+
 function Console() {
   usePermissions();
   const { page, query } = useSignal(route);
@@ -49,6 +74,7 @@ function Console() {
       </button>
       <Navigation />
       <main id="main" ref={main} tabIndex={-1}>
+        <EndsSoon />
         {partOf !== undefined && <Back key={page} to={partOf} />}
         <Show key={JSON.stringify(about)} />
       </main>

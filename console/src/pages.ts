@@ -2,7 +2,6 @@ import type { FunctionComponent } from 'preact';
 import type { OperationName } from './api/operations.ts';
 import { Audit } from './pages/audit.tsx';
 import { Blocks } from './pages/blocks.tsx';
-import { Configuration } from './pages/configuration.tsx';
 import { Deployments } from './pages/deployments.tsx';
 import { Home } from './pages/home.tsx';
 import { Logs } from './pages/logs.tsx';
@@ -114,7 +113,7 @@ export const PAGES: readonly PageRow[] = [
     group: 'game',
     needs: ['GetGameConfiguration'],
     isOfStage: true,
-    Show: Configuration,
+    Show: later(async () => (await import('./pages/configuration.tsx')).Configuration),
   },
   {
     id: 'changes',

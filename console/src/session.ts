@@ -1,6 +1,7 @@
 import { type Call, CallError, createCaller } from './api/calls.ts';
 import type { OperationName, Outputs } from './api/operations.ts';
 import type { AccessKey } from './api/signature.ts';
+import { ofTab } from './storage.ts';
 import { signal } from './store.ts';
 import { finish, goToProvider, type LentKey, providerOf, type Returned } from './team-sign-in.ts';
 
@@ -42,7 +43,7 @@ export const farewell = signal<Farewell | undefined>(undefined);
 export const session = signal<Opened | undefined>(restored());
 
 function restored(): Opened | undefined {
-  const stored = sessionStorage.getItem(STORED);
+  const stored = ofTab.getItem(STORED);
   if (stored === null) return undefined;
   try {
     const opened = open(JSON.parse(stored) as GivenKey);
@@ -115,7 +116,7 @@ document.addEventListener('visibilitychange', () => {
 });
 
 function leave(why: Farewell | undefined): void {
-  sessionStorage.removeItem(STORED);
+  ofTab.removeItem(STORED);
   farewell.set(why);
   session.set(undefined);
 }
@@ -135,7 +136,7 @@ export async function signIn(key: AccessKey & Partial<LentKey>, { isKept }: { is
 }
 
 function begin(opened: Opened, key: AccessKey, { isKept }: { isKept: boolean }): void {
-  if (isKept) sessionStorage.setItem(STORED, JSON.stringify(key));
+  if (isKept) ofTab.setItem(STORED, JSON.stringify(key));
   farewell.set(undefined);
   session.set(opened);
   leaveInTime(opened);

@@ -1,4 +1,5 @@
 import type { AccessKey } from './api/signature.ts';
+import { ofTab } from './storage.ts';
 
 /** A key that ends by itself. */
 export interface LentKey extends AccessKey {
@@ -46,7 +47,7 @@ export async function providerOf(base: URL): Promise<string | undefined> {
 export async function goToProvider(base: URL): Promise<void> {
   const { url, state, ticket } = (await post(new URL('console/sign-in/begin', base), {})) as Begun & { url: string };
   const begun: Begun = { state, ticket, wanted: location.hash };
-  sessionStorage.setItem(STORED, JSON.stringify(begun));
+  ofTab.setItem(STORED, JSON.stringify(begun));
   location.assign(url);
 }
 
@@ -54,8 +55,8 @@ export async function goToProvider(base: URL): Promise<void> {
 export function takeReturn(): Returned | undefined {
   const answer = new URLSearchParams(location.search);
   if (!answer.has('state') || !(answer.has('code') || answer.has('error'))) return undefined;
-  const stored = sessionStorage.getItem(STORED);
-  sessionStorage.removeItem(STORED);
+  const stored = ofTab.getItem(STORED);
+  ofTab.removeItem(STORED);
   history.replaceState(null, '', location.pathname);
   return { answer, begun: stored === null ? undefined : (JSON.parse(stored) as Begun) };
 }

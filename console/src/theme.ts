@@ -1,3 +1,4 @@
+import { ofBrowser } from './storage.ts';
 import { signal } from './store.ts';
 
 export const THEMES = ['auto', 'light', 'dark'] as const;
@@ -6,7 +7,7 @@ export type Theme = (typeof THEMES)[number];
 const STORED = 'respark.theme';
 
 export function currentTheme(): Theme {
-  const stored = localStorage.getItem(STORED);
+  const stored = ofBrowser.getItem(STORED);
   return THEMES.find((theme) => theme === stored) ?? 'auto';
 }
 
@@ -18,7 +19,7 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
 
 /** Colours follow `color-scheme`, which is the browser's own choice unless somebody has chosen here. */
 export function applyTheme(theme: Theme = currentTheme()): void {
-  localStorage.setItem(STORED, theme);
+  ofBrowser.setItem(STORED, theme);
   document.documentElement.dataset.theme = theme;
   repaint();
 }

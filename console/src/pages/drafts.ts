@@ -1,4 +1,5 @@
 import { farewell, session } from '../session.ts';
+import { ofTab } from '../storage.ts';
 import { signal } from '../store.ts';
 import type { Entry } from './configuration-entries.ts';
 
@@ -89,7 +90,7 @@ export function keepForReturn(): void {
   if (!isAnythingUnsaved()) return;
   const key = leftDrafts.get()?.key ?? typist;
   try {
-    sessionStorage.setItem(STORED, JSON.stringify({ key, drafts: [...left, ...drafts] }));
+    ofTab.setItem(STORED, JSON.stringify({ key, drafts: [...left, ...drafts] }));
     removeEventListener('beforeunload', ask);
   } catch {
     forgetReturn();
@@ -98,14 +99,14 @@ export function keepForReturn(): void {
 
 /** Has the tab keep nothing after all, because it stays where it is. */
 export function forgetReturn(): void {
-  sessionStorage.removeItem(STORED);
+  ofTab.removeItem(STORED);
   guard();
 }
 
 /** What the tab had before it left the console belongs to the same key still, or is left of another one. */
 function takeReturned(): void {
-  const stored = sessionStorage.getItem(STORED);
-  sessionStorage.removeItem(STORED);
+  const stored = ofTab.getItem(STORED);
+  ofTab.removeItem(STORED);
   if (stored === null) return;
   const { key, drafts: kept } = JSON.parse(stored) as { key: string; drafts: [string, Draft][] };
   const isSame = key === session.get()?.accessKeyId;

@@ -1,3 +1,4 @@
+import { ofBrowser } from '../storage.ts';
 import { signal } from '../store.ts';
 import { TEXTS } from './texts.ts';
 
@@ -10,13 +11,13 @@ const STORED = 'respark.language';
 export const language = signal<Language>(firstLanguage());
 
 function firstLanguage(): Language {
-  const stored = localStorage.getItem(STORED);
+  const stored = ofBrowser.getItem(STORED);
   if (stored === 'en' || stored === 'de') return stored;
   return navigator.language.startsWith('de') ? 'de' : 'en';
 }
 
 export function choose(chosen: Language): void {
-  localStorage.setItem(STORED, chosen);
+  ofBrowser.setItem(STORED, chosen);
   document.documentElement.lang = chosen;
   language.set(chosen);
 }

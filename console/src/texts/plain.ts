@@ -274,6 +274,11 @@ export const PLAIN_TEXTS = {
   shareOf: ['{percent} % of the connections', '{percent} % der Verbindungen'],
   show: ['Show', 'Zeigen'],
   showMore: ['Show all {n} characters', 'Alle {n} Zeichen zeigen'],
+  signInEndsAt: ['Your sign-in ends at', 'Ihre Anmeldung endet um'],
+  signInEndsAdvice: [
+    'Save what you have typed; then sign out and in again.',
+    'Speichern Sie, was Sie geschrieben haben, und melden Sie sich dann ab und wieder an.',
+  ],
   signIn: ['Sign in', 'Anmelden'],
   signInAgain: [
     'Your sign-in has ended. Sign in again.',

@@ -171,3 +171,12 @@ test('[chromium] a browser whose clock is ahead stays signed in until the key ha
   const brief = await signedIn(server, 3_000, ahead, `#/players?${PLACE}`);
   await brief.shows('Your sign-in has ended. Sign in again.');
 });
+
+test('[chromium] whoever is signed in until soon is told when that is, and nobody else', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const later = await signedIn(server, 3_600_000, '', `#/players?${PLACE}`);
+  assert.doesNotMatch(await later.shows('0 players online'), /Your sign-in ends/);
+  const soon = await signedIn(server, 200_000, '', `#/players?${PLACE}`);
+  await soon.shows(/Your sign-in ends at .*\d\d:\d\d:\d\d\. Save what you have typed/);
+  await soon.assertSound();
+});

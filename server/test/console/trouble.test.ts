@@ -97,3 +97,21 @@ test('[chromium] a policy that is not a key’s yet stays while other pages are 
   await opened.press('Sign in');
   assert.match(String(await (await text()).jsonValue()), /Support/);
 });
+
+test('[chromium] a browser that lets pages keep nothing shows the console all the same', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await openConsole(server.url, { hash: `#/players?${PLACE}` });
+  await opened.page.evaluateOnNewDocument(`for (const name of ['localStorage', 'sessionStorage'])
+    Object.defineProperty(globalThis, name, { get() { throw new DOMException('denied', 'SecurityError'); } })`);
+  await opened.page.reload();
+  await opened.fill('Access key id', ROOT.accessKeyId);
+  await opened.fill('Secret access key', ROOT.secretAccessKey);
+  await opened.press('Stay signed in in this tab');
+  await opened.press('Sign in');
+  await opened.shows('0 players online');
+  await opened.choose('Colours', 'dark');
+  await opened.page.waitForFunction("document.documentElement.dataset.theme === 'dark'");
+  await opened.press('Sign out');
+  await opened.shows('Secret access key');
+  await opened.assertSound();
+});

@@ -1,0 +1,23 @@
+type Kept = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+
+/** A browser may forbid pages to keep anything. Then it is kept for as long as the page is open. */
+function keptBy(find: () => Storage): Kept {
+  try {
+    const storage = find();
+    storage.getItem('');
+    return storage;
+  } catch {
+    const kept = new Map<string, string>();
+    return {
+      getItem: (name) => kept.get(name) ?? null,
+      setItem: (name, value) => void kept.set(name, value),
+      removeItem: (name) => void kept.delete(name),
+    };
+  }
+}
+
+/** For this tab, until it is closed. */
+export const ofTab = keptBy(() => sessionStorage);
+
+/** For all tabs of this browser. */
+export const ofBrowser = keptBy(() => localStorage);
