@@ -40,7 +40,9 @@ export function Button({
       title={reason}
       // A disabled button could be neither reached by keyboard nor pointed at, and so would not say why it is off.
       onClick={(event) => {
-        if (isOff) event.preventDefault();
+        // The second press of a double click was not meant for what has come to the place of what the first one has pressed.
+        const isRepeated = event.detail > 1;
+        if (isOff || isRepeated) event.preventDefault();
         else onClick?.();
       }}
     >
