@@ -19,7 +19,8 @@ export function Notice({ kind, children }: { kind: 'good' | 'bad' | 'warning' | 
  */
 export function Failure({ error, plain }: { error: CallError | undefined; plain?: string | undefined }) {
   if (error === undefined) return null;
-  const isAway = error.status === 0;
+  // A proxy answers so in the place of a server that may have done it: its own failures have a name.
+  const isAway = error.status === 0 || (error.status >= 502 && error.code === undefined);
   const isRead = OPERATIONS[error.operation][0] === 'GET';
   return (
     <Notice kind="bad">

@@ -115,3 +115,19 @@ test('[chromium] a browser that lets pages keep nothing shows the console all th
   await opened.shows('Secret access key');
   await opened.assertSound();
 });
+
+test('[chromium] a proxy that has had no answer is not taken for a server that has refused', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/blocks?${PLACE}` });
+  await opened.press('Block a player…');
+  await opened.fill('Player id', 'anna');
+  await opened.shows('0 connections end.');
+  await opened.page.setRequestInterception(true);
+  opened.page.on('request', async (request) => {
+    if (request.method() !== 'POST') return void request.continue();
+    await rawCall(server, 'POST', new URL(request.url()).pathname);
+    await request.respond({ status: 504, contentType: 'text/html', body: '<h1>504 Gateway Time-out</h1>' });
+  });
+  await opened.press('Block and close 0 connections');
+  assert.doesNotMatch(await opened.shows('nobody knows here whether it was done'), /BlockPlayer failed/);
+});
