@@ -6,7 +6,7 @@ import { fileOf } from '../support/game-document.ts';
 import { createSnapshot, deploy } from '../support/publishing.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { scriptedGame } from '../support/scripted-game.ts';
-import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
+import { GAME, ROOT, STAGE, startTestServer, until } from '../support/server.ts';
 
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
 
@@ -157,10 +157,11 @@ test('[chromium] a double click is one press, whatever has come to the place of 
   await opened.page.waitForSelector(`button[aria-label="Resume ${JobId}"][aria-disabled=false]`);
   await mouse.down({ clickCount: 2 });
   await mouse.up({ clickCount: 2 });
-  await opened.shows('paused');
   await opened.page.waitForNetworkIdle({ idleTime: 300 });
-  const found = await rawCall(server, 'GET', `${path}/${JobId}`);
-  assert.equal((found.json.Job as { State: string }).State, 'PAUSED');
+  await until(async () => {
+    const found = await rawCall(server, 'GET', `${path}/${JobId}`);
+    return (found.json.Job as { State: string }).State === 'PAUSED';
+  });
   assert.deepEqual(await readAudit(server, { operation: 'ResumeDisconnectJob' }), []);
   await opened.press(`Resume ${JobId}`);
   await opened.shows('running');

@@ -110,7 +110,9 @@ async function onlyJob(server: TestServer) {
 test('[chromium] a job of a list is paused and resumed only after whoever presses has read which one it is', {
   skip,
 }, async (t) => {
-  const server = await startTestServer(t, { settings: { jobConfirmAbove: 1_000 } });
+  const server = await startTestServer(t, {
+    settings: { jobConfirmAbove: 1_000, handshakesPerSecondPerAddress: 1_000 },
+  });
   const [anna, ben] = await Promise.all(['anna', 'ben'].map((id) => playerNamed(server, id)));
   const start = async (prefix: string) => {
     const body = { Selector: { PlayerIdPrefix: prefix }, RatePerSecond: 1, DryRun: false };
