@@ -63,7 +63,9 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
   }
   const room = openRoom({ path: directory.path, clock, log, settings });
   closers.push('room of the disk', () => room.close());
-  const presence = settings.redisUrl === undefined ? 'alone' : { directory: directoryOf(settings) };
+  const node = nodeIdOf(directory);
+  const presence =
+    settings.redisUrl === undefined ? 'alone' : ({ directory: directoryOf(settings), journal: node } as const);
   const { database, sessions, claimed, ...shared } = await openPostgres({ settings, clock, log, presence });
   const { countServers, time: databaseTime, unwritableMs } = shared;
   closers.push('database', () => database.close());
@@ -73,7 +75,7 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
   const keyring = await unlock({ directory, store, isShared: false, isKeyOfSettings: true });
   const installation = await openInstallation({ store, keyring });
   const auditLog = await openPostgresAuditLog({
-    ...{ directory: directory.path, node: nodeIdOf(directory), sessions, clock, log },
+    ...{ directory: directory.path, node, sessions, clock, log },
     installation: installation.id,
     onFull: () => room.release(),
     maxBytes: settings.auditMaxBytes,
@@ -90,7 +92,7 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
   });
   closers.push('stage logs', () => stageLogs.close());
   const eventLog = await openPostgresEventLog({
-    ...{ directory: directory.path, node: nodeIdOf(directory), sessions, clock, log },
+    ...{ directory: directory.path, node, sessions, clock, log },
     limits: { maxEventsPerGame: settings.eventsMaxPerGame },
     onFull: () => room.release(),
   });

@@ -141,11 +141,16 @@ export async function openPostgres({
               'the connection was lost while this server waited for the end of another one that uses the database';
             throw new StartupError(`${lost} ${which}: start it again when the other has ended`, { cause });
           }
-          if (claim?.isOtherDirectory) {
+          if (claim?.outcome === 'other_directory') {
             const others =
               'nodes with another RESPARK_REDIS_PREFIX, RESPARK_REDIS_PARTITIONS or RESPARK_LEASE_MS use the database';
             const advice = 'give all nodes the same, or stop the others: neither would know the players of the other';
             throw new StartupError(`${others} ${which}: ${advice}`, { cause });
+          }
+          if (claim?.outcome === 'same_journal') {
+            const copy = 'a server with a copy of this data directory uses the database';
+            const advice = 'start this one with an empty data directory, which each node keeps for itself';
+            throw new StartupError(`${copy} ${which}: ${advice}`, { cause });
           }
           const other = presence === 'alone' ? 'another server' : 'a server without RESPARK_REDIS_URL';
           const advice = 'stop it, or make both nodes of one cluster by RESPARK_REDIS_URL';

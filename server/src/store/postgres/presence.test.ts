@@ -61,6 +61,26 @@ test('[postgres] nodes of a cluster use a database together, and bear no other s
   await assert.rejects(other.claimed(SOON_MS), { name: 'StartupError' });
 });
 
+test('[postgres] a node with a copy of another’s data directory is refused, and keeps nobody off', {
+  skip,
+}, async (t) => {
+  const url = await server.emptyDatabase(t);
+  const first = await open(t, url, { directory: 'one', journal: 'a' });
+  await first.claimed(5_000);
+  const copy = await open(t, url, { directory: 'one', journal: 'a' });
+  const message = /^a server with a copy of this data directory uses the database .*empty data directory/;
+  await assert.rejects(copy.claimed(SOON_MS), { name: 'StartupError', message });
+  const second = await open(t, url, { directory: 'one', journal: 'b' });
+  await second.claimed(5_000);
+  // What another one waits for in vain must not keep the directory of its own from being used.
+  const strange = await open(t, url, { directory: 'two', journal: 'c' });
+  await assert.rejects(strange.claimed(SOON_MS), { name: 'StartupError' });
+  const third = await open(t, url, { directory: 'one', journal: 'c' });
+  await third.claimed(5_000);
+  await first.close();
+  await copy.claimed(5_000);
+});
+
 test('[postgres] nodes that would not find each other’s players in Redis use no database together', {
   skip,
 }, async (t) => {

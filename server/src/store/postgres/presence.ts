@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 
-/** Numbers that no other program uses for locks on the same database. Of the class, each directory has a lock. */
+/** Numbers that no other program uses for locks on the same database. Of the classes, each directory and each journal has a lock. */
 const PRESENCE_LOCK = 7_305_808_871;
 const DIRECTORY_LOCKS = 730_580_887;
+const JOURNAL_LOCKS = 730_580_888;
 /** The database may hold the lock for so long for this server's own connection, of whose loss it has not heard. */
 const OWN_LOCK_MS = 30_000;
 /** How many servers are on the database: PostgreSQL shows the lock in two halves. */
@@ -19,15 +20,33 @@ export const KEEP_ALIVE = 'set tcp_keepalives_idle = 5; set tcp_keepalives_inter
  * A server is alone on its database, or one of the nodes that share a directory, by the settings that they must have alike to
  * do so. Nodes bear no server that is alone, and none with another directory.
  */
-export type Presence = 'alone' | { readonly directory: string };
+export type Presence =
+  | 'alone'
+  | {
+      readonly directory: string;
+      /** Names the journals of its data directory, of which two servers must not have copies. */
+      readonly journal?: string;
+    };
+
+const ADVICE: Readonly<Record<Outcome, string>> = {
+  made: '',
+  taken: 'stop one of them, or make both nodes of one cluster by RESPARK_REDIS_URL',
+  other_directory: 'give all nodes the same RESPARK_REDIS_PREFIX, RESPARK_REDIS_PARTITIONS and RESPARK_LEASE_MS',
+  same_journal:
+    'give each node a data directory of its own, which is empty at its first start: one is a copy of the other',
+};
 
 /** Asks on a connection of its own for the lock of a presence, which goes with the connection. */
 interface Query {
   query(text: string): Promise<{ readonly rows: readonly { readonly claim?: Outcome }[] }>;
 }
 
-/** What has become of an attempt: `taken` where a server is there that bears no other, or that this one does not bear. */
-type Outcome = 'made' | 'taken' | 'other_directory';
+/**
+ * What has become of an attempt: `taken` where a server is there that bears no other, or that this one does not bear;
+ * `same_journal` where it has a copy of this one's data directory: what the database has of the journal of one of them, it
+ * would take to have of the other's.
+ */
+type Outcome = 'made' | 'taken' | 'other_directory' | 'same_journal';
 
 export interface Claim {
   /**
@@ -37,8 +56,8 @@ export interface Claim {
   readonly claimed: Promise<void>;
   /** Whether it has rejected. */
   readonly isGivenUp: boolean;
-  /** Whether it was nodes with another directory that kept this one off at the last attempt. */
-  readonly isOtherDirectory: boolean;
+  /** What has become of the last attempt. */
+  readonly outcome: Outcome | undefined;
   /** Must be called for each new connection, which has no lock yet. */
   begin(): void;
   /** Asks for the lock unless the connection has it; is a heartbeat in any case. */
@@ -62,7 +81,7 @@ export function createClaim({
   let hasBeenMade = false;
   let refusedSince: number | undefined;
   let isSaid = false;
-  let isOtherDirectory = false;
+  let outcome: Outcome | undefined;
   let isGivenUp = false;
   const attempt = attemptOf(presence);
   let noteClaimed = () => {};
@@ -78,17 +97,15 @@ export function createClaim({
     const dueAt = hasBeenMade ? refusedSince + OWN_LOCK_MS : refusedSince;
     if (isSaid || clock.monotonic() < dueAt) return;
     isSaid = true;
-    const advice = isOtherDirectory
-      ? 'give all nodes the same RESPARK_REDIS_PREFIX, RESPARK_REDIS_PARTITIONS and RESPARK_LEASE_MS'
-      : 'stop one of them, or make both nodes of one cluster by RESPARK_REDIS_URL';
+    const advice = ADVICE[outcome ?? 'taken'];
     if (hasBeenMade) log.error({ advice }, 'another server uses the database since this one lost its connection');
     else log.warn({ advice }, 'waiting for the end of another server that uses the database');
   }
 
   return {
     claimed,
-    get isOtherDirectory() {
-      return isOtherDirectory;
+    get outcome() {
+      return outcome;
     },
     get isGivenUp() {
       return isGivenUp;
@@ -105,8 +122,8 @@ export function createClaim({
         return;
       }
       const { rows } = await connection.query(attempt);
-      isMade = rows[0]?.claim === 'made';
-      isOtherDirectory = rows[0]?.claim === 'other_directory';
+      outcome = rows[0]?.claim;
+      isMade = outcome === 'made';
       if (!isMade) return sayWhoIsThere();
       hasBeenMade = true;
       refusedSince = undefined;
@@ -127,13 +144,22 @@ function attemptOf(presence: Presence): string {
   }
   const digest = createHash('sha256').update(presence.directory).digest();
   const own = `${DIRECTORY_LOCKS}, ${digest.readInt32BE()}`;
+  const journal = presence.journal === undefined ? undefined : `${JOURNAL_LOCKS}, ${numberOf(presence.journal)}`;
+  const [lockJournal, unlockJournal] =
+    journal === undefined ? ['true', 'true'] : [`pg_try_advisory_lock(${journal})`, `pg_advisory_unlock(${journal})`];
   // The conditions of a CASE are evaluated in their order, and none behind the first that holds.
   return `select case
-    when not pg_try_advisory_lock_shared(${PRESENCE_LOCK}) then 'taken'
-    when not pg_try_advisory_lock_shared(${own}) then 'taken'
+    when not ${lockJournal} then 'same_journal'
+    when not pg_try_advisory_lock_shared(${PRESENCE_LOCK}) then case when ${unlockJournal} then 'taken' end
+    when not pg_try_advisory_lock_shared(${own}) then case when ${unlockJournal} then 'taken' end
     when not exists (select from pg_locks where locktype = 'advisory' and objsubid = 2
       and database = (select oid from pg_database where datname = current_database())
       and classid = ${DIRECTORY_LOCKS} and objid <> ${digest.readUInt32BE()}::bigint::oid) then 'made'
-    when pg_advisory_unlock_shared(${PRESENCE_LOCK}) and pg_advisory_unlock_shared(${own}) then 'other_directory'
+    when pg_advisory_unlock_shared(${PRESENCE_LOCK}) and pg_advisory_unlock_shared(${own}) and ${unlockJournal}
+      then 'other_directory'
     end as claim`;
+}
+
+function numberOf(name: string): number {
+  return createHash('sha256').update(name).digest().readInt32BE();
 }
