@@ -10,10 +10,13 @@ export const BAR_MEMORY_MS = 30 * 60_000;
 /** How many bars each change looks at, to forget what has ended: two, so that they go sooner than they come. */
 const LOOKED_AT_ONCE = 2;
 
-/** A bar, or that it was lifted. */
-type Known = Bar | { readonly version: number; readonly liftedAt: number };
+/** A bar, or that it was lifted; and since when, on the monotonic clock, it has been seen to be over. */
+type Known = (Bar | { readonly version: number; readonly isLifted: true }) & { overSince?: number | undefined };
 
-/** The bars of a single node, in memory. */
+/**
+ * The bars of a single node, in memory. A bar ends by the wall clock, which may be set forward by mistake and back again, so
+ * what has ended is forgotten only when that clock has said so for long enough.
+ */
 export class LocalBars {
   readonly #clock: Clock;
   readonly #known = new Map<string, Known>();
@@ -28,18 +31,18 @@ export class LocalBars {
   }
 
   set(name: string, bar: Bar): void {
-    this.#keep(name, bar);
+    this.#keep(name, { ...bar });
   }
 
   lift(name: string, version: number): void {
-    this.#keep(name, { version, liftedAt: this.#clock.now() });
+    this.#keep(name, { version, isLifted: true, overSince: this.#clock.monotonic() });
   }
 
   find({ barNames, at, signedInAt }: Newcomer): Barred | undefined {
     if (this.#known.size === 0) return undefined;
     for (const barName of barNames) {
       const known = this.#known.get(barName);
-      if (known === undefined || 'liftedAt' in known) continue;
+      if (known === undefined || 'isLifted' in known) continue;
       const { until, signedInBefore, note } = known;
       if (until !== undefined && at >= until) continue;
       if (signedInBefore === undefined || signedInAt < signedInBefore) return { barName, until, note };
@@ -54,7 +57,7 @@ export class LocalBars {
   }
 
   #forgetSome(): void {
-    const now = this.#clock.now();
+    const now = this.#clock.monotonic();
     for (let count = 0; count < LOOKED_AT_ONCE; count += 1) {
       const { value, done } = this.#looking.next();
       if (done === true) {
@@ -62,8 +65,12 @@ export class LocalBars {
         return;
       }
       const [name, known] = value;
-      const endedAt = 'liftedAt' in known ? known.liftedAt : known.until;
-      if (endedAt !== undefined && endedAt + BAR_MEMORY_MS <= now) this.#known.delete(name);
+      known.overSince = this.#isOver(known) ? (known.overSince ?? now) : undefined;
+      if (known.overSince !== undefined && now - known.overSince >= BAR_MEMORY_MS) this.#known.delete(name);
     }
+  }
+
+  #isOver(known: Known): boolean {
+    return 'isLifted' in known || (known.until !== undefined && known.until <= this.#clock.now());
   }
 }

@@ -64,3 +64,21 @@ test('bars are loaded page by page, and what has ended is forgotten as others co
   }
   assert(bars.size < 200, `${bars.size} are left`);
 });
+
+test('a bar is there again when a clock that was set forward by mistake is set back', () => {
+  const clock = new ManualClock();
+  let aheadMs = 0;
+  const { after } = clock;
+  const bars = new LocalBars({
+    clock: { now: () => clock.now() + aheadMs, monotonic: () => clock.monotonic(), after },
+  });
+  const bar = { version: 1, until: clock.now() + 600_000, signedInBefore: undefined, note: '' };
+  bars.set('block', bar);
+  aheadMs = 24 * 3_600_000;
+  for (let number = 0; number < 10; number += 1) {
+    bars.set(`other ${number}`, { ...bar, until: undefined });
+    clock.advance(1_000);
+  }
+  aheadMs = 0;
+  assert.equal(bars.find({ ...ANYBODY, barNames: ['block'], at: clock.now() })?.barName, 'block');
+});
