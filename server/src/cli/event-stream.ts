@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseJson } from '@respark/protocol';
 import type { Operation } from '../api/operation.ts';
 import { isUnreachable, type ManagementClient } from './management-client.ts';
+import { isTooDeep } from './reply-shape.ts';
 import { CommandError } from './world.ts';
 
 /** A server-sent event. */
@@ -64,6 +65,7 @@ function toEvent(lines: readonly string[]): StreamedEvent {
 }
 
 function readJson(data: string): unknown {
+  if (isTooDeep(data)) throw strange('is nested too deep');
   try {
     return parseJson(data);
   } catch {

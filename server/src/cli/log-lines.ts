@@ -3,7 +3,7 @@ import { listStageLogLines } from '../api/own-operations/stage-logs.ts';
 import { printable } from '../text.ts';
 import type { ManagementClient } from './management-client.ts';
 import { listAt, valueAt } from './reply.ts';
-import type { World } from './world.ts';
+import { CommandError, type World } from './world.ts';
 
 /** The most lines that one call returns. */
 const MAX_PAGE = 100;
@@ -42,9 +42,12 @@ export async function newestLines(
   while (lines.length < limit) {
     const MaxResults = Math.min(MAX_PAGE, limit - lines.length);
     const page = await client.call(listStageLogLines, { ...asked, Order: 'NEWEST_FIRST', MaxResults, After: after });
-    lines.push(...listAt<LogLine>(page, 'LogLines'));
+    for (const line of listAt<LogLine>(page, 'LogLines')) lines.push(line);
+    const before = after;
     after = valueAt(page, ['Cursor']);
     if (valueAt(page, ['IsEnd']) === true) break;
+    if (after === before)
+      throw new CommandError('the reply has the same page again; is the endpoint a Respark server?');
   }
   return { lines: lines.reverse(), cursor: lines.at(-1)?.Position ?? 0 };
 }
@@ -67,7 +70,13 @@ export async function followLines(
 }
 
 /** A line as people read it. All of it is made printable; the line breaks of what the script wrote stay. */
-export function lineText({ Time, Level, PlayerId = '-', MessageName = '-', Text }: LogLine): string {
+export function lineText({
+  Time,
+  Level = '-',
+  PlayerId = '-',
+  MessageName = '-',
+  Text = '',
+}: Partial<LogLine>): string {
   const [first = '', ...others] = Text.split('\n').map(printable);
   const head = printable(`${Time} ${Level.padEnd(5)} ${MessageName} ${PlayerId}`);
   return `${[`${head} ${first}`, ...others.map((line) => `    ${line}`)].join('\n')}\n`;

@@ -9,6 +9,7 @@ import { ServiceError } from '../errors.ts';
 import { printable } from '../text.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
 import { valueAt } from './reply.ts';
+import { assertFits, isTooDeep } from './reply-shape.ts';
 import { CommandError, type World } from './world.ts';
 
 interface Credentials {
@@ -149,7 +150,8 @@ export class ManagementClient {
 
   /**
    * Resolves to the reply's JSON. Throws a CommandError (exit code 2) for an input that the operation would refuse, a
-   * ServiceRefusal with the server's own message, and a CommandError if no Respark server answers.
+   * ServiceRefusal with the server's own message, and a CommandError if no Respark server answers, or with what no such
+   * server does.
    */
   async call(operation: Operation, input: Input): Promise<unknown> {
     const { method } = operation.http;
@@ -162,7 +164,10 @@ export class ManagementClient {
     const headers = { ...content.headers, ...signature };
     const { response, bytes } = await fetchWhole(url, { ...content, method, headers }, this.#endpoint);
     const json = findJson(bytes);
-    if (response.ok && json !== undefined) return json;
+    if (response.ok && json !== undefined) {
+      assertFits(operation.output, json);
+      return json;
+    }
     throw failureOf(response, json, this.#endpoint);
   }
 
@@ -304,7 +309,8 @@ function failureOf(response: Response, body: unknown, endpoint: string): Command
 
 function findJson(bytes: Uint8Array): unknown {
   try {
-    return parseJson(new TextDecoder().decode(bytes));
+    const text = new TextDecoder().decode(bytes);
+    return isTooDeep(text) ? undefined : parseJson(text);
   } catch {
     return undefined;
   }

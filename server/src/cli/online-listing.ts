@@ -4,7 +4,7 @@ import { countConnections } from '../api/own-operations/online.ts';
 import { addFilters, type FilterOptions, filtersOf } from './connection-filters.ts';
 import type { ManagementClient } from './management-client.ts';
 import { patiently } from './patiently.ts';
-import { listAt, valueAt } from './reply.ts';
+import { listAt, nextTokenIn, valueAt } from './reply.ts';
 import { formatJson, formatTable } from './table.ts';
 import type { World } from './world.ts';
 
@@ -51,8 +51,8 @@ export async function printOnline<Item>(
     const reply = await patiently(() => client.call(operation, { ...place, ...filters, ...more }));
     const page = listAt<Item>(reply, member);
     total += page.length;
-    if (!options.count) items.push(...page);
-    nextToken = valueAt(reply, ['NextToken']);
+    if (!options.count) for (const item of page) items.push(item);
+    nextToken = nextTokenIn(reply, nextToken);
   } while (nextToken !== undefined);
   if (options.count) world.stdout.write(options.json ? formatJson({ [member]: total }) : `${total}\n`);
   else if (options.json) world.stdout.write(formatJson({ [member]: items }));

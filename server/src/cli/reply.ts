@@ -23,6 +23,13 @@ export function entriesAt<Item>(reply: unknown, ...path: readonly string[]): [na
   throw new CommandError(`the reply has no map ${path.join('.')}; is the endpoint a Respark server?`);
 }
 
+/** The token by which the next page is asked for; undefined after the last one. Throws a CommandError for the same one again. */
+export function nextTokenIn(reply: unknown, before: unknown): unknown {
+  const next = valueAt(reply, ['NextToken']);
+  if (next === undefined || next !== before) return next;
+  throw new CommandError('the reply has the same page again; is the endpoint a Respark server?');
+}
+
 /** The value at the path in a reply; undefined if there is none. Only own members count. */
 export function valueAt(reply: unknown, path: readonly string[]): unknown {
   return path.reduce((value, name) => (Object.hasOwn(Object(value), name) ? Object(value)[name] : undefined), reply);

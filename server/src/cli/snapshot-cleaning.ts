@@ -2,7 +2,7 @@ import { listSnapshots } from '../api/operations/snapshots.ts';
 import { deleteSnapshot } from '../api/own-operations/snapshots.ts';
 import { systemClock } from '../clock.ts';
 import { type ManagementClient, mayPass, ServiceRefusal } from './management-client.ts';
-import { listAt, valueAt } from './reply.ts';
+import { listAt, nextTokenIn } from './reply.ts';
 import { CommandError } from './world.ts';
 
 /** Deleted at once, so that the next deployment need not wait for long. */
@@ -47,8 +47,8 @@ export function createSnapshotCleaning({
     let NextToken: unknown;
     do {
       const page = await client.call(listSnapshots, { GameName, NextToken });
-      found.push(...listAt<Listed>(page, 'Snapshots'));
-      NextToken = valueAt(page, ['NextToken']);
+      for (const snapshot of listAt<Listed>(page, 'Snapshots')) found.push(snapshot);
+      NextToken = nextTokenIn(page, NextToken);
     } while (NextToken !== undefined);
     isListed = true;
     const since = Date.parse(found[0]?.Created ?? '') - FOREIGN_MS;

@@ -1,8 +1,11 @@
 import { printable } from '../text.ts';
 
-/** Columns as wide as their widest cell, two spaces apart; the last one is not padded. Cells are made printable. */
-export function formatTable(cells: readonly (readonly string[])[]): string {
-  const rows = cells.map((row) => row.map(printable));
+/**
+ * Columns as wide as their widest cell, two spaces apart; the last one is not padded. Cells are made printable. One that is
+ * missing, because a reply has no such member, is a dash.
+ */
+export function formatTable(cells: readonly (readonly (string | undefined)[])[]): string {
+  const rows = cells.map((row) => row.map((cell = '-') => printable(cell)));
   const widths: number[] = [];
   for (const row of rows) {
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);

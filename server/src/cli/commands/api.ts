@@ -7,7 +7,7 @@ import type { Shape, StructureShape } from '../../api/shape.ts';
 import { printable } from '../../text.ts';
 import { readInputText } from '../files.ts';
 import { addClientOptions, createClient, type ManagementClient } from '../management-client.ts';
-import { listAt, valueAt } from '../reply.ts';
+import { listAt, nextTokenIn } from '../reply.ts';
 import { formatJson, formatTable } from '../table.ts';
 import { CommandError, type World } from '../world.ts';
 
@@ -82,8 +82,8 @@ async function callForAll(client: ManagementClient, operation: Operation, input:
   const items: unknown[] = [];
   for (let next = input.NextToken; ; ) {
     const page = await client.call(operation, { ...input, NextToken: next });
-    items.push(...listAt(page, name));
-    next = valueAt(page, ['NextToken']);
+    for (const item of listAt(page, name)) items.push(item);
+    next = nextTokenIn(page, next);
     if (next === undefined) return { [name]: items };
   }
 }

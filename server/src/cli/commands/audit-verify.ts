@@ -12,7 +12,7 @@ import { readInputText } from '../files.ts';
 import { addClientOptions, createClient, hasOwnEndpoint } from '../management-client.ts';
 import { settingsOf } from '../options.ts';
 import { patiently } from '../patiently.ts';
-import { listAt, valueAt } from '../reply.ts';
+import { listAt, textAt, valueAt } from '../reply.ts';
 import { formatJson } from '../table.ts';
 import { parseSince } from '../times.ts';
 import { CommandError, type World } from '../world.ts';
@@ -89,14 +89,18 @@ interface Head {
 
 const KINDS: Readonly<Record<string, LinkKind>> = { RECORDS: 'records', SCRIPTS: 'scripts', NOTE: 'note' };
 
+function headOf(chain: unknown, which: 'Head' | 'Base'): { number: number; hash: string } {
+  return { number: Number(valueAt(chain, [which, 'Number'])), hash: textAt(chain, which, 'Hash') };
+}
+
 function readerOf(read: Read): ChainReader {
   return {
     async chains() {
       type Chain = Record<'Id' | 'InstallationId' | 'Writer' | 'Began', string> & Record<'Base' | 'Head', Head>;
       return listAt<Chain>(await read(listAuditChains, {}), 'Chains').map((chain) => ({
         ...{ writer: chain.Writer, id: chain.Id, installation: chain.InstallationId, beganAt: Date.parse(chain.Began) },
-        ...{ number: chain.Head.Number, hash: chain.Head.Hash },
-        base: { number: chain.Base.Number, hash: chain.Base.Hash },
+        ...headOf(chain, 'Head'),
+        base: headOf(chain, 'Base'),
       }));
     },
     async links({ writer, after, limit }) {
@@ -106,11 +110,18 @@ function readerOf(read: Read): ChainReader {
           Items: { RequestId: string; Text: string }[];
         };
       const reply = await read(listAuditLinks, { Writer: writer, After: after, MaxResults: limit });
-      return listAt<Link>(reply, 'Links').map((link) => ({
+      const links = listAt<Link>(reply, 'Links');
+      if (links.some((link) => !(link.Number > after))) {
+        throw new CommandError('the reply has links that were read already; is the endpoint a Respark server?');
+      }
+      return links.map((link) => ({
         ...{ number: link.Number, at: Date.parse(link.Time), kind: KINDS[link.Kind] ?? 'note' },
         ...{ previous: link.Previous, hash: link.Hash, content: link.Content, digests: link.Digests },
         ...{ note: link.Note, removed: link.Removed, removedBy: link.RemovedBy },
-        items: link.Items.map(({ RequestId, Text }) => ({ requestId: RequestId, text: Text })),
+        items: listAt<Link['Items'][number]>(link, 'Items').map(({ RequestId, Text }) => ({
+          requestId: RequestId,
+          text: Text,
+        })),
       }));
     },
     async looseRecords() {

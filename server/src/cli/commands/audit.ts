@@ -9,7 +9,7 @@ import { administer } from '../administer.ts';
 import { addClientOptions, createClient, hasOwnEndpoint } from '../management-client.ts';
 import { settingsOf } from '../options.ts';
 import { patiently } from '../patiently.ts';
-import { listAt, valueAt } from '../reply.ts';
+import { listAt, nextTokenIn, textAt } from '../reply.ts';
 import { formatJson, formatTable } from '../table.ts';
 import { parseCount, parseSince } from '../times.ts';
 import { CommandError, type World } from '../world.ts';
@@ -131,8 +131,8 @@ async function askServer(world: World, command: Command, asked: Asked): Promise<
     const MaxResults = Math.min(MAX_PAGE, limit - records.length);
     const input = { PlayerId, Operation, Since, MaxResults, NextToken: next };
     const page = await patiently(() => client.call(listAuditRecords, input));
-    records.push(...listAt<AuditRecord>(page, 'AuditRecords'));
-    next = valueAt(page, ['NextToken']);
+    for (const record of listAt<AuditRecord>(page, 'AuditRecords')) records.push(record);
+    next = nextTokenIn(page, next);
     if (next === undefined) break;
   }
   return records.reverse();
@@ -188,7 +188,7 @@ const HEAD = ['TIME', 'OPERATION', 'ACTOR', 'FROM', 'RESOURCE', 'REQUEST', 'OUTC
 
 function forPeople(record: AuditRecord): string[] {
   // The first five parts are the same in every ARN of a server.
-  const name = record.Resource.split(':').slice(5).join(':');
+  const name = textAt(record, 'Resource').split(':').slice(5).join(':');
   const from = record.SourceAddress || record.Cause.toLowerCase();
   return [record.Time, record.Operation, record.Actor, from, name || '-', record.RequestId, describe(record)];
 }

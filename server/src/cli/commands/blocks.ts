@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { getBlock, getBlockInGame, listBlocks, listBlocksInGame } from '../../api/own-operations/blocks.ts';
 import type { ManagementClient } from '../management-client.ts';
 import { type PlaceOptions, placeCommand, placeInput } from '../place-options.ts';
-import { listAt, valueAt } from '../reply.ts';
+import { listAt, nextTokenIn, valueAt } from '../reply.ts';
 import { formatJson, formatTable } from '../table.ts';
 import type { World } from '../world.ts';
 
@@ -26,8 +26,8 @@ export function blocksCommand(world: World): Command {
     do {
       const more = nextToken === undefined ? {} : { NextToken: nextToken };
       const reply = await client.call(operation, { ...placeInput(options), ...more });
-      blocks.push(...listAt<Listed>(reply, 'Blocks'));
-      nextToken = valueAt(reply, ['NextToken']);
+      for (const block of listAt<Listed>(reply, 'Blocks')) blocks.push(block);
+      nextToken = nextTokenIn(reply, nextToken);
     } while (nextToken !== undefined);
     if (options.json) world.stdout.write(formatJson({ Blocks: blocks }));
     else if (blocks.length === 0) world.stdout.write('nobody is blocked\n');
@@ -42,7 +42,7 @@ export function blocksCommand(world: World): Command {
 /** Fails where there is no block: of the whole game, or, with a stage, in that one alone. */
 async function showBlock(world: World, client: ManagementClient, options: PlaceOptions): Promise<void> {
   const reply = await client.call(options.stage === undefined ? getBlockInGame : getBlock, placeInput(options));
-  const block = valueAt(reply, ['Block']) as Listed;
+  const block = Object(valueAt(reply, ['Block'])) as Listed;
   world.stdout.write(options.json ? formatJson(reply) : formatTable([HEAD, rowOf(block)]));
 }
 

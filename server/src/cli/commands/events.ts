@@ -80,9 +80,13 @@ async function showAll(
       count += 1;
       show(toShown(event), event);
     }
-    after = valueAt(page, ['Cursor']);
-    if (typeof after !== 'number') throw new CommandError('the reply has no Cursor; is the endpoint a Respark server?');
+    const cursor = valueAt(page, ['Cursor']);
+    if (typeof cursor !== 'number')
+      throw new CommandError('the reply has no Cursor; is the endpoint a Respark server?');
     if (valueAt(page, ['IsEnd']) === true) break;
+    if (cursor === after)
+      throw new CommandError('the reply has the same page again; is the endpoint a Respark server?');
+    after = cursor;
   }
   if (count === 0 && !isJson) world.stdout.write('no events match\n');
 }

@@ -14,7 +14,7 @@ import { printable } from '../../text.ts';
 import { addSelector, type SelectorOptions, selectorOf } from '../connection-filters.ts';
 import { addClientOptions, createClient, type ManagementClient } from '../management-client.ts';
 import { patiently } from '../patiently.ts';
-import { listAt, textAt, valueAt } from '../reply.ts';
+import { listAt, nextTokenIn, textAt, valueAt } from '../reply.ts';
 import { formatJson, formatTable } from '../table.ts';
 import { parseCount, parseDurationSeconds } from '../times.ts';
 import { CommandError, type World } from '../world.ts';
@@ -133,8 +133,8 @@ function list(world: World): Command {
     do {
       const more = nextToken === undefined ? {} : { NextToken: nextToken };
       const reply = await patiently(() => client.call(listDisconnectJobs, { ...placeOf(options), ...more }));
-      jobs.push(...listAt<Job>(reply, 'Jobs'));
-      nextToken = valueAt(reply, ['NextToken']);
+      for (const job of listAt<Job>(reply, 'Jobs')) jobs.push(job);
+      nextToken = nextTokenIn(reply, nextToken);
     } while (nextToken !== undefined);
     if (options.json) world.stdout.write(formatJson({ Jobs: jobs }));
     else if (jobs.length === 0) world.stdout.write('there are no jobs\n');
@@ -188,7 +188,7 @@ async function requestOf(options: Options, world: World) {
 }
 
 function jobIn(reply: unknown): Job {
-  textAt(reply, 'Job', 'JobId');
+  for (const name of ['JobId', 'State']) textAt(reply, 'Job', name);
   return valueAt(reply, ['Job']) as Job;
 }
 
