@@ -63,15 +63,17 @@ export function testBars(open: OpenStore): void {
     await bars.set(sample('lifted'));
     await bars.lift('lifted', NOW);
     const ofGame = { gameId: ZOO.id, kind: 'block' } as const;
-    assert.deepEqual(namesOf(await bars.list(ofGame, NOW, { limit: 9 })), ['dev', 'game', 'live']);
-    assert.deepEqual(namesOf(await bars.list(ofGame, NOW, { after: 'dev', limit: 1 })), ['game']);
-    const { evidence: _, ...listed } = { ...(await bars.find('dev')) };
+    const listed = async (...[scope, page]: [Parameters<typeof bars.list>[0], Parameters<typeof bars.list>[2]]) =>
+      namesOf((await bars.list(scope, NOW, page)).bars);
+    assert.deepEqual(await listed(ofGame, { limit: 9 }), ['dev', 'game', 'live']);
+    assert.deepEqual(await listed(ofGame, { after: 'dev', limit: 1 }), ['game']);
+    const { evidence: _, ...dev } = { ...(await bars.find('dev')) };
     assert.deepEqual(
-      { ...(await bars.list(ofGame, NOW, { limit: 1 }))[0], evidence: undefined },
-      { ...listed, evidence: undefined },
+      { ...(await bars.list(ofGame, NOW, { limit: 1 })).bars[0], evidence: undefined },
+      { ...dev, evidence: undefined },
     );
-    assert.deepEqual(namesOf(await bars.list({ ...ofGame, stageId: LIVE.id }, NOW, { limit: 9 })), ['live']);
-    assert.deepEqual(namesOf(await bars.list({ ...ofGame, gameId: 'another' }, NOW, { limit: 9 })), []);
+    assert.deepEqual(await listed({ ...ofGame, stageId: LIVE.id }, { limit: 9 }), ['live']);
+    assert.deepEqual(await listed({ ...ofGame, gameId: 'another' }, { limit: 9 }), []);
     assert.deepEqual(namesOf(await bars.listAll(NOW, { limit: 3 })), ['closure', 'dev', 'game']);
     assert.deepEqual(namesOf(await bars.listAll(NOW, { after: 'game', limit: 3 })), ['live']);
   });
@@ -112,6 +114,31 @@ export function testBars(open: OpenStore): void {
     assert.equal(await bars.removeEnded(NOW + 1_000, 9, ZOO.id), 0);
     assert.equal(await bars.removeEnded(NOW + 1_000, 9, other.id), 1);
     assert.deepEqual(await counts(), [4, 1, 0, 0, 1]);
+  });
+
+  test('those that hold are found behind many that have ended, in steps that look at some hundred', async (t) => {
+    const { bars, transaction } = await openGame(t);
+    await transaction(async (store) => {
+      for (let number = 1_000; number < 2_100; number += 1) await store.bars.set(sample(`${number}`, { until: NOW }));
+    });
+    await bars.set(sample('1500', { until: undefined }));
+    await bars.set(sample('3000', { until: undefined }));
+    for (const stageId of [undefined, DEV.id]) {
+      const found: string[] = [];
+      const steps: (string | undefined)[] = [];
+      for (let after: string | undefined = ''; after !== undefined; ) {
+        const step: Awaited<ReturnType<typeof bars.list>> = await bars.list(
+          { kind: 'block', gameId: ZOO.id, stageId },
+          NOW,
+          { after, limit: 1 },
+        );
+        found.push(...namesOf(step.bars));
+        after = step.next;
+        steps.push(after);
+      }
+      assert.deepEqual(found, ['1500', '3000']);
+      assert.deepEqual(steps, ['1499', '1500', '2000', '3000', undefined]);
+    }
   });
 
   test('all bars of a stage, or of a game, are forgotten in parts, and no others', async (t) => {

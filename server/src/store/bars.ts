@@ -58,8 +58,11 @@ export interface BarTable {
   markEnforced(name: string, version: number): Promise<boolean>;
   /** The same for removing it. */
   remove(name: string, version: number): Promise<boolean>;
-  /** A game's, or, with a stage, those that are about this stage alone. */
-  list(scope: BarScope, at: number, page: PageQuery): Promise<ListedBar[]>;
+  /**
+   * A game's, or, with a stage, those that are about this stage alone: those among the next few hundred that hold. There may be
+   * very many that have ended, so there may be few of them, or none, although others follow.
+   */
+  list(scope: BarScope, at: number, page: PageQuery): Promise<ListedBars>;
   /** Every bar that holds. */
   listAll(at: number, page: PageQuery): Promise<BarRecord[]>;
   /** Those of which the directory has not acknowledged the latest change, the oldest first. */
@@ -70,6 +73,12 @@ export interface BarTable {
   removeEnded(at: number, limit: number, gameId?: string): Promise<number>;
   /** Forgets all bars of a stage, or, without one, of a game, a few at a time: there may be as many as settings allow. */
   removeAll(place: Pick<BarScope, 'gameId' | 'stageId'>): Promise<void>;
+}
+
+export interface ListedBars {
+  readonly bars: readonly ListedBar[];
+  /** Where to go on; undefined when nothing follows. */
+  readonly next: string | undefined;
 }
 
 export interface BarScope {

@@ -66,7 +66,7 @@ export class SimulatedBars {
           return true;
         }),
       remove: (name, version) => once(() => has(name, version) && this.records.delete(name)),
-      list: async () => [],
+      list: async () => ({ bars: [], next: undefined }),
       count: async () => this.records.size,
       listAll: (at, { after = '', limit }) =>
         once(() =>

@@ -117,18 +117,19 @@ export function createBlocks({
         list: async ({ after, limit }) => {
           const found: ListedBar[] = [];
           let bytes = 0;
-          for (let from = after; ; from = found.at(-1)?.name) {
+          for (let from = after; ; ) {
             await turn();
             const step = Math.min(READ_AT_ONCE, limit - found.length);
-            const some = await store.bars.list(scope, clock.now(), {
+            const { bars: some, next } = await store.bars.list(scope, clock.now(), {
               ...(from !== undefined && { after: from }),
               limit: step,
             });
             found.push(...some);
             bytes += some.reduce((sum, bar) => sum + bytesOf(bar), 0);
             // One more than the page has room for says that there are more.
-            if (some.length < step || found.length === limit || (bytes > MAX_PAGE_BYTES && found.length > 1))
+            if (next === undefined || found.length === limit || (bytes > MAX_PAGE_BYTES && found.length > 1))
               return found;
+            from = next;
           }
         },
       });

@@ -10,6 +10,9 @@ const LATEST = 'bar_version';
 /** To remove this many, of some kilobytes each, holds all else up for two milliseconds. */
 const REMOVED_AT_ONCE = 100;
 
+/** To look for those that hold among so many takes a millisecond or two. */
+const LOOKED_AT_ONCE = 500;
+
 /** All columns but the evidence. */
 const LISTED = [
   ...(['name', 'kind', 'game_id', 'stage_id', 'player_id', 'until', 'signed_in_before', 'ends_connections'] as const),
@@ -70,13 +73,24 @@ export function barTable(scope: Scope): BarTable {
       return numDeletedRows > 0n;
     },
     async list({ gameId, stageId, kind }, at, { after = '', limit }) {
+      const ofKind = read.selectFrom('bars').where('kind', '=', kind).where('name', '>', after);
+      const all = stageId === undefined ? ofKind.where('game_id', '=', gameId) : ofKind.where('stage_id', '=', stageId);
+      // An index has all that this looks at.
+      const last = await all
+        .select('name')
+        .orderBy('name')
+        .limit(1)
+        .offset(LOOKED_AT_ONCE - 1)
+        .executeTakeFirst();
       const ofGame = standing(at).where('game_id', '=', gameId).where('kind', '=', kind).where('name', '>', after);
-      const page = stageId === undefined ? ofGame : ofGame.where('stage_id', '=', stageId);
+      const inPlace = stageId === undefined ? ofGame : ofGame.where('stage_id', '=', stageId);
+      const page = last === undefined ? inPlace : inPlace.where('name', '<=', last.name);
       const rows = await page.select(LISTED).orderBy('name').limit(limit).execute();
-      return rows.map((row) => {
+      const bars = rows.map((row) => {
         const { evidence: _, ...listed } = toBar({ ...row, evidence: '' });
         return listed;
       });
+      return { bars, next: bars.length === limit ? bars.at(-1)?.name : last?.name };
     },
     async listAll(at, { after = '', limit }) {
       const page = standing(at).selectAll().where('name', '>', after);
