@@ -115,14 +115,30 @@ export function testDeployments(open: OpenStore): void {
       await runtimes.list(DEV.id),
       ['R1', 'R2', 'R3'].map((id) => runtime(id)),
     );
-    await runtimes.remove('R2');
-    await runtimes.remove('R2');
+    await runtimes.remove(['R2', 'unknown']);
+    await runtimes.remove(['R2']);
+    await runtimes.remove([]);
     assert.deepEqual(await idsOf(runtimes.list(DEV.id)), ['R1', 'R3']);
     assert.equal(await runtimes.find('R2'), undefined);
     assert.deepEqual(await runtimes.find('R3'), runtime('R3'));
     await stages.remove(DEV.id);
     assert.equal(await runtimes.find('R3'), undefined);
     assert.deepEqual(await idsOf(runtimes.list(LIVE.id)), ['R4']);
+  });
+
+  test("of a stage's runtimes those are listed that were replaced before a time", async (t) => {
+    const { runtimes } = await openZoo(open, t);
+    for (const [id, createdAt, stage] of [
+      ...[1, 2, 3, 4].map((number) => [`R${number}`, 10 * number, DEV] as const),
+      ['R9', 10, LIVE] as const,
+    ]) {
+      await runtimes.insert({ id, stageId: stage.id, snapshotId: SNAPSHOT.id, createdAt });
+    }
+    assert.deepEqual(await runtimes.listReplaced(DEV.id, 20, 9), []);
+    assert.deepEqual(await runtimes.listReplaced(DEV.id, 21, 9), ['R1']);
+    assert.deepEqual(await runtimes.listReplaced(DEV.id, 99, 9), ['R1', 'R2', 'R3']);
+    assert.deepEqual(await runtimes.listReplaced(DEV.id, 99, 2), ['R1', 'R2']);
+    assert.deepEqual(await runtimes.listReplaced(LIVE.id, 99, 9), []);
   });
 
   test('a deployment completes together with its stage getting the runtime, or neither happens', async (t) => {

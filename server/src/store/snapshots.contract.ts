@@ -98,7 +98,7 @@ function testSnapshotRecords(open: OpenStore): void {
     assert.equal(await snapshots.findUse(OTHER.id, SNAPSHOT.id), undefined);
 
     await stages.update(DEV.id, { runtimeId: undefined, updatedAt: 3 });
-    await runtimes.remove('R');
+    await runtimes.remove(['R']);
     const ended = { state: 'COMPLETED', updatedAt: 4 } as const;
     await deployments.claim('D', 'node', 3);
     await deployments.end('D', 'node', { ...ended, result: { code: 'SUCCESS', message: '' } });

@@ -275,7 +275,9 @@ export interface RuntimeTable {
   areThere(): Promise<boolean>;
   /** Ids are unique. */
   insert(record: RuntimeRecord): Promise<void>;
-  remove(id: string): Promise<void>;
+  /** The ids of those that were replaced by one which was made before `at`, `limit` at most, the oldest first. */
+  listReplaced(stageId: string, at: number, limit: number): Promise<string[]>;
+  remove(ids: readonly string[]): Promise<void>;
 }
 
 export type JobOutcome = Pick<GeneratedCodeJobRecord, 'description' | 'updatedAt'> & {

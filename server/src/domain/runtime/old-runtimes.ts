@@ -1,9 +1,11 @@
 import type { Cluster } from '../../cluster/cluster.ts';
 import type { Log } from '../../log.ts';
-import type { RuntimeRecord, Store } from '../../store/store.ts';
+import type { Store } from '../../store/store.ts';
 
 /** Added to the time that a hello may take: clocks are set now and then, and a record that stays longer costs little. */
 const MARGIN_MS = 3_600_000;
+/** A stage may have been deployed to thousands of times an hour. Each deployment adds one, so that they become fewer. */
+const FORGOTTEN_AT_ONCE = 500;
 
 /** Which old runtimes of a stage may be forgotten, if no connection is on them. */
 interface OldAt {
@@ -43,10 +45,10 @@ export async function hasOldRuntimes({
   stageId,
   ...at
 }: OldAt & { store: Pick<Store, 'runtimes'>; stageId: string }): Promise<boolean> {
-  return oldOf(await store.runtimes.list(stageId), at).length > 0;
+  return (await store.runtimes.listReplaced(stageId, replacedBefore(at), 1)).length > 0;
 }
 
-/** Removes the records of a stage's runtimes that no connection can be on any more. */
+/** Removes the records of a stage's runtimes that no connection can be on any more, the oldest first, and not very many at once. */
 export async function forgetOldRuntimes({
   store,
   inUse,
@@ -58,15 +60,11 @@ export async function forgetOldRuntimes({
   inUse: ReadonlySet<string>;
   stageId: string;
 }): Promise<void> {
-  for (const { id } of oldOf(await store.runtimes.list(stageId), at)) {
-    if (!inUse.has(id)) await store.runtimes.remove(id);
-  }
+  const old = await store.runtimes.listReplaced(stageId, replacedBefore(at), FORGOTTEN_AT_ONCE + inUse.size);
+  await store.runtimes.remove(old.filter((id) => !inUse.has(id)).slice(0, FORGOTTEN_AT_ONCE));
 }
 
-/** Those that are not the newest, and were replaced so long ago that no hello that was looked up before is still on its way. */
-function oldOf(records: readonly RuntimeRecord[], { nowMs, graceMs }: OldAt): RuntimeRecord[] {
-  return records.filter((_, index) => {
-    const successor = records[index + 1];
-    return successor !== undefined && nowMs - successor.createdAt > graceMs + MARGIN_MS;
-  });
+/** Those that were replaced by then are so old that no hello that was looked up before is still on its way. */
+function replacedBefore({ nowMs, graceMs }: OldAt): number {
+  return nowMs - graceMs - MARGIN_MS;
 }

@@ -20,8 +20,16 @@ export function runtimeTable(scope: Scope): RuntimeTable {
       const row = { id, stage_id: stageId, snapshot_id: snapshotId, created_at: createdAt };
       await insertUnique(scope, 'runtimes', row, `there is already a runtime ${id}: try again`);
     },
-    async remove(id) {
-      await write((query) => query.deleteFrom('runtimes').where('id', '=', id).execute());
+    async listReplaced(stageId, at, limit) {
+      const ids = read.selectFrom('runtimes').select('id').where('stage_id', '=', stageId);
+      const newest = await ids.where('created_at', '<', at).orderBy('id', 'desc').limit(1).executeTakeFirst();
+      if (newest === undefined) return [];
+      const replaced = await ids.where('id', '<', newest.id).orderBy('id').limit(limit).execute();
+      return replaced.map(({ id }) => id);
+    },
+    async remove(ids) {
+      if (ids.length === 0) return;
+      await write((query) => query.deleteFrom('runtimes').where('id', 'in', ids).execute());
     },
   };
 }
