@@ -61,7 +61,11 @@ function drawCall(engine: Engine, data: RedisData): Call {
     ],
     () => [scripts.BARRED, names('era', 'links', 'barred'), [era, node, link]],
     () => [scripts.FIND_BAR, names('era', 'barred', 'bars'), [era, ...who()]],
-    () => [scripts.ENTER, names('era', 'former'), [engine.chance(0.95) ? 'r0' : 'r1', String(engine.random())]],
+    () => [
+      scripts.ENTER,
+      names('era', 'former'),
+      [engine.chance(0.95) ? 'r0' : 'r1', String(engine.random()), engine.chance(0.95) ? 'r0-other' : era],
+    ],
     () => [
       scripts.JOIN,
       names('era', 'links', 'nodes', 'facts', 'recovered', 'barred', 'listers'),

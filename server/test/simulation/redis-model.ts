@@ -184,9 +184,9 @@ function findBar(
 }
 
 const MODELS: Readonly<Record<string, Model>> = {
-  enter(data, keys, [runId = '', part = '']) {
+  enter(data, keys, [runId = '', part = '', lost = '']) {
     const era = data.texts.get(at(keys, 0));
-    if (era?.startsWith(`${runId}-`)) return ['ok', era];
+    if (era !== lost && era?.startsWith(`${runId}-`)) return ['ok', era];
     if (era !== undefined) data.sadd(at(keys, 1), era);
     data.texts.set(at(keys, 0), `${runId}-${part}`);
     return ['ok', `${runId}-${part}`];

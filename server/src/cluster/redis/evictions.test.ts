@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
+import { setTimeout as pass } from 'node:timers/promises';
 import { ANYBODY, NO_BARS } from '../../../test/support/bars.ts';
 import { until } from '../../../test/support/cluster.ts';
 import { recordedLog } from '../../../test/support/domain.ts';
@@ -26,10 +27,7 @@ function usedBy(server: RedisServer): number {
   return Number(/^used_memory:(\d+)/m.exec(server.command('INFO', 'memory'))?.[1]);
 }
 
-test('a server that evicts connections is left, and each is found again when it evicts none any more', {
-  skip: findRedisFault() ?? false,
-}, async (t) => {
-  const server = await RedisServer.start(t);
+function open(t: TestContext, server: RedisServer) {
   const { log, lines } = recordedLog();
   const cluster = new RedisCluster({
     ...{ clock, random: createSystemRandom(), facts: {}, loadBars: NO_BARS, log },
@@ -41,6 +39,14 @@ test('a server that evicts connections is left, and each is found again when it 
     },
   });
   t.after(() => cluster.close());
+  return { cluster, lines };
+}
+
+test('a server that evicts connections is left, and each is found again when it evicts none any more', {
+  skip: findRedisFault() ?? false,
+}, async (t) => {
+  const server = await RedisServer.start(t);
+  const { cluster, lines } = open(t, server);
   await until(() => cluster.isAvailable);
   const era = cluster.era();
   for (const playerId of PLAYERS) {
@@ -67,4 +73,39 @@ test('a server that evicts connections is left, and each is found again when it 
       [playerId],
     );
   }
+});
+
+test('a server that evicts only what expires, which is of others, is not left, and whoever comes later joins the same era', {
+  skip: findRedisFault() ?? false,
+}, async (t) => {
+  const server = await RedisServer.start(t);
+  server.command('CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru');
+  const { cluster, lines } = open(t, server);
+  await until(() => cluster.isAvailable);
+  const era = cluster.era();
+  server.command('CONFIG', 'SET', 'maxmemory', String(usedBy(server) + 1_000_000));
+  const fill = `for number = 1, 30 do redis.call('SET', ARGV[1] .. number, string.rep('x', 100000), 'EX', 3600) end`;
+  const evict = () => {
+    // Room is made before a script begins.
+    for (const name of ['a', 'b']) server.command('EVAL', fill, '0', name);
+  };
+  evict();
+  assert.match(server.command('INFO', 'stats'), /^evicted_keys:[1-9]/m);
+  const { cluster: later } = open(t, server);
+  await until(() => later.isAvailable);
+  await pass(1_200);
+  evict();
+  await pass(1_200);
+  assert.deepEqual([cluster.isAvailable, cluster.era(), later.era()], [true, era, era]);
+  assert.ok(!lines.some(({ msg }) => /was lost/.test(String(msg))));
+
+  const [before] = /^evicted_keys:\d+/m.exec(server.command('INFO', 'stats')) ?? [];
+  server.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-random');
+  server.command('CONFIG', 'SET', 'maxmemory', String(usedBy(server) - 20_000));
+  await until(() => !cluster.isAvailable && !later.isAvailable);
+  assert.notEqual(/^evicted_keys:\d+/m.exec(server.command('INFO', 'stats'))?.[0], before);
+  server.command('CONFIG', 'SET', 'maxmemory', '0');
+  server.command('CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru');
+  await until(() => cluster.isAvailable && later.isAvailable && cluster.era() === later.era());
+  assert.notEqual(cluster.era(), era, 'what was evicted meanwhile may have been ours');
 });

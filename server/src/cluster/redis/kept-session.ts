@@ -33,6 +33,10 @@ export class OpenSession {
     return this.#session.runId;
   }
 
+  get mayHaveEvicted(): boolean {
+    return this.#session.mayHaveEvicted ?? false;
+  }
+
   get isLost(): boolean {
     return this.#isLost;
   }

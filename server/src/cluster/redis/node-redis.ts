@@ -12,6 +12,14 @@ const DIGESTS = new Map<Script, string>(
 /** How often a server is asked whether it has evicted anything. */
 const EVICTION_LOOK_MS = 1_000;
 
+/** What one life of a server has said of its evictions. */
+interface Evictions {
+  readonly life: string;
+  readonly count: number;
+  /** Whether none of ours can be among them, because only keys that expire are evicted. */
+  readonly areOthers: boolean;
+}
+
 /**
  * The link over node-redis. Each of its clients is one connection and is never connected again: nothing is queued while it is
  * away, and nothing is sent a second time.
@@ -20,6 +28,8 @@ export class NodeRedisLink implements RedisLink {
   readonly #servers: RedisServers;
   readonly #timeoutMs: number;
   readonly #clock: Clock;
+  /** By key, what the server that has it has said when it was asked last. */
+  readonly #heard = new Map<string, Evictions>();
 
   constructor({ timeoutMs, clock, ...place }: RedisPlace & { timeoutMs: number; clock: Clock }) {
     this.#servers = new RedisServers({ ...place, timeoutMs, clock });
@@ -36,11 +46,11 @@ export class NodeRedisLink implements RedisLink {
         ...[...DIGESTS.keys()].map(({ lua }) => client.send(['SCRIPT', 'LOAD', lua])),
       ]);
       const runId = lifeOf(String(info));
+      const mayHaveEvicted = this.#hears(key, runId, String(info));
       void client.ended.then(closed);
-      const evicted = evictedBy(String(info));
-      this.#clock.after(EVICTION_LOOK_MS, () => void this.#watchEvictions(client, evicted));
+      this.#clock.after(EVICTION_LOOK_MS, () => void this.#watchEvictions(client, key, runId));
       return {
-        runId,
+        ...{ runId, mayHaveEvicted },
         async run(script, keys, parameters) {
           const digest = DIGESTS.get(script) ?? '';
           const reply = await client.send(['EVALSHA', digest, String(keys.length), ...keys, ...parameters]);
@@ -70,16 +80,42 @@ export class NodeRedisLink implements RedisLink {
   }
 
   /** Ends the connection when the server has lost keys since, or may lose some from now on. */
-  async #watchEvictions(client: RedisClient, before: string): Promise<void> {
+  async #watchEvictions(client: RedisClient, key: string, life: string): Promise<void> {
     const asking = client.send(['INFO', 'memory', 'stats']);
     try {
-      const info = await withTimeout(asking, this.#timeoutMs, this.#clock);
-      if (evictedBy(String(info)) !== before) throw new Error('the server has evicted keys');
+      const info = String(await withTimeout(asking, this.#timeoutMs, this.#clock));
+      const before = this.#heard.get(key);
+      // What is heard of a loss is left for the next connection, which tells of it.
+      if (this.#hears(key, life, info) && before !== undefined) {
+        this.#heard.set(key, { ...before, areOthers: false });
+        throw new Error('the server has evicted keys');
+      }
     } catch {
       client.end();
       return;
     }
-    this.#clock.after(EVICTION_LOOK_MS, () => void this.#watchEvictions(client, before));
+    this.#clock.after(EVICTION_LOOK_MS, () => void this.#watchEvictions(client, key, life));
+  }
+
+  /**
+   * Remembers what a server says, and whether it may have evicted keys of ours since it was asked last. Throws for one that would
+   * evict them, of which none expires.
+   */
+  #hears(key: string, life: string, info: string): boolean {
+    const heard = this.#heard.get(key);
+    const before = heard?.life === life ? heard : undefined;
+    const policy = factIn(info, 'maxmemory_policy') ?? '';
+    if (policy.startsWith('allkeys') && factIn(info, 'maxmemory') !== '0') {
+      if (before !== undefined) this.#heard.set(key, { ...before, areOthers: false });
+      const why = `its maxmemory-policy is ${policy}: connections that it has evicted would not be found`;
+      throw new Error(`the server may not evict keys, but ${why}: set it to noeviction`);
+    }
+    const count = Number(factIn(info, 'evicted_keys') ?? 0);
+    const areOthers = policy.startsWith('volatile');
+    this.#heard.set(key, { life, count, areOthers });
+    if (before === undefined || (before.areOthers && areOthers)) return false;
+    // Less than before have been counted from zero again, as after CONFIG RESETSTAT.
+    return count !== before.count && count > 0;
   }
 
   /** Nothing else asks anything of this connection, so that it would not be noticed when the server is gone. */
@@ -98,8 +134,7 @@ export class NodeRedisLink implements RedisLink {
 
 /**
  * Names one life of a server as a primary. Its run id alone does not: a primary that was a replica for a while may have lost
- * what its successor never heard of, and goes on with the same run id. A promotion changes the id of its replication. Nor is
- * it the same life once keys were evicted.
+ * what its successor never heard of, and goes on with the same run id. A promotion changes the id of its replication.
  */
 function lifeOf(info: string): string {
   const [runId, replication, role] = ['run_id', 'master_replid', 'role'].map((name) => factIn(info, name));
@@ -107,19 +142,7 @@ function lifeOf(info: string): string {
     throw new Error('the server has no run id: it is behind a proxy, or no Redis');
   }
   if (role !== 'master') throw new Error('the server is a replica');
-  const evicted = evictedBy(info);
-  const facts = evicted === '0' ? [runId, replication] : [runId, replication, evicted];
-  return createHash('sha1').update(facts.join(' ')).digest('hex');
-}
-
-/** How many keys the server has evicted. Throws for one that would evict ours, of which none expires. */
-function evictedBy(info: string): string {
-  const policy = factIn(info, 'maxmemory_policy') ?? '';
-  if (policy.startsWith('allkeys') && factIn(info, 'maxmemory') !== '0') {
-    const why = `its maxmemory-policy is ${policy}: connections that it has evicted would not be found`;
-    throw new Error(`the server may not evict keys, but ${why}: set it to noeviction`);
-  }
-  return factIn(info, 'evicted_keys') ?? '0';
+  return createHash('sha1').update(`${runId} ${replication}`).digest('hex');
 }
 
 function factIn(info: string, name: string): string | undefined {

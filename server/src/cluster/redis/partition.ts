@@ -50,6 +50,8 @@ export class Partition {
   readonly #bars: PartitionBars;
   #joined: Joined | undefined;
   #era = '';
+  /** The era of which the server may have evicted keys. */
+  #lostEra = '';
   #eraSeenAt = 0;
   #isRecovered = false;
   /** Whether the era lists all of this node's entries. */
@@ -221,10 +223,11 @@ export class Partition {
   async #join(session: OpenSession): Promise<void> {
     const { lease, facts, clock, random, log, number: partition } = this.#parts;
     const newPart = Buffer.from(random(8)).toString('hex');
+    if (session.mayHaveEvicted) this.#lostEra = this.#era;
     const [, era = ''] = await session.run(
       scripts.ENTER,
       [this.#keys.era, this.#keys.former],
-      [session.runId, newPart],
+      [session.runId, newPart, this.#lostEra],
     );
     const sentAt = momentOf(clock);
     this.#links += 1;

@@ -31,11 +31,14 @@ const ON_LINK = `local link = redis.call('HGET', KEYS[2], ARGV[2])
 if link == 'dead' then return {'dead'} end
 if link ~= ARGV[3] then return {'link_replaced'} end`;
 
-/** Keys: era, former. Parameters: run id, random part. Replies with the era, which it begins if the server has none. */
+/**
+ * Keys: era, former. Parameters: run id, random part, an era of which keys were lost. Replies with the era, which it begins if
+ * the server has none, or that one.
+ */
 export const ENTER = script(
   'enter',
   `local era = redis.call('GET', KEYS[1])`,
-  `if era and string.sub(era, 1, #ARGV[1] + 1) == ARGV[1] .. '-' then return {'ok', era} end`,
+  `if era and era ~= ARGV[3] and string.sub(era, 1, #ARGV[1] + 1) == ARGV[1] .. '-' then return {'ok', era} end`,
   `if era then redis.call('SADD', KEYS[2], era) end`,
   `era = ARGV[1] .. '-' .. ARGV[2]`,
   `redis.call('SET', KEYS[1], era)`,
