@@ -15,6 +15,7 @@ import { copyDatabase, examineDatabase, findOutdated, STORE_FORM } from './datab
 import { createStore } from './sql-store.ts';
 import { openSqlite } from './sqlite.ts';
 import { temporaryDirectory } from './test-store.ts';
+import { closeWhole } from './wal-mark.ts';
 
 const FILE = 'respark.sqlite';
 
@@ -186,6 +187,23 @@ test('files that are not of the same time are left as they are by whoever has re
     assert.throws(opened(mixed), /respark\.sqlite and respark\.sqlite-wal are not of the same time/);
     await collectGarbage();
   }
+});
+
+test('a connection that cannot say that the file is whole keeps nobody from writing', (t) => {
+  const file = join(temporaryDirectory(t), FILE);
+  const writer = new Libsql(file);
+  t.after(() => writer.close());
+  writer.exec('PRAGMA journal_mode = WAL; PRAGMA user_version = 2; CREATE TABLE facts (fact)');
+  const connection = new Libsql(file);
+  const exec = connection.exec.bind(connection);
+  connection.exec = (sql) => {
+    if (sql === 'COMMIT') throw new Error('database or disk is full');
+    return exec(sql);
+  };
+  closeWhole(connection, 'user_version');
+  writer.exec('INSERT INTO facts VALUES (1)');
+  const marks = writer.prepare('SELECT user_version AS mark FROM pragma_user_version').all();
+  assert.deepEqual(marks, [{ mark: 2 }]);
 });
 
 /** Another process that closes the database as the last one removes its WAL. The statements of `exec` leave nothing open. */

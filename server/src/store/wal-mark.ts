@@ -107,7 +107,17 @@ export function closeWhole(connection: Libsql.Database, name: keyof typeof OFFSE
     connection.exec('COMMIT');
     connection.close();
   } catch {
+    endTransaction(connection);
     leaveOpen(connection);
+  }
+}
+
+/** Gives back what would keep this process, too, from writing for as long as the connection is open. */
+function endTransaction(connection: Libsql.Database): void {
+  try {
+    connection.exec('ROLLBACK');
+  } catch {
+    // There is none.
   }
 }
 
