@@ -13,8 +13,10 @@ export function findBootId(): string | undefined {
 }
 
 /**
- * Says when the machine has stopped under the server: what is appended to journals, and moved to databases from there, survives
- * the process, but the system puts it on disk only within about half a minute.
+ * Says when the machine may have stopped under the server, which then has left its file, of another boot than this one: what is
+ * appended to journals, and moved to databases from there, survives the process, but the system puts it on disk only within
+ * about half a minute. A server that was killed long before its machine stopped, or whose directory was moved to another machine,
+ * leaves the same.
  */
 export function warnOfLostPower({
   directory,
@@ -30,7 +32,7 @@ export function warnOfLostPower({
   const advice = 'changes themselves are there; compare their records, events and lines of logs with what others know';
   log.warn(
     { dataDir: directory.path, advice },
-    'the machine has stopped under the server: what was recorded in the last half minute before may be missing',
+    'the server was not stopped, and since then its machine was started anew, or is another one: if it stopped under the server, what was recorded in the last half minute before may be missing',
   );
 }
 
