@@ -57,6 +57,7 @@ const MAX_SUSPECT_BODY_BYTES = 16_384;
  * of address and key instead, so that others behind the same address cannot hold up a caller with a valid signature. Not
  * even those that know the key's id can: after too many failures of a pair its signatures are still verified, but no
  * longer with long bodies that anyone may have sent.
+ * A long body waits, whoever sends it, while too many bytes of such bodies have come from its address.
  * Throws a Refusal, or a `throttled` ServiceError.
  */
 export function createSignatureAuthentication(parts: AuthenticationParts): Authenticate {

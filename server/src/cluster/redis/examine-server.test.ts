@@ -35,6 +35,12 @@ for (const [name, change, state, pattern] of [
   ['an old version', { info: new Map([['redis_version', '6.0.16']]) }, 'fail', /6\.0\.16/],
   ['a replica', { info: new Map([...GOOD.info, ['role', 'slave']]) }, 'fail', /replica/],
   ['a server that evicts', { settings: setting('maxmemory-policy', 'allkeys-lru') }, 'fail', /allkeys-lru/],
+  [
+    'a server that evicts what expires',
+    { settings: setting('maxmemory-policy', 'volatile-ttl') },
+    'warn',
+    /volatile-ttl/,
+  ],
   ['a server that does not say', { settings: new Map() }, 'warn', /unknown/],
   [
     'replicas that are not waited for',

@@ -133,7 +133,10 @@ export function judge({
     add('fail', 'it is a replica', 'connect to the primary');
   }
   const [eviction, minReplicas, maxLag, nodeTimeout, fullCoverage] = SETTINGS.map((name) => settings.get(name));
-  if (eviction !== 'noeviction') {
+  if (eviction?.startsWith('volatile')) {
+    const detail = `maxmemory-policy is ${eviction}: what other programs keep there, and has a time to live, is evicted`;
+    add('warn', detail, 'use a server that others do not fill, or CONFIG SET maxmemory-policy noeviction');
+  } else if (eviction !== 'noeviction') {
     const detail = `maxmemory-policy is ${eviction ?? 'unknown'}: connections that are evicted would not be found`;
     add(eviction === undefined ? 'warn' : 'fail', detail, 'CONFIG SET maxmemory-policy noeviction');
   }
