@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { readAudit } from '../support/administration.ts';
 import { chromium, signIn } from '../support/console-page.ts';
 import { fileOf } from '../support/game-document.ts';
@@ -157,7 +158,7 @@ test('[chromium] a double click is one press, whatever has come to the place of 
   await opened.page.waitForSelector(`button[aria-label="Resume ${JobId}"][aria-disabled=false]`);
   await mouse.down({ clickCount: 2 });
   await mouse.up({ clickCount: 2 });
-  await opened.page.waitForNetworkIdle({ idleTime: 300 });
+  await pause(300);
   await until(async () => {
     const found = await rawCall(server, 'GET', `${path}/${JobId}`);
     return (found.json.Job as { State: string }).State === 'PAUSED';

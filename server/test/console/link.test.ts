@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { makeConsoleLink } from '../../src/main.ts';
 import { readAudit } from '../support/administration.ts';
 import { chromium, openConsole } from '../support/console-page.ts';
@@ -76,7 +77,7 @@ test('[chromium] a page that a browser makes ready without being asked to uses u
   await opened.page.goto('about:blank');
   await opened.page.goto(`${server.url}/console/${hash}`);
   await opened.shows('Secret access key');
-  await opened.page.waitForNetworkIdle({ idleTime: 300 });
+  await pause(300);
   assert.deepEqual(asked, []);
   await opened.page.evaluate("globalThis.isOpened = true; document.dispatchEvent(new Event('prerenderingchange'))");
   await opened.shows(`${GAME} · ${STAGE}`);

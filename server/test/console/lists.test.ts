@@ -90,7 +90,7 @@ test('[chromium] a live list of several pages shows nobody twice and leaves nobo
     await opened.page.waitForFunction(`document.querySelectorAll('tbody tr').length > ${rows}`);
   }
   reading.release();
-  await opened.page.waitForNetworkIdle({ idleTime: 500 });
+  await pause(500);
   const rows = await rowsOf(opened.page);
   assert.deepEqual([...new Set(rows)].length, rows.length, 'somebody is there twice');
   assert.deepEqual(
@@ -116,7 +116,7 @@ test('[chromium] a page that was opened while nobody looked is there when somebo
   opened.page.on('request', (request) => void asked.push(new URL(request.url()).pathname));
   await opened.press('Sign in');
   await opened.page.waitForSelector('.console main');
-  await opened.page.waitForNetworkIdle({ idleTime: 300 });
+  await pause(300);
   assert.ok(!asked.some((path) => path.endsWith('/block')), 'nobody looks at the list');
   await opened.page.evaluate("globalThis.isAway = false; document.dispatchEvent(new Event('visibilitychange'))");
   await opened.shows('Nobody is blocked');
