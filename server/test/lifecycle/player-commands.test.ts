@@ -155,6 +155,7 @@ describe('a kick by the command', () => {
     assert.match(stdout, /^closed: 4500 disconnected/m);
     const audit = await place.respark(['audit', '--player', 'demo-player']);
     assert.match(audit.stdout, /evidence: seen by 7/);
+    assert.match((await place.respark(['kick', ...who])).stdout, /^player demo-player has no connections \(on record/);
 
     const json = await place.respark(['kick', ...DEMO_STAGE, '--player', bystander.playerId, '--json']);
     const { Connections: connections, OperationId: operation, Receipt: receipt } = JSON.parse(json.stdout);

@@ -58,7 +58,9 @@ Who can write to the files can also write a whole chain again: only receipts, or
       const { findings, findingsInAll } = verification;
       world.stdout.write(options.json === true ? formatJson(verification) : describe(verification));
       if (findings.length === 0) return;
-      throw new CommandError(`the audit log is not as it was written: ${findingsInAll} findings`);
+      throw new CommandError(
+        `the audit log is not as it was written: ${findingsInAll} ${findingsInAll === 1 ? 'finding' : 'findings'}`,
+      );
     });
   return addClientOptions(command);
 }

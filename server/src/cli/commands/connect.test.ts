@@ -202,6 +202,31 @@ describe('connect', () => {
     assert.match(world.out(), /^error \\u\{1b\}\[2J: see\\u\{1b\}\]0;x\\u\{7\}$/m);
   });
 
+  it('says how to go on when the token of the demo player is refused', async (t) => {
+    const { url, sockets } = await startGateway(t);
+    const world = createLocalWorld(url);
+    const exitCode = world.run('connect');
+    await world.printed('to disconnect it');
+    sockets[0]?.close(4503, 'the token was revoked');
+    assert.equal(await exitCode, 1);
+    assert.match(
+      world.err(),
+      /closed for good \(4503\); "respark serve --demo" gives .* new token .*, and --guest connects/,
+    );
+  });
+
+  it('says a long wait in seconds', async (t) => {
+    const { url, sockets } = await startGateway(t);
+    const world = createLocalWorld(url);
+    const exitCode = world.run('connect');
+    await world.printed('to disconnect it');
+    sockets[0]?.close(4000, 'the stage is closed; retryAfterMs=600000');
+    await world.printed('  reconnecting in ');
+    assert.match(world.out(), /reconnecting in \d{3} s$/m);
+    world.signal('SIGTERM');
+    assert.equal(await exitCode, 0);
+  });
+
   it('reconnects when the close allows it', async (t) => {
     const { url, sockets } = await startGateway(t);
     const world = createLocalWorld(url);

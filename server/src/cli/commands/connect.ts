@@ -184,7 +184,7 @@ async function play(world: World, player: Player, { once: isOnce, json: isJson }
         const failure = isUnreachable ? describeFailure(player.url, end.reason, answer) : undefined;
         // What ends the command is said by its error, which goes to stderr.
         if (isJson || failure === undefined || !isFinal) say('disconnect', end, describeEnd(end, failure));
-        if (isFinal) reject(new CommandError(failure ?? `the connection was closed for good (${end.closeCode})`));
+        if (isFinal) reject(new CommandError(failure ?? describeGoodbye(end, player)));
       });
       client.connect().catch((cause: Error) => {
         reject(new CommandError(`cannot connect: ${printable(cause.message)}`, { cause }));
@@ -195,6 +195,12 @@ async function play(world: World, player: Player, { once: isOnce, json: isJson }
     release();
     lines.close();
   }
+}
+
+function describeGoodbye({ closeCode }: Disconnect, { token }: Player): string {
+  const goodbye = `the connection was closed for good (${closeCode})`;
+  if (token === undefined || closeCode !== CLOSE_CODES.token_refused.code) return goodbye;
+  return `${goodbye}; "respark serve --demo" gives the demo player a new token when it is started again, and --guest connects as a new player`;
 }
 
 /** Throws a CommandError (exit code 2) for options that the SDK refuses, such as a URL that is not one. */
@@ -223,7 +229,7 @@ function describeFailure(url: string, reason: string, refusal: UpgradeRefusal | 
  */
 function describeEnd(end: Disconnect, failure?: string): string {
   const { closeCode, name, reason, requestId, until, reconnectInMs, farewell } = end;
-  const retry = reconnectInMs === undefined ? [] : [`  reconnecting in ${Math.round(reconnectInMs)} ms`];
+  const retry = reconnectInMs === undefined ? [] : [`  reconnecting in ${describeWait(reconnectInMs)}`];
   if (failure !== undefined) return [failure, ...retry].join('\n');
   const known = name === undefined ? '' : ` ${name}`;
   if (closeCode === CLOSE_CODES.normal.code) return `closed: ${closeCode}${known}: ${printable(reason)}`;
@@ -240,6 +246,10 @@ function describeEnd(end: Disconnect, failure?: string): string {
     ...(requestId === undefined ? [] : [`  by the call with the request id ${requestId}`]),
     ...retry,
   ].join('\n');
+}
+
+function describeWait(ms: number): string {
+  return ms < 10_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1_000)} s`;
 }
 
 /** The server may be anybody's, and say what is no time. */

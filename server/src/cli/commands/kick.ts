@@ -64,7 +64,10 @@ export function kickCommand(world: World): Command {
     }
     const outcomes = listAt<Outcome>(reply, 'Connections');
     const block = describeBlock(reply);
-    world.stdout.write(isJson ? formatJson(reply) : describe(player, outcomes, textAt(reply, 'OperationId')) + block);
+    const none =
+      options.connection === undefined && options.except === undefined ? 'no connections' : 'no such connections';
+    const id = textAt(reply, 'OperationId');
+    world.stdout.write(isJson ? formatJson(reply) : describe(player, { outcomes, none, id }) + block);
     const missing = await keepReceipt(reply, options);
     const unproven = outcomes.filter(({ Outcome: outcome }) => outcome === 'UNPROVEN').length;
     // The reply has been printed by now, so that scripts get it although the command fails.
@@ -119,9 +122,12 @@ function orderOf({ reason, message, evidence, connection, except, block, dryRun,
   };
 }
 
-function describe({ PlayerId: player }: PlayerInput, outcomes: readonly Outcome[], operationId: string): string {
-  const record = `(on record as ${operationId})`;
-  if (outcomes.length === 0) return `${printable(`player ${player} has no such connections ${record}`)}\n`;
+function describe(
+  { PlayerId: player }: PlayerInput,
+  { outcomes, none, id }: { readonly outcomes: readonly Outcome[]; readonly none: string; readonly id: string },
+): string {
+  const record = `(on record as ${id})`;
+  if (outcomes.length === 0) return `${printable(`player ${player} has ${none} ${record}`)}\n`;
   const rows = outcomes.map(({ Id, Outcome: outcome, Proof: proof, Created: created }) => [
     `  ${OUTCOMES[outcome] ?? outcome}`,
     Id,
