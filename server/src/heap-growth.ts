@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 
-/** Of what a collection has left, in percent: by so much a heap may grow before the next one. */
+/** How much a heap may grow before the next collection, in percent of what the last one has left. */
 const GROWTH_PERCENT = 200;
 
 /**

@@ -42,11 +42,11 @@ export function DeleteMessageDialog({
     const current = await read.run({ GameName: game });
     if (current === undefined) return;
     const now = deletionOf(current.GameConfiguration?.Sections, entry);
-    // What nobody has read here is not deleted, however little of it somebody else has changed.
+    // Only what was shown here is deleted: if somebody else has changed any of it meanwhile, it stays.
     if (stateOf(now) !== stateOf(shown)) return setLater(now);
     if ((await update.run({ GameName: game, Modifications: wanted.map(removalOf) })) === undefined) return;
     for (const each of wanted) setDraft(draftName(game, each), undefined);
-    // Whoever has gone elsewhere meanwhile does something else there.
+    // The user may have opened another page meanwhile, which must not be replaced.
     if (!isGone()) onDeleted(wanted);
   }
 

@@ -31,7 +31,7 @@ export function Explanation({ subject, onPath }: { subject: Subject; onPath?: (p
   const input = JSON.parse(settled) as Subject & typeof asked;
   const answer = useCall('ExplainAccess', input.Action === '' ? undefined : input);
   const { error, data } = answer;
-  // Whoever still types must not read the answer to what stood there before as if it were one to this.
+  // While the user still types, the answer to the question before must not be taken for one to this.
   const isAnswered = settled === question && !answer.isLoading;
   const isFaulty = 'Policy' in input && policyFaultOf(error?.message ?? '', input.Policy) !== undefined;
   const field = (name: keyof typeof asked, label: string, maxLength: number, more: object = {}) => (

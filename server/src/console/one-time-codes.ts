@@ -6,8 +6,8 @@ export interface OneTimeCodes {
   /** A code that is good for one minute and one use. */
   issue(): string;
   /**
-   * Whether the code is good. It is not any more. One that is none uses up no other: any page of the web can have a browser of
-   * this machine open the console with a code that it has made up, and nobody guesses one of so many bits.
+   * Whether the code is good, which it is only once. A wrong code does not use up the others: any page of the web can have a
+   * browser of this machine open the console with a code that it has made up, and a code has too many bits to be guessed.
    */
   take(code: string): boolean;
 }

@@ -129,7 +129,7 @@ function removeLeft(directory: string, now: number): void {
     const paths = [partial, ...readdirSync(partial).map((part) => join(partial, part))];
     if (now - Math.max(...paths.map(changedAt)) > MAX_SILENCE_MS) rmSync(partial, { recursive: true, force: true });
   };
-  // What is another user's, or in a directory that may not be listed, keeps nobody from making a backup.
+  // A leftover of another user, or a directory that may not be listed, does not prevent a backup.
   orNothing(() => {
     const names = readdirSync(directory).filter((name) => PARTIAL.test(name));
     for (const name of names) orNothing(() => removeIfLeft(join(directory, name)));

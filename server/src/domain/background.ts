@@ -27,7 +27,7 @@ export interface Background extends Pick<BackgroundWork, 'settled' | 'close'> {
   run(id: string, attempt: () => Promise<boolean>, lanes?: readonly Lane[]): Promise<boolean>;
 }
 
-/** Of all whose work it may be, one, and how many attempts for it run at the same time at most. */
+/** One owner of work, such as a game, and how many attempts for it run at the same time at most. */
 export interface Lane {
   readonly name: string;
   readonly max: number;

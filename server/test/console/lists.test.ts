@@ -31,7 +31,7 @@ async function holdFirstPage(page: Page, end: string) {
     arrived: () => until(() => held.length > 0),
     release() {
       isHolding = false;
-      // One that the page has given up meanwhile is answered by nobody.
+      // The page may have given up a request meanwhile, which then cannot be continued.
       for (const request of held.splice(0)) void request.continue().catch(() => {});
     },
   };
@@ -64,7 +64,7 @@ test('[chromium] what comes behind the pages of a list that is read anew comes b
   await opened.press('Unblock');
   await reading.arrived();
   await opened.page.waitForFunction("document.querySelector('dialog') === null");
-  // Whoever presses now presses in front of the old list.
+  // The old list is still shown at this press.
   await opened.page.$eval('.more button', (button) => button.click());
   await pause(500);
   reading.release();

@@ -55,7 +55,7 @@ test('[chromium] a message is deleted with its handler and its own shapes, after
   assert.match(named, /Handlers whose scripts have its name: Other/);
   assert.match(named, /not saved is dropped as well/);
   await opened.assertSound();
-  // What the key of the editor saves is nobody's wish now.
+  // The editor's shortcut must not save anything now.
   await opened.page.keyboard.down('Control');
   await opened.page.keyboard.press('s');
   await opened.page.keyboard.up('Control');

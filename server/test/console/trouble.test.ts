@@ -46,7 +46,7 @@ test('[chromium] an editor that could not be loaded is not taken for one without
 test('[chromium] a server that takes calls and never answers is said not to answer', { skip }, async (t) => {
   const server = await startTestServer(t);
   const opened = await openConsole(server.url, { hash: `#/players?${PLACE}` });
-  // Nobody wants to wait for a minute here.
+  // The limit is a minute, which is too long for a test.
   await opened.page.evaluateOnNewDocument(`{
     const later = setTimeout;
     globalThis.setTimeout = (task, ms, ...rest) => later(task, ms >= 60_000 ? 1_000 : ms, ...rest);

@@ -124,7 +124,7 @@ test('[chromium] times are those of the server, also in a browser whose clock is
   await opened.press('Replay… https://hooks.example/all');
   await opened.press('Replay');
   const { Since } = JSON.parse((await replayed).postData() ?? '') as { Since: string };
-  // Of a time to come the server would skip what waits.
+  // For a time in the future, the server would skip everything that waits.
   const agoMs = Date.now() - Date.parse(Since);
   assert.ok(Math.abs(agoMs - 3_600_000) < 60_000, `${agoMs} ms ago`);
   await opened.page.evaluate(`location.hash = '#/players?${PLACE}'`);

@@ -16,7 +16,7 @@ export const LARGE_WORDING = {
 export const STAFF_ATTACKS: Readonly<Record<string, Attack>> = {
   receipts: asStaff(8, ({ requestId }) => ({ path: `/respark/receipt/${requestId}` })),
   'own permissions': asStaff(8, () => ({ path: `/respark/permission?GameName=${LARGE}&StageName=${LARGE_STAGE}` })),
-  // Whoever has a key may make this call, and one that does not end by itself is refused.
+  // Every key may make this call, and a key that has no end of its own is refused.
   'own keys given back': asStaff(8, () => ({ method: 'DELETE', path: '/respark/own-access-key' })),
   'links of the audit log': asStaff(8, () => ({ path: '/respark/audit-chain/server/link' })),
   'searches of the audit log': asStaff(8, () => ({ path: '/respark/audit-record?PlayerId=nobody' })),

@@ -52,7 +52,7 @@ test('what the chains have is told only when it is on disk', async (t) => {
   await auditLog.settle();
   const wal = join(directory, 'audit.sqlite-wal');
   renameSync(wal, `${wal}.kept`);
-  // Whoever opens this file to put it on disk fails; SQLite goes on with the one that it has open.
+  // Opening this file to synchronise it fails from now on; SQLite goes on with the one that it has open.
   symlinkSync(wal, wal);
   await assert.rejects(auditLog.chain.chains(), { code: 'ELOOP' });
   rmSync(wal);

@@ -125,7 +125,7 @@ export async function prepare(
     if (found?.is_standby !== false) throw new Error('the server is a standby, which nothing can be written to');
     return found.server;
   } catch (error) {
-    // The pool would have the server close the connection, and hold up for it whoever waits for one.
+    // The pool would wait until the server has closed the connection, and hold up all calls that wait for one.
     cut(client);
     throw error;
   } finally {
