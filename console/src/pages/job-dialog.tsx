@@ -63,7 +63,7 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
             event.preventDefault();
             setUnsaid(meansNobody);
             if (meansNobody) return;
-            setOrder(input);
+            setOrder({ ...input, ClientToken: newClientToken() });
             void preview.run({ ...input, DryRun: true });
           }}
         >
@@ -107,6 +107,11 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
       )}
     </Dialog>
   );
+}
+
+/** With it, whoever presses once more after a lost answer starts no second job. */
+function newClientToken(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(20)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Whom and what the server was asked about, so that whoever confirms reads it once more. */

@@ -3,7 +3,7 @@ import type { NewJob } from '../../domain/players/disconnect-job-request.ts';
 import type { DisconnectJob, DisconnectJobState, JobTarget } from '../../domain/players/disconnect-jobs.ts';
 import { type Call, COMMON_ERRORS } from '../operation.ts';
 import { stageResource, stageTags } from '../operations/resources.ts';
-import { connectionId, dateTime, maxResults, nextToken, playerId } from '../operations/shapes.ts';
+import { clientToken, connectionId, dateTime, maxResults, nextToken, playerId } from '../operations/shapes.ts';
 import { boolean, integer, label, list, query, string, structure } from '../shape.ts';
 import { stageMembers } from './block-shapes.ts';
 import {
@@ -94,16 +94,17 @@ interface StartInput {
   readonly RatePerSecond?: number | undefined;
   readonly ReturnWithinSeconds?: number | undefined;
   readonly ConfirmAbove?: number | undefined;
+  readonly ClientToken?: string | undefined;
 }
 
 function jobOf(input: StartInput): NewJob {
   const { Evidence: evidence, RatePerSecond: ratePerSecond, ConfirmAbove: confirmAbove } = input;
-  const { ReturnWithinSeconds: seconds } = input;
+  const { ReturnWithinSeconds: seconds, ClientToken: clientToken } = input;
   return {
     selection: selectionOf(input.Selector),
     farewell: farewellOf(input),
     returnWithinMs: seconds === undefined ? undefined : seconds * 1_000,
-    ...{ evidence, ratePerSecond, confirmAbove },
+    ...{ evidence, ratePerSecond, confirmAbove, clientToken },
   };
 }
 
@@ -187,6 +188,7 @@ export const startDisconnectJob = ownOperation({
       {
         ...stageMembers,
         ...wordingMembers,
+        ClientToken: clientToken,
         ConfirmAbove: confirmAbove,
         DryRun: boolean(),
         RatePerSecond: ratePerSecond,
@@ -202,7 +204,7 @@ export const startDisconnectJob = ownOperation({
     Nodes: list(structure({ Connections: count, Node: node, Players: count })),
     Players: count,
   }),
-  errors: [...COMMON_ERRORS, 'not_found', 'quota_exceeded'],
+  errors: [...COMMON_ERRORS, 'not_found', 'conflict', 'quota_exceeded'],
   resource: stageResource,
   resourceTags: stageTags,
   furtherActions: ({ Selector }) => actionsOfFilter(Selector),
@@ -212,6 +214,7 @@ export const startDisconnectJob = ownOperation({
     '`DryRun` ends nothing and starts nothing: the reply has how many `Connections` of how many `Players` are meant now, and at which `Nodes`; a player who is connected to several nodes counts at each. It is on record as well.',
     '`RatePerSecond`, 500 by default, is for all nodes together. Players are closed with 4500 and do not come back by themselves. With `ReturnWithinSeconds` they are closed with 4000, and their clients come back, each after a random time within this one. `Reason`, `Message`, `Messages` and `Evidence` are what they are for DisconnectPlayer; the close frame has the request id of this call.',
     'When more than `ConfirmAbove` connections are meant, the job waits for ConfirmDisconnectJob with another access key; so it does when it comes to more of them than it has counted. `ConfirmAbove` may not exceed `RESPARK_JOB_CONFIRM_ABOVE`, which it is by default.',
+    'A `ClientToken` is valid for 24 hours and belongs to one access key. Repeating the call with it returns the job that the first call started, as it is now, so a call whose answer was lost is safe to repeat. Using it with other parameters, or after its job has left the list, is a `ConflictException`.',
     `Each node has ten seconds to count, for a job as for a dry run. ${sharedTime('the counts of jobs')} Dry runs take turns with jobs, too, so they keep none waiting.`,
     'It is a retryable `InternalServerException`, and nothing has begun, while a node does not say how many it has, or the directory of the cluster is away or recovering: a job that is at work then goes on as soon as all nodes are known again. A stage may have five jobs that have not ended, and a node works on three of them at once, and on twenty of a game.',
   ],

@@ -33,6 +33,7 @@ interface Options extends SelectorOptions {
   readonly rate?: string;
   readonly returnWithin?: string;
   readonly confirmAbove?: string;
+  readonly clientToken?: string;
   readonly reason?: string;
   readonly message?: string;
   readonly evidence?: string;
@@ -116,6 +117,7 @@ function start(world: World): Command {
     .option('--rate <number>', 'how many connections a second, on all nodes together (default: 500)')
     .option('--return-within <duration>', 'have the clients come back, each at a random time within 30s, 5m or 1h')
     .option('--confirm-above <number>', 'wait for another access key when more connections than this are meant')
+    .option('--client-token <token>', '33-126 characters; the same command with the same token starts no second job')
     .option('--dry-run', 'end nothing, and count who is meant')
     .option('--yes', `end more than ${MAX_UNCONFIRMED} connections too`)
     .option('--no-wait', 'return when the job has begun');
@@ -177,10 +179,10 @@ const placeOf = ({ game, stage }: Options) => ({ GameName: game, StageName: stag
 const inputOf = (options: Options) => ({ ...placeOf(options), JobId: options.id });
 
 async function requestOf(options: Options, world: World) {
-  const { reason, message, evidence, rate, returnWithin, confirmAbove } = options;
+  const { reason, message, evidence, clientToken, rate, returnWithin, confirmAbove } = options;
   return {
     Selector: await selectorOf(options, world),
-    ...{ Reason: reason, Message: message, Evidence: evidence },
+    ...{ Reason: reason, Message: message, Evidence: evidence, ClientToken: clientToken },
     ...(rate !== undefined && { RatePerSecond: parseCount('--rate', rate, 10_000) }),
     ...(confirmAbove !== undefined && { ConfirmAbove: parseCount('--confirm-above', confirmAbove, 10_000_000) }),
     ...(returnWithin !== undefined && { ReturnWithinSeconds: parseDurationSeconds('--return-within', returnWithin) }),

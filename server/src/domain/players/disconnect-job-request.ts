@@ -15,6 +15,8 @@ export interface NewJob {
   readonly returnWithinMs?: number | undefined;
   /** How many connections the job may end without a second key. */
   readonly confirmAbove?: number | undefined;
+  /** Makes the call repeatable: see `createOnce`. */
+  readonly clientToken?: string | undefined;
 }
 
 /** What a job keeps of it, as JSON. */
@@ -30,7 +32,7 @@ export interface JobRequest extends Pick<NewJob, 'farewell' | 'returnWithinMs'> 
 
 /** What the audit record says of the call. */
 export function onRecordOfJob(
-  { selection, farewell, evidence, ...job }: NewJob,
+  { selection, farewell, evidence, clientToken: _, ...job }: NewJob,
   { isDryRun }: { readonly isDryRun: boolean },
 ): Readonly<Record<string, string>> {
   const numbers = Object.entries(job).filter(([, value]) => value !== undefined);

@@ -87,3 +87,31 @@ test('a job for which no node has a place yet is paused and cancelled at once, w
   }
   assert.equal((await disconnectJobs.start(STAGE, EVERYBODY, CHANGE)).state, 'PENDING', 'their places are free');
 });
+
+test('a call with a client token starts one job, however often it is repeated', async (t) => {
+  const { games, stages, disconnectJobs, cluster, store } = await openDomain(t, { jobConfirmAbove: 0 });
+  await games.create({ name: 'Demo' }, CHANGE);
+  for (const name of ['Dev', 'Live']) await stages.create({ gameName: 'Demo', name, role: ROLE }, CHANGE);
+  cluster.answer('count_connections', async () => ({ connections: 1, players: 1 }));
+  const call = { ...EVERYBODY, clientToken: 'a'.repeat(33) };
+  const [job, atOnce] = await Promise.all([
+    disconnectJobs.start(STAGE, call, CHANGE),
+    disconnectJobs.start(STAGE, call, CHANGE),
+  ]);
+  assert.equal(atOnce.id, job.id);
+  await disconnectJobs.cancel(STAGE, job.id, CHANGE);
+  const again = await disconnectJobs.start(STAGE, call, CHANGE);
+  assert.deepEqual([again.id, again.state], [job.id, 'CANCELLED'], 'it is shown as it is now');
+  assert.equal((await disconnectJobs.list(STAGE, {})).items.length, 1);
+
+  const other = { code: 'conflict', message: /was used for .* with other parameters/ };
+  await assert.rejects(disconnectJobs.start(STAGE, { ...call, ratePerSecond: 1 }, CHANGE), other);
+  await assert.rejects(disconnectJobs.start({ ...STAGE, stageName: 'Live' }, call, CHANGE), other);
+  const ofAnother = await disconnectJobs.start(STAGE, call, { ...CHANGE, actor: 'OTHER' });
+  assert.notEqual(ofAnother.id, job.id, 'a token belongs to one access key');
+
+  const { id: stageId } = await stages.get('Demo', 'Dev');
+  await store.disconnectJobs.prune(stageId, 0);
+  const forgotten = { code: 'conflict', message: /which is not kept any more/ };
+  await assert.rejects(disconnectJobs.start(STAGE, call, CHANGE), forgotten);
+});

@@ -8,6 +8,7 @@ import type { Store } from '../../store/store.ts';
 import { assertNotEnded } from '../access/access.ts';
 import type { Audit, Change } from '../audit.ts';
 import { isUnfinished } from '../claimed-work.ts';
+import { createOnce, type RepeatableCall } from '../client-tokens.ts';
 import { createListShare } from '../list-turns.ts';
 import type { Page, PageRequest, Paginate } from '../pagination.ts';
 import { activeStage, findStage, type Stage } from '../stages.ts';
@@ -49,8 +50,9 @@ export interface DisconnectJobs {
   count(stage: NamedStage, job: NewJob, change: Change): Promise<SelectionCounts>;
   /**
    * Begins, or waits for a second key when it means more connections than one key may end. Throws `validation` for a
-   * selection that is none, `quota_exceeded` when the stage has too many jobs that have not ended, and `access_denied`, as
-   * `confirm` does, for a key that was revoked while the nodes were counting.
+   * selection that is none, `quota_exceeded` when the stage has too many jobs that have not ended, `conflict` for a client
+   * token of another call or of a job that is not kept any more, and `access_denied`, as `confirm` does, for a key that was
+   * revoked while the nodes were counting.
    */
   start(stage: NamedStage, job: NewJob, change: Change): Promise<DisconnectJob>;
   /**
@@ -144,7 +146,7 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
         const request: JobRequest = {
           ...{ isEverybody, selector, farewell, returnWithinMs, ratePerSecond, confirmAbove, startedBy },
         };
-        const made = await insert(parts, stage, {
+        const made = await insert(parts, stage, repeatable(named, job, change), {
           ...{ connections, players, playerIds, actor: change.actor, requestId: change.requestId },
           state: connections > confirmAbove ? 'AWAITING_CONFIRMATION' : 'PENDING',
           request: JSON.stringify(request),
@@ -232,11 +234,10 @@ function createCount({ cluster, clock, settings }: Pick<DisconnectJobsParts, 'cl
 async function insert(
   { store, clock, random }: Pick<DisconnectJobsParts, 'store' | 'clock' | 'random'>,
   stage: Stage,
+  call: RepeatableCall,
   job: Omit<Parameters<Store['disconnectJobs']['insert']>[0], 'id' | 'stageId' | 'createdAt' | 'updatedAt'>,
 ): Promise<DisconnectJobRecord> {
-  return await store.transaction(async ({ disconnectJobs, accessKeys }) => {
-    // The nodes may have counted for seconds, and may have counted for others before.
-    await assertNotEnded(accessKeys, job.actor, clock.now());
+  const create = async ({ disconnectJobs }: Store) => {
     const open = await disconnectJobs.countOpen(stage.id);
     if (open >= MAX_OPEN) {
       const message = `stage "${stage.name}" has ${open} jobs that have not ended, as many as there may be: wait for one, or cancel one`;
@@ -250,7 +251,35 @@ async function insert(
     const made = await disconnectJobs.find(stage.id, id);
     if (made === undefined) throw new Error(`job ${id} is missing right after it was stored`);
     return made;
+  };
+  return await store.transaction(async (store) => {
+    // The nodes may have counted for seconds, and may have counted for others before.
+    await assertNotEnded(store.accessKeys, job.actor, clock.now());
+    return await createOnce(store, clock.now(), call, {
+      create: () => create(store),
+      // The job may have been made on another stage; the token is taken all the same.
+      idOf: (made) => `${made.stageId}/${made.id}`,
+      async find(resourceId) {
+        const [stageId = '', id = ''] = resourceId.split('/');
+        const made = await store.disconnectJobs.find(stageId, id);
+        // To begin it once more would disconnect those who have come back since.
+        if (made === undefined && (await store.stages.findById(stageId)) !== undefined) jobForgotten(id);
+        return made;
+      },
+    });
   });
+}
+
+function jobForgotten(id: string): never {
+  const message = `the ClientToken was used for job "${id}", which is not kept any more: send a new token to start another`;
+  throw new ServiceError('conflict', message);
+}
+
+function repeatable({ gameName, stageName }: NamedStage, job: NewJob, { actor, operation }: Change): RepeatableCall {
+  const { clientToken, ...asked } = job;
+  // It may name ten thousand players.
+  const text = clientToken === undefined ? '' : JSON.stringify(asked);
+  return { principal: actor, operation, clientToken, parameters: { gameName, stageName, asked: text } };
 }
 
 function readRequest({ request }: Pick<DisconnectJobRecord, 'request'>): JobRequest {
