@@ -9,7 +9,7 @@ export interface TokenScope {
   readonly url: string;
   /** Names the stage of the game; a token is valid for one stage. */
   readonly gameKey: string;
-  /** Whom the server named when it gave the token that is saved. */
+  /** The player whom the server named when it gave the token that is saved. */
   readonly playerId?: string | undefined;
 }
 
@@ -173,7 +173,7 @@ export class PlayerToken {
           new ResparkError('could not get a new player token; asking again later', { code: 'token', cause: error }),
         );
       }
-      // Whoever heard of a failure, also of the storage, may have closed the client.
+      // A listener that heard of a failure, also of the storage, may have closed the client.
       if (isStopped) return;
       cancelWait = this.#clock.after(Math.max(waitMs, MIN_RENEWAL_MS), () => void renew());
     };

@@ -34,7 +34,7 @@ function Back({ to }: { to: string }) {
 const SOON_MS = 300_000;
 const LOOK_MS = 5_000;
 
-/** Whoever is in the midst of something has time to end it. */
+/** A person who is in the midst of something has time to end it. */
 function EndsSoon() {
   const signedIn = useSignal(session);
   const [isSoon, setSoon] = useState(false);
@@ -60,7 +60,7 @@ function Console() {
   const main = useRef<HTMLElement>(null);
   const before = useRef(page);
   useEffect(() => {
-    // Whoever uses a keyboard or a screen reader goes on in the page that has opened.
+    // A person who uses a keyboard or a screen reader goes on in the page that has opened.
     if (before.current !== page) main.current?.focus();
     before.current = page;
   }, [page]);

@@ -8,7 +8,7 @@ import { applyTheme } from './theme.ts';
 
 document.documentElement.lang = language.get();
 applyTheme();
-// Whoever is signed in has asked no provider, so what is sent here in its name is dropped, and leaves the address.
+// A person who is signed in has asked no provider, so what is sent here in its name is dropped, and leaves the address.
 if (session.get() !== undefined) {
   takeReturn();
   takeCode();

@@ -24,7 +24,7 @@ export function Navigation() {
   const { id, partOf } = pageOf(page);
   const current = partOf ?? id;
   const [isOpen, setOpen] = useState(false);
-  // Whoever has chosen a page wants to see it.
+  // A person who has chosen a page wants to see it.
   useEffect(() => setOpen(false), [page]);
   const name = t(pageOf(current).title ?? 'home');
   return (

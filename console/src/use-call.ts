@@ -55,7 +55,7 @@ export function useCall<N extends OperationName>(
       if (everyMs !== undefined && !abort.signal.aborted) timer = setTimeout(ask, everyMs);
     };
     const ask = async () => {
-      // Nobody looks at a page in the background, so it costs the server nothing until somebody does.
+      // A page in the background is not looked at, so it costs the server nothing until it is.
       await untilSeen(abort.signal);
       if (abort.signal.aborted) return;
       try {

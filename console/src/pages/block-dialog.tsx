@@ -109,7 +109,7 @@ export function BlockDialog({
   );
 }
 
-/** Whom the server has blocked and where, which may be others by now than those in the fields. */
+/** Shows whom the server has blocked and where. The fields may name others by now. */
 function Blocked({ done }: { done: Outputs['BlockPlayer'] }) {
   const { game } = place.get();
   const { PlayerId: player = '', StageName: stage, Until: until } = done.Block ?? {};

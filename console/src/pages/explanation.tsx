@@ -13,7 +13,7 @@ import { policyFaultOf } from './policy-places.ts';
 
 const ACTIONS = Object.keys(OPERATIONS).map((name) => actionOf(name as OperationName));
 
-/** Of whom it is asked: a key that there is, or a policy that no key need have yet. */
+/** What the question is about: an access key, or a policy that no key need have yet. */
 export type Subject = { readonly AccessKeyId: string } | { readonly Policy: string };
 
 /** Whether a call would be allowed, and why, in the words of what decides on calls. */

@@ -99,7 +99,7 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
             isDisabled={preview.data.Connections === 0}
             onAction={async () => {
               const done = await start.run(order);
-              // Whoever has gone elsewhere meanwhile does something else there, which must not vanish under their hands.
+              // A person who has gone to another page meanwhile does something there, which must not vanish under their hands.
               if (done?.Job !== undefined && !isGone()) goTo('job', { game, stage, job: done.Job.JobId });
             }}
           />
@@ -114,7 +114,7 @@ function newClientToken(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(20)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** Whom and what the server was asked about, so that whoever confirms reads it once more. */
+/** Shows what the server was asked, and about which players, so that the person who confirms reads it once more. */
 function Meant({
   order: { GameName, StageName, Selector, Reason, Message, Evidence, ReturnWithinSeconds: seconds },
 }: {

@@ -63,7 +63,7 @@ const SHORT_ID = 12;
 type ShownSelector = NonNullable<Job['Selector']>;
 type Meant = { readonly [K in keyof ShownSelector]: ShownSelector[K] | undefined };
 
-/** Whom a job means, in words, or would if it were started. */
+/** Says in words which players a job means, or would mean if it were started. */
 export function Whom({
   job: { Selector: meant = {} },
   isWhole = false,

@@ -4,7 +4,7 @@ import type { Place } from '../place.ts';
 import { linkTo } from '../route.ts';
 import { t } from '../texts/language.ts';
 
-/** Whom a row is about, if anybody, with the way to the page of that player on the stage of the row. */
+/** Shows the player whom a row is about, if there is one, with a link to the player's page on the stage of the row. */
 export function playerColumn<T extends { readonly PlayerId?: string }>(
   placeOf: (row: T) => Place,
   isShort?: 'middle',

@@ -125,7 +125,7 @@ function visitStructure(shape: Shape & { type: 'structure' }, raw: unknown, path
     else if (shape.required.includes(name) || (shape.isExact && isMissingList(member, value)))
       faults.add(value, memberPath, NOT_NULL);
   }
-  // Of the input itself only known members come this far.
+  // The unknown members of the input itself do not come this far.
   const unknown = shape.isExact ? Object.keys(raw).filter((name) => !Object.hasOwn(shape.members, name)) : [];
   for (const name of unknown) faults.add(raw[name], join(path, excerptOf(name)), 'Member is not known to this server');
   return members;

@@ -14,7 +14,7 @@ export interface FilterOptions {
   readonly address?: string;
 }
 
-/** Whom a command acts on: that must be said, even if it is everybody. */
+/** Says which players a command acts on. It must be said, even if it is everybody. */
 export interface SelectorOptions extends FilterOptions {
   readonly everybody?: true;
   readonly players?: string;

@@ -54,7 +54,7 @@ test('every operation of this server’s own is called by a command', () => {
   // "respark api" calls them as it does all. "respark keys" works without a server, for whoever has no key yet, and the
   // other two are for programs that draw pictures and grey buttons out.
   const ofKeys = ['CreateAccessKey', 'ExplainAccess', 'GetAccessKey', 'ListAccessKeys', 'RevokeAccessKey'];
-  // Whoever has signed in at a provider has done so in the console, and signs out there.
+  // A person who has signed in at a provider has done so in the console, and signs out there.
   assert.deepEqual(left.sort(), [...ofKeys, 'ListActivity', 'ListPermissions', 'RevokeOwnAccessKey'].sort());
 });
 

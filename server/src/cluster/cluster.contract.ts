@@ -132,7 +132,7 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.deepEqual(await pagesOf(cluster, { limit: 5 }), [['bob']]);
     await register(ALICE, 'd');
     assert.deepEqual(await pagesOf(cluster, { limit: 5 }), [['alice', 'bob']]);
-    // Whoever goes and comes between two pages moves nobody else.
+    // A player who goes or comes between two pages does not move the others.
     const { last } = await cluster.listStage('stage-1', { limit: 1 });
     await cluster.unregister(ALICE, ['d']);
     const rest = await cluster.listStage('stage-1', { limit: 1, from: `${last}!` });

@@ -55,7 +55,7 @@ export class LocalCluster implements Cluster {
     this.#facts = facts;
     this.#bars = new LocalBars({ clock });
     this.node = uuidV7(random, clock.now());
-    // Nobody else takes this node for dead, so there is nothing to look at.
+    // No other node takes this one for dead, so there is nothing to look at.
     this.lease = { node: this.node, mayAct: () => true };
   }
 

@@ -17,7 +17,7 @@ export const LEFT_RESTORE_DIRECTORY = 'restore.left';
 /** Where a backup is unpacked. It means nothing until it is renamed to `RESTORE_DIRECTORY`. */
 export const UNPACKING_DIRECTORY = 'restore.partial';
 
-/** Whoever reads these can do everything that the server's owner can. */
+/** A person who can read these can do everything that the server's owner can. */
 const SECRET_FILES = [SECRET_KEY_FILE, NEXT_SECRET_KEY_FILE, 'root-credentials'];
 
 const SERVER_FILE =

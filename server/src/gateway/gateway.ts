@@ -37,7 +37,7 @@ const FENCE_SPREAD_MS = 1_000;
 /** A client sends its hello at once, which has come by then over most networks. */
 const YOUNG_MS = 1_000;
 
-/** Of connections that end otherwise, such as for a drain, handlers get what came before. */
+/** Ends after which waiting messages are dropped. After others, such as a drain, handlers still get what came before. */
 const SENT_AWAY: ReadonlySet<CloseName> = new Set(['disconnected', 'blocked', 'token_refused']);
 
 /** How often a hello is looked up anew because its stage got another runtime meanwhile. */

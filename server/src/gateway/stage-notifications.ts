@@ -31,7 +31,7 @@ export function answerNotifyStage({
     const bytes = Buffer.byteLength(text);
     let reached = 0;
     const pauseIfDue = createSlices(clock);
-    // Whoever comes while it is being sent has come later than it.
+    // A player who comes while it is being sent has come later than it.
     for (const connection of membership.ofStage(stageId)) {
       await pauseIfDue();
       if (!isMeant(connection)) continue;

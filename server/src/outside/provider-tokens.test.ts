@@ -365,7 +365,7 @@ test('keys are fetched from no address of a private network, unless the settings
   const local = { lookUp: privately, jwksUrl: `http://localhost:${port}/jwks` };
   const resolved = await open(t, { ...local, identityHosts: ['localhost'] });
   assert.equal(await reasonOf(resolved, await token(resolved)), 'genuine');
-  // Whoever may set up a stage must not reach what else listens on the server's machine.
+  // A caller who may set up a stage must not reach what else listens on the server's machine.
   const unlisted = await open(t, { ...local, identityHosts: [] });
   assert.match(await reasonOf(unlisted, await token(unlisted)), /cannot be had/);
 });

@@ -10,8 +10,8 @@ const MAX_KEYS = 20;
 /** What a key for a signature has, and what gives a private one away; certificates, which may be long, are not looked at. */
 const MEMBERS = ['kty', 'kid', 'alg', 'use', 'key_ops', 'crv', 'x', 'y', 'n', 'e', 'd', 'k'] as const;
 /**
- * Of an RSA key, in characters of base64url: 8,192 bits and 32. With an exponent as long as the modulus, each token would
- * take a thread thirty times as long, whoever sent it, and all games share the threads.
+ * The longest modulus and exponent of an RSA key, in characters of base64url: 8,192 bits and 32. With an exponent as long
+ * as the modulus, each token would take a thread thirty times as long, whoever sent it, and all games share the threads.
  */
 const MAX_MODULUS_CHARACTERS = 1_366;
 const MAX_EXPONENT_CHARACTERS = 6;

@@ -109,7 +109,7 @@ function later(retryAfterMs: number): RefusedToken {
   return { isGenuine: false, reason: 'the keys of its issuer cannot be had at the moment', retryAfterMs };
 }
 
-/** Whom a token names as its issuer, unchecked; undefined for what is no signed token. */
+/** The issuer that a token names, unchecked; undefined for what is no signed token. */
 export function issuerOf(token: string): string | undefined {
   if (!SIGNED.test(token)) return undefined;
   try {

@@ -66,7 +66,7 @@ export function createWebhookPost({
 
   async function checkedAddresses(url: URL): Promise<LookupAddress[]> {
     if (isListed(url)) return [...(await listedAddressesOf(url.hostname))];
-    // Whoever may make a webhook must not find out which names there are in the network of the server.
+    // A caller who may make a webhook must not find out which names there are in the network of the server.
     const addresses = await addressesOf(url.hostname).catch(() => []);
     const fit = addresses.filter(({ address }) => isPublic(address));
     if (fit.length > 0) return fit;

@@ -95,7 +95,7 @@ export class GuestMemory {
     return true;
   }
 
-  /** Of the gap that holds the stack, most is never used, and clearing it would take longer than all the rest. */
+  /** Most of the gap that holds the stack is never used, and clearing all of it would take longer than all the rest. */
   #clear(memory: Uint8Array, from: number, to: number): void {
     const stackEnd = this.#stackTop - CLEARED_STACK_BYTES;
     if (from < stackEnd && stackEnd < to) {
@@ -112,7 +112,7 @@ export class GuestMemory {
   }
 }
 
-/** Of at most GUARD_BYTES. A loop over the bytes would take most of the time of a save. */
+/** Takes at most GUARD_BYTES. A loop over the bytes would take most of the time of a save. */
 function isZero(bytes: Uint8Array): boolean {
   return ZEROS.compare(bytes, 0, bytes.length, 0, bytes.length) === 0;
 }

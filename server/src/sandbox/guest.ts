@@ -23,7 +23,7 @@ export interface GuestHost {
   readonly log: (level: LogLevel, readText: () => string) => void;
 }
 
-/** Of the engine's own 5 MiB: what is deeper, its parsers among it, ends as an error of the script. */
+/** A script may use so much of the engine's own 5 MiB. Deeper recursion, also of its parsers, ends as an error of the script. */
 const STACK_BYTES = 98_304;
 
 /**

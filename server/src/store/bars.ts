@@ -20,7 +20,7 @@ export interface BarRecord {
   readonly playerId: string | undefined;
   /** Undefined for a bar that does not end by itself. */
   readonly until: number | undefined;
-  /** Of a revocation: tokens that were issued before are refused. */
+  /** Given for a revocation: tokens that were issued before this time are refused. */
   readonly signedInBefore: number | undefined;
   /** Whether those who are connected are sent away. */
   readonly endsConnections: boolean;

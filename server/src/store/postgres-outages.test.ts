@@ -30,7 +30,7 @@ describe('[postgres] an outage', { skip: whyNoPostgres }, () => {
     const stopped = await a.sessions.connectAlone();
     t.after(() => stopped.cut());
     await stopped.query(BEGIN_ALONE);
-    // Nobody takes the answer, which is longer than the buffers on its way.
+    // The answer is not read, and it is longer than the buffers on its way.
     (stopped as unknown as { connection: { stream: Socket } }).connection.stream.pause();
     stopped.query("select repeat('x', 60000000)").catch(() => {});
     const isWritten = () =>

@@ -26,7 +26,7 @@ const LOCK_MS = 1_000;
 const LOCK_PAUSE_MS = 1_000;
 /** A migration that is not over after this time is mentioned in the log. */
 const QUIET_MS = 10_000;
-/** Of this version, PostgreSQL knows everything that is asked of it here. */
+/** From this version on, PostgreSQL has everything that is used here. */
 const LEAST_VERSION = 12;
 
 export interface Postgres {

@@ -32,7 +32,7 @@ export function toFilter(input: FilterInput): ConnectionFilter {
 }
 
 /**
- * Whoever may ask whether a connection comes from a range of addresses can find the address out, range by range, and so must
+ * A caller who may ask whether a connection comes from a range of addresses can find the address out, range by range, and so must
  * be allowed to see addresses.
  */
 export const actionsOfFilter = ({ Address }: FilterInput = {}): readonly string[] =>
@@ -48,7 +48,7 @@ export const exact = <S extends StructureShape>(shape: S): S & { readonly isExac
   isExact: true,
 });
 
-/** Whom a call is about. */
+/** Says which players a call is about. */
 export const selector = exact(
   structure({
     ...filterMembers,

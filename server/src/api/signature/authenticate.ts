@@ -45,7 +45,7 @@ export interface AuthenticationParts {
 /** Callers whose failures are remembered; beyond that, the one that failed longest ago is forgotten. */
 const MAX_REMEMBERED_CALLERS = 100_000;
 const MAX_SIGNING_KEYS = 1_000;
-/** Of a body without a byte. */
+/** The digest of an empty body. */
 const EMPTY_SHA256 = createHash('sha256').digest('hex');
 /** How much the server reads and hashes for a caller that has failed too often, unless its headers prove the key. */
 const MAX_SUSPECT_BODY_BYTES = 16_384;

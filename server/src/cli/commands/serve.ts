@@ -41,7 +41,7 @@ async function serve(world: World, settings: Settings, isDemo: boolean): Promise
     const reason = await Promise.race([stop.reason, server.drainAsked.then(() => 'DrainNode' as const)]);
     const say = (what: string) => void world.stderr.write(`${reason}: ${what}\n`);
     const { drainDelayMs, drainTimeoutMs } = settings;
-    // Whoever presses Ctrl-C in a terminal waits for no load balancer.
+    // A person who presses Ctrl-C in a terminal waits for no load balancer.
     const isAtOnce = reason === 'crash' || (reason === 'SIGINT' && isTerminal);
     const hasDelay = !isAtOnce && drainDelayMs > 0;
     if (hasDelay) {

@@ -180,7 +180,7 @@ export class Channels {
   }
 }
 
-/** Whoever may publish on the server can send anything. */
+/** A client who may publish on the Redis server can send anything. */
 function parse(text: string): Message | undefined {
   try {
     const message = parseJson(text) as Partial<Record<string, unknown>> | null;

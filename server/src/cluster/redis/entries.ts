@@ -78,7 +78,7 @@ export class Entries {
       resolve = onDone;
       reject = onFault;
     });
-    // Whoever waits for it hears of a failure; there may be nobody.
+    // The caller who waits for it hears of a failure; there may be none.
     gone.catch(() => {});
     const leaving = { key, id, sentIn: record?.sentIn ?? era, gone, resolve, reject };
     this.#leaving.set(id, leaving);

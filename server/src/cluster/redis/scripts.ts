@@ -93,7 +93,7 @@ const FIND_BAR_AMONG = `local function find_bar(bars, now, since, from)
   return nil
 end`;
 
-/** Nobody is let in before the era has every bar. */
+/** No player is let in before the era has every bar. */
 const WITH_BARS = (barred: string) => `if redis.call('EXISTS', ${barred}) == 0 then return {'unbarred'} end`;
 
 /** Keeps a stage's list and counts in the step that changes the entries of one of its players. */

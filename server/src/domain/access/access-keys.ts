@@ -98,7 +98,7 @@ export function createAccessKeys({
 
     async revokeOwn(by, change) {
       const key = await access.findKey(by.id);
-      // Whoever signs with a key for good may need it again, and has nobody who would make another one.
+      // The holder of a key that does not expire may need it again, and has no provider that would make another one.
       if (key?.expiresAt === undefined) {
         const message = `${by.id} does not end by itself, as the key of a sign-in does: revoke it with another one`;
         throw new ServiceError('conflict', message);

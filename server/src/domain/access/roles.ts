@@ -88,7 +88,7 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'respark:SendNotificationToStage': grant('stage', 'operator'),
   'respark:UnblockPlayer': grant('stage', 'moderator', 'operator'),
   'respark:UnblockPlayerInGame': grant('stages', 'moderator', 'operator'),
-  // Whoever has a player's token can play as the player, as whoever deploys scripts can.
+  // The holder of a player's token can play as the player, as a person who deploys scripts can.
   'respark:CreatePlayerToken': grant('stage', 'developer'),
   // It ends a player's connection, and is not for those who end real ones: they would take it for the real thing.
   'respark:PlayRehearsedEnd': grant('stage', 'developer'),
@@ -112,7 +112,7 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'respark:ListWebhookDeliveries': seen('stages'),
   'respark:ListEvents': seenByAll('stages'),
   'respark:WatchEvents': seenByAll('stages'),
-  // Whoever makes keys gives rights away, and whoever sees them sees who may do what in all games.
+  // A person who makes keys gives rights away, and one who sees them sees who may do what in all games.
   'respark:CreateAccessKey': grant('server'),
   'respark:RevokeAccessKey': grant('server'),
   'respark:GetAccessKey': grant('server'),
@@ -133,7 +133,7 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'respark:ListAuditRecords': grant('server', 'operator'),
   'respark:ListNodes': seen('server'),
   'respark:ListStageLogLines': seen('stage'),
-  // Whoever says which issuers a stage trusts says who may be any of its players.
+  // A person who decides which issuers a stage trusts decides who may be any of its players.
   'respark:UpdateStageIdentity': grant('stage', 'developer'),
 };
 

@@ -235,13 +235,13 @@ function personIn(claims: Readonly<Record<string, unknown>>, groupsClaim: string
   const called = [name, username].filter(isText).map(withoutBrackets).find(isText);
   const mail = isText(email) && isVerified === true ? withoutBrackets(email) : undefined;
   const words = called === undefined ? (mail ?? sub) : mail === undefined ? called : `${called} <${mail}>`;
-  // Whoever may write any address into their own profile must not get in by that.
+  // A person who may write any address into their own profile must not get in by that.
   const isBelieved = groupsClaim !== 'email' || isVerified === true;
   const named = Object.hasOwn(claims, groupsClaim) && isBelieved ? [claims[groupsClaim]].flat() : [];
   return { sub, words: excerpt(words, MAX_WORDS_CHARACTERS), groups: new Set(named.filter(isText)) };
 }
 
-/** Whoever chooses their own name must not choose what looks like an address that was verified. */
+/** A person who chooses their own name must not choose what looks like an address that was verified. */
 function withoutBrackets(text: string): string {
   return text.replace(/[<>]/g, '').trim();
 }

@@ -42,7 +42,7 @@ class JsonFault extends Error {
   }
 }
 
-/** Nobody writes JSON that nests deeper, and the stack has an end. */
+/** No person writes JSON that nests deeper, and the stack has an end. */
 const MAX_DEPTH = 500;
 const JSON_STRING = /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"/y;
 const JSON_SCALAR = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-])/y;

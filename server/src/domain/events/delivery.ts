@@ -393,7 +393,7 @@ export class Delivery {
 
   #end(reason: string): Outcome {
     this.#isStopped = true;
-    // Whoever enables it again gives it as much time as a new one has.
+    // When it is enabled again, it has as much time as a new one.
     this.#failingSince = undefined;
     this.#ended(reason, this.#receiver.url);
     return { outcome: 'switched_off' };

@@ -6,7 +6,7 @@ import type { SignedInPlayer } from '../../player-key.ts';
 import type { BarKind, BarRecord } from '../../store/bars.ts';
 import type { Store } from '../../store/store.ts';
 
-/** Whom a bar is about. */
+/** The player, the stage or the game that a bar is about. */
 export interface BarredScope {
   readonly gameId: string;
   /** Undefined for all stages of the game. */

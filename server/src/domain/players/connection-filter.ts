@@ -10,7 +10,7 @@ export interface ConnectionFilter extends Omit<ConnectionSelector, 'playerIds' |
   readonly runtime?: string | undefined;
 }
 
-/** Whom a call is about. Everybody must be said, so that nobody means it by forgetting the rest. */
+/** The players whom a call is about. "Everybody" must be said, so that no caller means it by forgetting the rest. */
 export interface Selection {
   readonly isEverybody: boolean;
   readonly playerIds?: readonly string[] | undefined;

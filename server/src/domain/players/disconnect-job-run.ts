@@ -72,7 +72,7 @@ export class DisconnectJobRun {
     this.#request = request;
     this.#owner = work.owner;
     const { connectedBefore = Number.POSITIVE_INFINITY } = request.selector;
-    // Whoever connects later, such as one whom the job has sent away, is not meant.
+    // A player who connects later, such as one whom the job has sent away, is not meant.
     const before = Math.min(connectedBefore, job.begunAt ?? job.createdAt);
     this.#selector = { ...request.selector, playerIds, connectedBefore: before };
     this.#pace = createPace({ ratePerSecond: request.ratePerSecond, clock: parts.clock, pauses: parts.pauses });

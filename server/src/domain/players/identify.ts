@@ -16,7 +16,7 @@ const HASHED_ID_LENGTH = 27;
 
 const PLAYER_ID = new RegExp(`^[\\w-]{1,${MAX_PLAYER_ID_LENGTH}}$`);
 
-/** Whom a hello names. */
+/** The player whom a hello names. */
 export interface Identified {
   readonly isIdentified: true;
   readonly playerId: string;

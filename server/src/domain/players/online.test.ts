@@ -160,7 +160,7 @@ test('addresses are asked of owners, and a list by address is complete or none',
   assert.deepEqual(asked, [2]);
   const ranged = (filter: ConnectionFilter) => online.players(NAMED, { addresses: '192.0.2.0/24', ...filter }, {});
   await assert.rejects(ranged({}), failsWith('internal', /^The node cut off is not available\. Try again\.$/));
-  // Of a player whom another part of the filter leaves out nobody is asked.
+  // No node is asked about a player whom another part of the filter leaves out.
   assert.deepEqual((await ranged({ playerIdPrefix: 'a' })).items.length, 1);
   addresses.delete('a');
   assert.deepEqual((await ranged({ playerIdPrefix: 'a' })).items, []);

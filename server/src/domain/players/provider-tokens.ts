@@ -10,7 +10,7 @@ export interface IdentityProvider {
   readonly issuer: string;
   /** Where the provider publishes the keys that it signs with. They are fetched from nowhere else. */
   readonly jwksUrl: string;
-  /** Whom the tokens must be for, at least one of them: their `aud`. */
+  /** A token's `aud` must have at least one of these. */
   readonly audiences: readonly string[];
   readonly algorithms: readonly (typeof ALGORITHMS)[number][];
   /** By how much the provider's clock may differ. */

@@ -19,10 +19,10 @@ const STAGES_OF_ROUND = 8;
 
 interface HeldStage {
   readonly waiting: NewLogLine[];
-  /** Of those that wait and those that are being kept. */
+  /** The number of lines that wait or are being kept, and their characters. */
   lines: number;
   characters: number;
-  /** Of all lines that the stage has held since it last held none. */
+  /** The number of lines that were taken since the stage last held none, and how many of them have settled. */
   accepted: number;
   settled: number;
 }

@@ -37,7 +37,7 @@ const DUE = 256;
 const MOVED_AT_ONCE = 1_000;
 /** When the journal has so many records more than wait, those that wait get another journal. */
 const MOVED_IN_JOURNAL = 4_000;
-/** Of so many calls the outcome may come after their record was moved. */
+/** The most calls whose outcome may come after their record was moved. */
 const MAX_UNFINISHED = 100_000;
 /** The writer of the chain that all commands share. */
 const COMMANDS = 'commands';

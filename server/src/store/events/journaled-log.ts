@@ -92,7 +92,7 @@ class JournaledLog implements EventLog {
   /** What is in the journal and not known to be in the database, the oldest first. */
   readonly #waiting: JournaledEvent[];
   readonly #listeners = new Set<() => void>();
-  /** Of what readers here have seen, so that no event takes the place of another that the database has lost. */
+  /** The highest positions that readers here have seen, so that no event takes the place of one that the database has lost. */
   readonly #highest = new HighestPositions();
   readonly #places: Parameters<typeof moveJournaled>[2];
   readonly #turns: Turns;

@@ -186,7 +186,7 @@ export const EVENT_STATEMENTS = {
   ends: same('SELECT first, last FROM event_logs WHERE game_id = ?1'),
   logs: listOf('game_id, first, last', 'event_logs'),
   /**
-   * Of the earliest events of this time or later, the first in the log: a few of them may stand in another order. Where
+   * Finds the first in the log among the earliest events of this time or later: a few of them may stand in another order. Where
    * one node writes the whole log that is only after its clock was set back, and nothing else runs during the query.
    */
   findAt: { sqlite: firstAt(1_000), postgres: firstAt(10_000) },

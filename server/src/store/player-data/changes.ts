@@ -9,7 +9,7 @@ export interface Change {
   readonly key: string;
   /** Undefined removes the key. */
   readonly value: string | undefined;
-  /** Of the key and the value, as UTF-8. */
+  /** The size of the key and the value, as UTF-8. */
   readonly bytes: number;
 }
 

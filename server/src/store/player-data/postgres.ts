@@ -235,7 +235,7 @@ function wipe(player: Player, total: Total): number {
   return Object.assign(player, { isWiped: true, version: 0, keys: 0, bytes: 0 }).version;
 }
 
-/** Of the entry, if the player has it. */
+/** The size of the entry, if the player has it. */
 function bytesOf({ changes, isWiped, stored }: Player, id: string): number | undefined {
   const change = changes.get(id);
   if (change !== undefined) return change.value === undefined ? undefined : change.bytes;

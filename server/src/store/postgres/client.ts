@@ -37,7 +37,7 @@ export class CuttableClient extends pg.Client {
     const password = config.password === undefined ? {} : { password: config.password };
     super({ ...config, ...password, stream: () => socket });
     this.#socket = socket;
-    // Whoever waits for an answer gets the error too, and when nobody does, nobody needs it.
+    // The caller who waits for an answer gets the error too, and when none does, no one needs it.
     this.on('error', () => {});
   }
 

@@ -7,7 +7,7 @@ const CANNOT_BE_KEPT = /[\0\p{Surrogate}]/gu;
 /** A line with nothing in it that cannot be kept. */
 export interface KeptLine {
   readonly line: NewLogLine;
-  /** Of the text and the facts, as UTF-8. */
+  /** The size of the text and the facts, as UTF-8. */
   readonly bytes: number;
 }
 

@@ -32,7 +32,7 @@ interface Log {
   readonly stageId: string;
   first: number;
   last: number;
-  /** Of all lines that the log ever had. */
+  /** The size of all lines that the log ever had. */
   bytes: number;
 }
 

@@ -117,7 +117,7 @@ interface Log {
   readonly inserted: number;
   first: number;
   last: number;
-  /** Of all lines that the log ever had. */
+  /** The size of all lines that the log ever had. */
   bytes: number;
 }
 
