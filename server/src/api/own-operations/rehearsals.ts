@@ -61,7 +61,7 @@ export const playRehearsedEnd = ownOperation({
     'Ends the only connection of a player as `End` says, so that the maker of a game’s client sees whether it does what the protocol says; `respark rehearse` plays all of them and judges. Nothing else changes: the player is not blocked, no token is revoked, and the client may come back at once.',
     '`DRAINING` closes with 4000 and `retryAfterMs`, `SLOW_READER` with 4001, `HEARTBEAT_MISSED` with 4002, `KICKED` with 4500 after a farewell, `TOKEN_REFUSED` with 4503, `REPLACED` with 4509 and `BLOCKED` with 4510 and `until`. `LOST_FRAME` breaks the connection without a close frame. `SILENT_NETWORK` neither reads nor answers for two periods of the heartbeat and `WindowSeconds` (30), and then breaks it.',
     '`At` is when it began, by the clock of the connection’s node. The reply has what the close frame says: `Code`, `RetryAfterMs` and `Until`.',
-    'It is a `ConflictException` if the player has no connection or several, while another access key rehearses with the same player through the same node, and on a stage whose tag `respark:rehearsal` is `refused`, which is meant for stages with real players. Each call is on record.',
+    'It is a `ConflictException` if the player has no connection or several, while another access key rehearses with the same player through the same node, or 100 players of the game, or 1,000 of all games, are in rehearsals through it, and on a stage whose tag `respark:rehearsal` is `refused`, which is meant for stages with real players. Each call is on record.',
   ],
   async handler({ input, services, change }) {
     const player = { gameName: input.GameName, stageName: input.StageName, playerId: input.PlayerId };

@@ -16,6 +16,8 @@ const RETRY_AFTER_MS = 3_000;
 /** Another caller waits so long after the last end, and whatever the client is given for it. */
 const PAUSE_MS = 10_000;
 const MAX_RUNNING = 1_000;
+/** So that the rehearsals of one game leave places for those of others. */
+const MAX_RUNNING_OF_GAME = 100;
 
 /** An end that has been played to a client. Times are milliseconds since 1970, by the clock of the node that played it. */
 export interface PlayedEnd {
@@ -63,9 +65,9 @@ export function createRehearsals({
   settings: { readonly disconnectDeadlineMs: number; readonly heartbeatMs: number };
 }): Rehearsals {
   /** Stage id and player id → who rehearses, and until when (monotonic) nobody else may. */
-  const running = new Map<string, { readonly actor: string; readonly until: number }>();
+  const running = new Map<string, { readonly gameId: string; readonly actor: string; readonly until: number }>();
 
-  function take(key: string, actor: string, forMs: number): void {
+  function take(key: string, { gameId, actor, forMs }: { gameId: string; actor: string; forMs: number }): void {
     const now = clock.monotonic();
     for (const [other, { until }] of running) if (until <= now) running.delete(other);
     const current = running.get(key);
@@ -73,13 +75,12 @@ export function createRehearsals({
       const seconds = Math.ceil((current.until - now) / 1_000);
       throw new ServiceError('conflict', `somebody else rehearses with this player: try again in ${seconds} s`);
     }
-    if (current === undefined && running.size >= MAX_RUNNING) {
-      throw new ServiceError(
-        'conflict',
-        `${MAX_RUNNING} players are in rehearsals, as many as may be: try again later`,
-      );
+    const ofGame = [...running.values()].filter((rehearsal) => rehearsal.gameId === gameId).length;
+    if (current === undefined && (running.size >= MAX_RUNNING || ofGame >= MAX_RUNNING_OF_GAME)) {
+      const inGame = ofGame >= MAX_RUNNING_OF_GAME ? `${ofGame} players of the game` : `${running.size} players`;
+      throw new ServiceError('conflict', `${inGame} are in rehearsals, as many as may be: try again later`);
     }
-    running.set(key, { actor, until: now + forMs });
+    running.set(key, { gameId, actor, until: now + forMs });
   }
 
   async function getOnly(stage: Stage, playerId: string): Promise<DirectoryEntry> {
@@ -104,7 +105,8 @@ export function createRehearsals({
         const { connectionId, node } = await getOnly(stage, playerId);
         // A client notices silence after two periods of the heartbeat; then it has the rest of the time to come back.
         const silentForMs = end === 'silent_network' ? 2 * heartbeatMs + windowMs : 0;
-        take(`${stage.id}/${playerId}`, change.actor, PAUSE_MS + silentForMs + windowMs);
+        const forMs = PAUSE_MS + silentForMs + windowMs;
+        take(`${stage.id}/${playerId}`, { gameId: stage.gameId, actor: change.actor, forMs });
         const retryAfterMs = end === 'draining' ? RETRY_AFTER_MS : undefined;
         const until = end === 'blocked' ? clock.now() + windowMs : undefined;
         const request = { connectionId, end, requestId: change.requestId, silentForMs, retryAfterMs, until };
