@@ -32,7 +32,7 @@ export const METRICS = {
   refused: {
     type: Counter,
     name: 'respark_handshakes_refused_total',
-    help: 'Handshakes refused before they became connections, by cause. `full`, `unauthenticated` and `rate` are limits of the node; with `address_` in front they are limits of one address, of which `address_unread` is how much it has sent that waits to be read.',
+    help: 'Handshakes refused before they became connections, by cause. `malformed` is what no WebSocket client sends. `full`, `unauthenticated` and `rate` are limits of the node; with `address_` in front they are limits of one address, of which `address_unread` is how much it has sent that waits to be read.',
     labelNames: ['cause'],
   },
   sockets: { type: Gauge, name: 'respark_sockets', help: 'Open WebSockets in any state.', labelNames: [] },

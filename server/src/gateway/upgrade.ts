@@ -65,16 +65,21 @@ export function createUpgradeHandler({
   const isOriginAllowed = createOriginCheck(settings.allowedOrigins);
   if (settings.nodeRole === 'management') return refusePlayers;
 
+  const refuseMalformed = (socket: Socket, refusal: HttpRefusal) => {
+    metrics.refused('malformed');
+    refuse(socket, refusal);
+  };
+
   return (request, duplex, firstBytes) => {
     const socket = duplex as Socket;
-    if (hasTooManyHeaders(request)) return refuse(socket, { status: 431, message: TOO_MANY_HEADERS });
+    if (hasTooManyHeaders(request)) return refuseMalformed(socket, { status: 431, message: TOO_MANY_HEADERS });
     const head = readHead(request);
     if (head === undefined) {
       socket.destroy();
       return;
     }
     const hostFault = findHostFault(request, head);
-    if (hostFault !== undefined) return refuse(socket, { status: 400, message: hostFault });
+    if (hostFault !== undefined) return refuseMalformed(socket, { status: 400, message: hostFault });
     const fault = upgradeFault(head);
     if (fault !== undefined) {
       metrics.refused(fault.cause);
@@ -102,7 +107,7 @@ export function createUpgradeHandler({
     }
 
     const handshakeFault = findHandshakeFault(head);
-    if (handshakeFault !== undefined) return refuse(socket, handshakeFault);
+    if (handshakeFault !== undefined) return refuseMalformed(socket, handshakeFault);
     if (!socket.readable || !socket.writable) {
       socket.destroy();
       return;
