@@ -10,6 +10,16 @@ export interface Clock {
   after(delayMs: number, task: () => void): () => void;
 }
 
+/** A point in time, by both clocks. */
+export interface Moment {
+  readonly monotonic: number;
+  readonly wall: number;
+}
+
+export function momentOf(clock: Pick<Clock, 'now' | 'monotonic'>): Moment {
+  return { monotonic: clock.monotonic(), wall: clock.now() };
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

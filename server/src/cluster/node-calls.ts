@@ -109,9 +109,18 @@ export interface NodeCalls {
     readonly request: { readonly stageId: string; readonly selector: ConnectionSelector };
     readonly reply: { readonly connections: number; readonly players: number };
   };
-  /** The first of these connections, `limit` at most, in no order that means anything. */
+  /**
+   * The first of these connections that registered before a job began, `limit` at most, in no order that means anything. Each
+   * node tells by its own clocks what was before, so those of others may be wrong.
+   */
   readonly match_connections: {
-    readonly request: { readonly stageId: string; readonly selector: ConnectionSelector; readonly limit: number };
+    readonly request: {
+      readonly stageId: string;
+      readonly selector: ConnectionSelector;
+      /** How long ago the job began. */
+      readonly beganAgoMs: number;
+      readonly limit: number;
+    };
     readonly reply: { readonly connections: readonly NamedConnection[] };
   };
   /** Ends these connections in the stage, between the node's other work. */

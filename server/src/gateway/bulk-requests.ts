@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { Clock, Moment } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { ConnectionSelector, NamedConnection } from '../connection-selector.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
@@ -35,10 +35,12 @@ export function answerBulkRequests({
     return { connections, players: players.size };
   });
 
-  cluster.answer('match_connections', async ({ stageId, selector, limit }) => {
+  cluster.answer('match_connections', async ({ stageId, selector, beganAgoMs, limit }) => {
+    const began: Moment = { monotonic: clock.monotonic() - beganAgoMs, wall: clock.now() - beganAgoMs };
     const connections: NamedConnection[] = [];
-    await lookThrough(membership.all(), { stageId, selector, clock }, (connection) => {
-      connections.push(connection);
+    await lookThrough(membership.all(), { stageId, selector, clock }, (named, connection) => {
+      if (!connection.hasRegisteredBefore(began)) return true;
+      connections.push(named);
       return connections.length < limit;
     });
     return { connections };
@@ -64,7 +66,7 @@ export function answerBulkRequests({
 async function lookThrough(
   connections: Iterable<Connection>,
   { stageId, selector, clock }: { stageId: string; selector: ConnectionSelector; clock: Clock },
-  found: (connection: NamedConnection) => boolean,
+  found: (named: NamedConnection, connection: Connection) => boolean,
 ): Promise<void> {
   const isMeant = createSelection(stageId, selector);
   const pauseIfDue = createSlices(clock);
@@ -72,7 +74,7 @@ async function lookThrough(
     await pauseIfDue();
     const { id: connectionId, player } = connection;
     if (player === undefined || !isMeant(connection)) continue;
-    if (!found({ connectionId, playerId: player.playerId })) return;
+    if (!found({ connectionId, playerId: player.playerId }, connection)) return;
   }
 }
 

@@ -10,7 +10,7 @@ import {
   type ServerFrame,
   type WelcomeFrame,
 } from '@respark/protocol';
-import type { Clock } from '../clock.ts';
+import type { Clock, Moment } from '../clock.ts';
 import type { Lease } from '../cluster/cluster.ts';
 import type { Session } from '../domain/players/player-tokens.ts';
 import type { Runtime } from '../domain/runtime/runtimes.ts';
@@ -69,6 +69,8 @@ export interface ConnectionHost {
   close(connection: Connection, name: CloseName, text?: string): void;
 }
 
+const NEVER: Moment = { monotonic: 0, wall: 0 };
+
 /** One WebSocket of a player, from its upgrade to its end. */
 export class Connection {
   readonly id: string;
@@ -82,7 +84,7 @@ export class Connection {
   #player: SignedInPlayer | undefined;
   #runtime: Runtime | undefined;
   #lease: Lease | undefined;
-  #registeredAt = 0;
+  #registered: Moment = NEVER;
   #session: Session | undefined;
   #stageMetrics: StageMetrics | undefined;
   #ended: MaybePromise<void> = undefined;
@@ -139,7 +141,15 @@ export class Connection {
 
   /** When the connection registered, milliseconds since 1970, as the directory has it; known from `registering` on. */
   get registeredAt(): number {
-    return this.#registeredAt;
+    return this.#registered.wall;
+  }
+
+  /**
+   * Whether it registered before then. The wall clock may have been set back since it registered, and the monotonic one stands
+   * still while a machine is suspended, so it is enough that one of them says so.
+   */
+  hasRegisteredBefore({ monotonic, wall }: Moment): boolean {
+    return this.#registered.wall < wall || this.#registered.monotonic < monotonic;
   }
 
   /** Monotonic time of the last frame, ping or pong from the player; before the first one, of the upgrade. */
@@ -192,13 +202,13 @@ export class Connection {
    * `admitting` → `registering`: from now on the connection belongs to a player and is on a runtime. It may register again
    * as another one, as long as the directory has not listed it.
    */
-  register(player: SignedInPlayer, runtime: Runtime, lease: Lease, at: number): void {
+  register(player: SignedInPlayer, runtime: Runtime, lease: Lease, at: Moment): void {
     if (!this.isAwaitingWelcome) throw new Error(`connection ${this.id} cannot register while ${this.#state}`);
     this.#state = 'registering';
     this.#player = player;
     this.#runtime = runtime;
     this.#lease = lease;
-    this.#registeredAt = at;
+    this.#registered = at;
   }
 
   /** Other nodes may take a node whose lease has ended for dead, so nothing passes from then on. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import { type Clock, momentOf } from '../clock.ts';
 import type { Barred, Cluster, DirectoryEntry, Lease, RegistrationFault } from '../cluster/cluster.ts';
 import { newcomerOf } from '../domain/players/bars.ts';
 import type { RuntimeName } from '../domain/runtime/message.ts';
@@ -92,8 +92,8 @@ export class Membership {
   ): Promise<ListingFault | undefined> {
     const { runtime: former } = connection;
     const { lease } = this.#cluster;
-    const createdAt = this.#clock.now();
-    connection.register(player, this.#runtimes.enter(runtime), lease, createdAt);
+    const registered = momentOf(this.#clock);
+    connection.register(player, this.#runtimes.enter(runtime), lease, registered);
     former?.leave();
     // The node must know the connection before the directory lists it: a disconnect that reads the entry looks for it
     // here.
@@ -101,7 +101,7 @@ export class Membership {
     const entry = {
       connectionId: connection.id,
       node: lease.node,
-      createdAt,
+      createdAt: registered.wall,
       runtimeId: runtime.id,
     };
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {

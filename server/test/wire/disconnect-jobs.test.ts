@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FAREWELL, parseCloseReason } from '@respark/protocol';
+import { systemClock } from '../../src/clock.ts';
 import { policyOfRole } from '../../src/domain/access/roles.ts';
 import { createKey, readAudit } from '../support/administration.ts';
 import { whenEnded } from '../support/publishing.ts';
@@ -106,6 +107,32 @@ test('players who are asked to come back do so after a random time, and are not 
     await server.connect({ token: tokens[hints.length - 1] ?? '' });
   }
   assert.ok(hints.every((hint) => hint <= 600_000) && new Set(hints).size > 1, String(hints));
+  const { State, Closed } = await endOf(server, job);
+  assert.deepEqual([State, Closed], ['COMPLETED', 4]);
+  assert.equal((await rawCall(server, 'GET', `${IN_STAGE}/connection-count`)).json.Connections, 4);
+});
+
+test('a job means those who are there when it begins, also when the clock was ahead and is set back', async (t) => {
+  let aheadMs = 240_000;
+  const server = await startTestServer(t, { clock: { ...systemClock, now: () => Date.now() + aheadMs } });
+  const players = await Promise.all([1, 2, 3].map(() => server.connect()));
+  aheadMs = 0;
+  const { State, Closed } = await endOf(server, await start(server, { Selector: { Everybody: true } }));
+  assert.deepEqual([State, Closed], ['COMPLETED', 3]);
+  for (const { closed } of players) assert.equal((await closed).code, 4500);
+});
+
+test('nobody is sent away twice by a job that began when the clock was ahead', async (t) => {
+  let aheadMs = 240_000;
+  const server = await startTestServer(t, { clock: { ...systemClock, now: () => Date.now() + aheadMs } });
+  const players = await Promise.all([1, 2, 3, 4].map(() => server.connect()));
+  const tokens = await Promise.all(players.map((player) => player.token()));
+  const job = await start(server, { Selector: { Everybody: true }, RatePerSecond: 4 });
+  aheadMs = 0;
+  for (const [index, { closed }] of players.entries()) {
+    await closed;
+    await server.connect({ token: tokens[index] ?? '' });
+  }
   const { State, Closed } = await endOf(server, job);
   assert.deepEqual([State, Closed], ['COMPLETED', 4]);
   assert.equal((await rawCall(server, 'GET', `${IN_STAGE}/connection-count`)).json.Connections, 4);

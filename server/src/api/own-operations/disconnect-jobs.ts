@@ -209,7 +209,7 @@ export const startDisconnectJob = ownOperation({
   resourceTags: stageTags,
   furtherActions: ({ Selector }) => actionsOfFilter(Selector),
   decisions: [
-    'Ends many connections of a stage, on all nodes, a part at a time. It ends those that are there when the job begins and that `Selector` means; whoever connects later is left alone, also when the job has sent them away. The nodes’ clocks decide what is later, so this is only as exact as they agree. Each node is asked for its own connections, and nothing looks through the directory.',
+    'Ends many connections of a stage, on all nodes, a part at a time. It ends those that are there when the job begins and that `Selector` means; whoever connects later is left alone, also when the job has sent them away. Each node tells by its own clock what is later, so the nodes’ clocks need not agree. Each node is asked for its own connections, and nothing looks through the directory.',
     SELECTORS,
     '`DryRun` ends nothing and starts nothing: the reply has how many `Connections` of how many `Players` are meant now, and at which `Nodes`; a player who is connected to several nodes counts at each. It is on record as well.',
     '`RatePerSecond`, 500 by default, is for all nodes together. Players are closed with 4500 and do not come back by themselves. With `ReturnWithinSeconds` they are closed with 4000, and their clients come back, each after a random time within this one. `Reason`, `Message`, `Messages` and `Evidence` are what they are for DisconnectPlayer; the close frame has the request id of this call.',

@@ -1,15 +1,5 @@
-import type { Clock } from '../../clock.ts';
+import type { Clock, Moment } from '../../clock.ts';
 import type { Lease } from '../cluster.ts';
-
-/** A point in time, by both clocks. */
-export interface Moment {
-  readonly monotonic: number;
-  readonly wall: number;
-}
-
-export function momentOf(clock: Clock): Moment {
-  return { monotonic: clock.monotonic(), wall: clock.now() };
-}
 
 /**
  * The lease of one incarnation over all partitions: `starting` until each partition has counted a renewal, then `running`,

@@ -1,3 +1,4 @@
+import { type Moment, momentOf } from '../../clock.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import {
   type Bar,
@@ -16,7 +17,6 @@ import { Departures } from './departures.ts';
 import { Entries, type EntryRecord } from './entries.ts';
 import { fraction, KeptSession, type OpenSession } from './kept-session.ts';
 import { PartitionKeys, playerName } from './keys.ts';
-import { type Moment, momentOf } from './lease.ts';
 import { Observation } from './observation.ts';
 import type { Joined, PartitionParts } from './partition-parts.ts';
 import { PartitionStages } from './partition-stages.ts';

@@ -35,6 +35,8 @@ class Nodes {
   /** Node → what goes wrong at its next requests. */
   readonly faults = new Map<string, Fault[]>();
   readonly ended: string[] = [];
+  /** How long ago the job began, as each request for connections said. */
+  readonly beganAgo: number[] = [];
   /** What is wanted at each step; the last for all that follow. */
   wishes: (DisconnectJobWish | undefined)[] = ['RUN'];
   readonly saved: JobProgress[] = [];
@@ -57,6 +59,7 @@ class Nodes {
     if (fault === 'no answer' || this.dead.has(node)) throw new Error(`${node} does not answer`);
     const there = this.there.get(node) ?? [];
     if (kind === 'match_connections') {
+      this.beganAgo.push(Number(request.beganAgoMs));
       const connections = there
         .slice(0, Number(request.limit))
         .map((connectionId) => ({ connectionId, playerId: 'p' }));
@@ -132,6 +135,20 @@ test('connections end at the rate that was asked for, and none before it was wri
   await nodes.run({}, { ratePerSecond: 100 });
   const seconds = nodes.clock.elapsedMs() / 1_000;
   assert.ok(seconds > 9 && seconds < 11, `${seconds} s`);
+});
+
+test('nodes are told how long ago the job began, which is never in the future', async () => {
+  for (const [begunAt, least] of [
+    [BEGUN - 5_000, 5_000],
+    [BEGUN + 3_600_000, 0],
+  ] as const) {
+    const nodes = new Nodes({ a: 1_500 });
+    await nodes.run({ begunAt }, { ratePerSecond: 100 });
+    assert.equal(nodes.beganAgo[0], least);
+    // It takes ten seconds to end the first thousand.
+    const second = nodes.beganAgo[1] ?? 0;
+    assert.ok(second > least + 9_000 && second < least + 11_000, String(nodes.beganAgo));
+  }
 });
 
 test('a lost answer is asked for again, and what it was about counts as closed', async () => {

@@ -46,6 +46,8 @@ export class DisconnectJobRun {
   readonly #job: DisconnectJobRecord;
   readonly #request: JobRequest;
   readonly #selector: ConnectionSelector;
+  /** On the monotonic clock: whoever connects later, such as one whom the job has sent away, is not meant. */
+  readonly #beganAt: number;
   readonly #owner: string;
   readonly #pace: Pace;
   #closed: number;
@@ -71,10 +73,10 @@ export class DisconnectJobRun {
     this.#job = job;
     this.#request = request;
     this.#owner = work.owner;
-    const { connectedBefore = Number.POSITIVE_INFINITY } = request.selector;
-    // A player who connects later, such as one whom the job has sent away, is not meant.
-    const before = Math.min(connectedBefore, job.begunAt ?? job.createdAt);
-    this.#selector = { ...request.selector, playerIds, connectedBefore: before };
+    this.#selector = { ...request.selector, playerIds };
+    const { clock } = parts;
+    // A job cannot have begun in the future: the clock has been set back since, or was that of a node whose clock is ahead.
+    this.#beganAt = clock.monotonic() - Math.max(0, clock.now() - (job.begunAt ?? job.createdAt));
     this.#pace = createPace({ ratePerSecond: request.ratePerSecond, clock: parts.clock, pauses: parts.pauses });
     ({ closed: this.#closed, gone: this.#gone, unproven: this.#unproven, inFlight: this.#open } = job);
     this.#failures = [...job.failures];
@@ -153,7 +155,9 @@ export class DisconnectJobRun {
       nodes.map(async (node): Promise<readonly JobTarget[] | undefined> => {
         if (this.#silentNodes.has(node)) return [];
         if (this.#mustWait(node)) return undefined;
-        const request = { stageId: this.#job.stageId, selector: this.#selector, limit: PAGE + known.size };
+        const beganAgoMs = this.#parts.clock.monotonic() - this.#beganAt;
+        const { stageId } = this.#job;
+        const request = { stageId, selector: this.#selector, beganAgoMs, limit: PAGE + known.size };
         try {
           const { connections } = await cluster.request(node, 'match_connections', request, MATCH_TIMEOUT_MS);
           // While it still has to end some, only their ends say that it does what it is asked.
