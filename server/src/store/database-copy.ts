@@ -129,15 +129,21 @@ export function findOutdated({ form, file }: { form: DatabaseForm; file: string 
     marks.assertWhole();
     connection = new Libsql(file);
     assertPlainSchema(connection);
-    if (connection.prepare('SELECT 1 FROM sqlite_schema').all().length === 0) return undefined;
-    const [{ version }] = connection.prepare(form.version).all() as [{ version: number | null }];
-    return version !== null && version < form.newest ? version : undefined;
+    marks.watch(connection);
+    const version = findVersion(connection, form);
+    closeWhole(connection, form.mark);
+    return version !== undefined && version < form.newest ? version : undefined;
   } catch {
-    // Opening it for the server says what is wrong.
+    // Opening it for the server says what is wrong. To close it could move a WAL into it that is not of the same time.
+    if (connection !== undefined) leaveOpen(connection);
     return undefined;
-  } finally {
-    if (connection !== undefined) closeWhole(connection, form.mark);
   }
+}
+
+function findVersion(connection: Libsql.Database, form: DatabaseForm): number | undefined {
+  if (connection.prepare('SELECT 1 FROM sqlite_schema').all().length === 0) return undefined;
+  const [{ version }] = connection.prepare(form.version).all() as [{ version: number | null }];
+  return version ?? undefined;
 }
 
 /** An upper bound of the bytes that a copy needs. */

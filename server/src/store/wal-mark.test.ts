@@ -182,10 +182,15 @@ test('files that are not of the same time are left as they are by whoever has re
   for (let number = 1; number <= 45; number += 1) await meta.set(`number ${number}`, 'x'.repeat(200_000));
   const mixed = copyOf(t, directory, FILE);
   copyFileSync(join(before, `${FILE}-wal`), join(mixed, `${FILE}-wal`));
+  const bytes = () => [FILE, `${FILE}-wal`].map((name) => readFileSync(join(mixed, name)));
+  const found = bytes();
   for (let attempt = 1; attempt <= 2; attempt += 1) {
     findOutdated({ form: STORE_FORM, file: join(mixed, FILE) });
+    await collectGarbage();
+    assert.deepEqual(bytes(), found);
     assert.throws(opened(mixed), /respark\.sqlite and respark\.sqlite-wal are not of the same time/);
     await collectGarbage();
+    assert.deepEqual(bytes(), found);
   }
 });
 
