@@ -5,11 +5,20 @@ import { COPIED_TABLES, type CopiedRow, type CopiedTable, type SourceFiles } fro
 import { assertPlainSchema } from './plain-schema.ts';
 import { BEGIN_ALONE } from './postgres/dialect.ts';
 import { commit, rollBack, type Session, type Sessions } from './postgres/sessions.ts';
-import { leaveOpen } from './wal-mark.ts';
+import { leaveOpen, openWalMark } from './wal-mark.ts';
 
 /** Rows are sent when there are so many, or so many characters of them. */
 const ROWS_AT_ONCE = 500;
 const CHARACTERS_AT_ONCE = 4_194_304;
+
+/** Where `wal-mark.ts` keeps the marks of the files. */
+const MARKS = {
+  store: 'user_version',
+  playerData: 'application_id',
+  stageLogs: 'application_id',
+  audit: 'application_id',
+  events: 'application_id',
+} as const satisfies Record<keyof SourceFiles, string>;
 
 type Query = Pick<Session, 'query'>;
 
@@ -69,7 +78,7 @@ async function copyTable({
   files: SourceFiles;
   progress: (name: string, rows: number) => void;
 }): Promise<number> {
-  const source = openSource(files[table.file]);
+  const source = openSource(files, table.file);
   let copied = 0;
   let waiting: CopiedRow[] = [];
   let characters = 0;
@@ -114,8 +123,8 @@ async function insert(session: Query, { table, columns }: CopiedTable, rows: rea
 }
 
 /** No version of a player's data comes back. */
-async function goOnFrom(session: Query, { playerData }: SourceFiles): Promise<void> {
-  const source = openSource(playerData);
+async function goOnFrom(session: Query, files: SourceFiles): Promise<void> {
+  const source = openSource(files, 'playerData');
   try {
     const { version } = source.prepare('SELECT version FROM last_version').get() as { version: number };
     if (version > 0) await session.query(`select setval('player_versions', $1)`, [version]);
@@ -124,14 +133,19 @@ async function goOnFrom(session: Query, { playerData }: SourceFiles): Promise<vo
   }
 }
 
-/** What is read here stays as it is, its WAL too. */
-function openSource(file: string): Libsql.Database {
-  const source = new Libsql(file);
+/** What is read here stays as it is, its WAL too. Throws a `StartupError` for a file that has lost its WAL, or has another's. */
+function openSource(files: SourceFiles, name: keyof SourceFiles): Libsql.Database {
+  const file = files[name];
+  let source: Libsql.Database | undefined;
   try {
+    const marks = openWalMark({ file, name: MARKS[name] });
+    marks.assertWhole();
+    source = new Libsql(file);
     assertPlainSchema(source);
+    marks.watch(source);
     return source;
   } catch (error) {
-    leaveOpen(source);
+    if (source !== undefined) leaveOpen(source);
     throw new StartupError(`cannot use ${file}: ${describeFileFault(error)}`, { cause: error });
   }
 }

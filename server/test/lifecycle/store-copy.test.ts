@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import {
@@ -166,6 +166,27 @@ describe('[postgres] respark store copy', { skip }, () => {
     assert.match(migrated.stdout, /respark\.sqlite: is at version \d+\n.*stage-logs\.sqlite: from version 0 to 1\n/s);
     assert.equal((await copy(url)).exitCode, 0);
     assert.ok(node.dataDir);
+  });
+
+  test('copies nothing of a directory of which a file has lost its newest changes', async (t) => {
+    const place = createWorkplace(t);
+    const { dataDir } = await filledDirectory(place);
+    const file = join(dataDir, 'player-data.sqlite');
+    const data = await openSqlitePlayerData({ clock: systemClock, log, file, limits: DATA_LIMITS });
+    await data.set(ANNA, new Map([['level', '99']]));
+    const alone = readFileSync(file);
+    await data.close();
+    writeFileSync(file, alone);
+    rmSync(`${file}-wal`, { force: true });
+    const url = await server.migratedDatabase(t);
+    const refused = await place.respark(['store', 'copy', '--to', url, '--data-dir', dataDir]);
+    assert.equal(refused.exitCode, 1, refused.stdout);
+    assert.match(
+      refused.stderr,
+      /player-data\.sqlite: its newest changes are in player-data\.sqlite-wal, which is missing/,
+    );
+    assert.deepEqual(await server.execute(url, 'select count(*)::int as games from games'), [{ games: 0 }]);
+    assert.deepEqual(readFileSync(file), alone);
   });
 
   test('copies nothing, and writes no file, because a database says so', async (t) => {
