@@ -9,6 +9,7 @@ import { systemClock } from '../../clock.ts';
 import { createSystemRandom } from '../../random.ts';
 import { NodeRedisLink } from './node-redis.ts';
 import { RedisCluster } from './redis-cluster.ts';
+import * as scripts from './scripts.ts';
 
 const TIMEOUT_MS = 1_000;
 const STAGE = 'stage-1';
@@ -108,4 +109,33 @@ test('a server that evicts only what expires, which is of others, is not left, a
   server.command('CONFIG', 'SET', 'maxmemory-policy', 'volatile-lru');
   await until(() => cluster.isAvailable && later.isAvailable && cluster.era() === later.era());
   assert.notEqual(cluster.era(), era, 'what was evicted meanwhile may have been ours');
+});
+
+test('a loss is told by each connection until one of them is gone on with', {
+  skip: findRedisFault() ?? false,
+}, async (t) => {
+  const server = await RedisServer.start(t);
+  const link = new NodeRedisLink({ url: server.url, timeoutMs: TIMEOUT_MS, clock });
+  const connect = async () => {
+    const session = await link.connect('{respark}', () => {});
+    t.after(() => session.close());
+    return session;
+  };
+  const look = async ({ isUsed }: { isUsed: boolean }) => {
+    const session = await connect();
+    if (isUsed) await session.run(scripts.ENTER, ['{respark}era', '{respark}former'], [session.runId, 'part', '']);
+    session.close();
+    return session.mayHaveEvicted;
+  };
+  assert.equal(await look({ isUsed: true }), false);
+  server.command('EVAL', `for number = 1, 50 do redis.call('SET', 'key' .. number, string.rep('x', 1000)) end`, '0');
+  server.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-random');
+  server.command('CONFIG', 'SET', 'maxmemory', String(usedBy(server) - 20_000));
+  await until(() => /^evicted_keys:[1-9]/m.test(server.command('INFO', 'stats')));
+  await assert.rejects(connect(), /maxmemory-policy is allkeys-random/);
+  server.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+  server.command('CONFIG', 'SET', 'maxmemory', '0');
+  assert.equal(await look({ isUsed: false }), true, 'as one that has come too late');
+  assert.equal(await look({ isUsed: true }), true);
+  assert.equal(await look({ isUsed: true }), false);
 });

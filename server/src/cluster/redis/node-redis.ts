@@ -46,12 +46,17 @@ export class NodeRedisLink implements RedisLink {
         ...[...DIGESTS.keys()].map(({ lua }) => client.send(['SCRIPT', 'LOAD', lua])),
       ]);
       const runId = lifeOf(String(info));
-      const mayHaveEvicted = this.#hears(key, runId, String(info));
+      const { evictions, isLoss } = this.#findEvictions(key, runId, String(info));
+      // A loss stays to be told until somebody goes on with a connection that tells of it: this one may have come too late.
+      let isTold = !isLoss;
+      if (isTold) this.#heard.set(key, evictions);
       void client.ended.then(closed);
       this.#clock.after(EVICTION_LOOK_MS, () => void this.#watchEvictions(client, key, runId));
       return {
-        ...{ runId, mayHaveEvicted },
-        async run(script, keys, parameters) {
+        ...{ runId, mayHaveEvicted: isLoss },
+        run: async (script, keys, parameters) => {
+          if (!isTold) this.#heard.set(key, evictions);
+          isTold = true;
           const digest = DIGESTS.get(script) ?? '';
           const reply = await client.send(['EVALSHA', digest, String(keys.length), ...keys, ...parameters]);
           return reply as ScriptReply;
@@ -84,12 +89,9 @@ export class NodeRedisLink implements RedisLink {
     const asking = client.send(['INFO', 'memory', 'stats']);
     try {
       const info = String(await withTimeout(asking, this.#timeoutMs, this.#clock));
-      const before = this.#heard.get(key);
-      // What is heard of a loss is left for the next connection, which tells of it.
-      if (this.#hears(key, life, info) && before !== undefined) {
-        this.#heard.set(key, { ...before, areOthers: false });
-        throw new Error('the server has evicted keys');
-      }
+      const { evictions, isLoss } = this.#findEvictions(key, life, info);
+      if (isLoss) throw new Error('the server has evicted keys');
+      this.#heard.set(key, evictions);
     } catch {
       client.end();
       return;
@@ -98,24 +100,28 @@ export class NodeRedisLink implements RedisLink {
   }
 
   /**
-   * Remembers what a server says, and whether it may have evicted keys of ours since it was asked last. Throws for one that would
-   * evict them, of which none expires.
+   * Whether a server may have evicted keys of ours since what is remembered of it, and what is to be remembered once that has been
+   * told. Throws for one that would evict them, of which none expires.
    */
-  #hears(key: string, life: string, info: string): boolean {
+  #findEvictions(key: string, life: string, info: string): { readonly evictions: Evictions; readonly isLoss: boolean } {
     const heard = this.#heard.get(key);
     const before = heard?.life === life ? heard : undefined;
     const policy = factIn(info, 'maxmemory_policy') ?? '';
+    // Those that it counts from now on may be ours, whatever it evicts when it is asked again.
+    const doubt = () => before !== undefined && this.#heard.set(key, { ...before, areOthers: false });
     if (policy.startsWith('allkeys') && factIn(info, 'maxmemory') !== '0') {
-      if (before !== undefined) this.#heard.set(key, { ...before, areOthers: false });
+      doubt();
       const why = `its maxmemory-policy is ${policy}: connections that it has evicted would not be found`;
       throw new Error(`the server may not evict keys, but ${why}: set it to noeviction`);
     }
     const count = Number(factIn(info, 'evicted_keys') ?? 0);
     const areOthers = policy.startsWith('volatile');
-    this.#heard.set(key, { life, count, areOthers });
-    if (before === undefined || (before.areOthers && areOthers)) return false;
+    const evictions = { life, count, areOthers };
+    if (before === undefined || (before.areOthers && areOthers)) return { evictions, isLoss: false };
     // Less than before have been counted from zero again, as after CONFIG RESETSTAT.
-    return count !== before.count && count > 0;
+    const isLoss = count !== before.count && count > 0;
+    if (isLoss) doubt();
+    return { evictions, isLoss };
   }
 
   /** Nothing else asks anything of this connection, so that it would not be noticed when the server is gone. */
