@@ -205,7 +205,8 @@ function operations() {
 action and any of its resources. [errors.md](errors.md) explains the statuses.`,
     table(head, OPERATIONS.map(toRow)),
     `The following operations are this server's own. AWS clients do not know them; call them with \`respark api\`, or with any
-client that signs for the service \`gamesparks\`.`,
+client that signs for the service \`gamesparks\`. A member of their bodies that they do not have is a \`ValidationException\`, and so is
+one that is null, except texts such as \`Reason\`, \`Message\` and \`Description\`: a misspelled \`Seconds\` would block for good.`,
     table(head, OWN_OPERATIONS.map(toRow)),
     `The rest of this page is what was decided where neither the service's model nor its documentation says what to do. For all
 operations: a text must be well-formed Unicode without U+0000, or the call is a \`ValidationException\`; only the JSON of a

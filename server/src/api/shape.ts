@@ -5,6 +5,8 @@ export type Location = 'uri' | 'querystring';
 
 interface Bound {
   readonly location?: Location;
+  /** Whether null may stand for nothing also in an exact structure, because whoever leaves it out asks for no more. */
+  readonly isNullable?: boolean;
 }
 
 export interface StringShape extends Bound {
@@ -82,7 +84,7 @@ export interface StructureShape<M extends Members = Members, R extends string = 
   readonly type: 'structure';
   readonly members: M;
   readonly required: readonly R[];
-  /** Whether a value with any other member, or with a list or structure that is null, is refused, instead of that being ignored. */
+  /** Whether a value with any other member, or with one that is null, is refused, instead of that being ignored. */
   readonly isExact?: boolean;
 }
 
@@ -167,6 +169,18 @@ export function structure<const M extends Members, const R extends keyof M & str
 export function structure(members: Members, required: readonly string[] = []): StructureShape {
   return { type: 'structure', members, required };
 }
+
+/** A structure of which a misspelled member, or one that is null, must not have a call do more, or do it to more players. */
+export const exact = <S extends StructureShape>(shape: S): S & { readonly isExact: true } => ({
+  ...shape,
+  isExact: true,
+});
+
+/** A member for which null may stand for nothing, also in an exact structure. */
+export const nullable = <S extends Shape>(shape: S): S & { readonly isNullable: true } => ({
+  ...shape,
+  isNullable: true,
+});
 
 /** Puts a member into the path, as a label. */
 export const label = <S extends Shape>(shape: S): S & { readonly location: 'uri' } => ({ ...shape, location: 'uri' });

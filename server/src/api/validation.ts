@@ -122,7 +122,7 @@ function visitStructure(shape: Shape & { type: 'structure' }, raw: unknown, path
     const value = Object.hasOwn(raw, name) ? raw[name] : undefined;
     const memberPath = join(path, lowerCamel(name));
     if (isGiven(member, value)) members[name] = visit(member, value, memberPath, faults);
-    else if (shape.required.includes(name) || (shape.isExact && isMissingList(member, value)))
+    else if (shape.required.includes(name) || (shape.isExact && isMissing(member, value)))
       faults.add(value, memberPath, NOT_NULL);
   }
   // The unknown members of the input itself do not come this far.
@@ -143,9 +143,9 @@ function isGiven(shape: Shape, raw: unknown): boolean {
   return raw !== undefined && (raw !== null || shape.type === 'document');
 }
 
-/** Whether something that says whom a call means is null, as a program may leave what it has failed to make. */
-function isMissingList({ type }: Shape, raw: unknown): boolean {
-  return raw === null && (type === 'list' || type === 'structure');
+/** Whether something that says what a call does, and to whom, is null, as a program may leave what it has failed to make. */
+function isMissing({ isNullable = false }: Shape, raw: unknown): boolean {
+  return raw === null && !isNullable;
 }
 
 /** Shapes are few and live as long as the program, except in a thread, where a shape lives for one call. */

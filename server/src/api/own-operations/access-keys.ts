@@ -2,7 +2,7 @@ import type { AccessKeySummary } from '../../domain/access/access.ts';
 import { ROLES, type Role } from '../../domain/access/roles.ts';
 import { COMMON_ERRORS } from '../operation.ts';
 import { description, gameName, maxResults, nextToken, stageName } from '../operations/shapes.ts';
-import { boolean, integer, label, list, query, string, structure, timestamp } from '../shape.ts';
+import { boolean, integer, label, list, nullable, query, string, structure, timestamp } from '../shape.ts';
 import { ownOperation } from './own-operation.ts';
 
 export const accessKeyId = string({ min: 3, max: 128, pattern: '^\\w+$' });
@@ -31,7 +31,7 @@ export const createAccessKey = ownOperation({
   isIdempotent: false,
   throttleClass: 'write',
   input: structure({
-    Description: description,
+    Description: nullable(description),
     GameName: gameName,
     LifetimeSeconds: integer({ min: 60, max: 31_536_000 }),
     Policy: policyText,

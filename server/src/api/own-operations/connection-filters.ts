@@ -1,6 +1,6 @@
 import type { ConnectionFilter, Selection } from '../../domain/players/connection-filter.ts';
 import { NAME_PATTERN, playerId } from '../operations/shapes.ts';
-import { boolean, list, type StructureShape, string, structure, timestamp } from '../shape.ts';
+import { boolean, exact, list, string, structure, timestamp } from '../shape.ts';
 
 export const node = string({ min: 1, max: 36, pattern: '^[a-z0-9-]+$' });
 export const runtime = string({ min: 1, max: 36, pattern: NAME_PATTERN });
@@ -42,12 +42,6 @@ const MAX_PLAYER_IDS = 10_000;
 /** What a body with so many ids of players takes at most. */
 export const MAX_SELECTOR_BODY_BYTES = 524_288;
 
-/** A shape of which a misspelled member, or a list that is null, must not widen whom a call is about. */
-export const exact = <S extends StructureShape>(shape: S): S & { readonly isExact: true } => ({
-  ...shape,
-  isExact: true,
-});
-
 /** Says which players a call is about. */
 export const selector = exact(
   structure({
@@ -71,4 +65,4 @@ export function selectionOf(input: SelectorInput): Selection {
 
 export const FILTERS =
   'Filters can be combined. `RuntimeId` is the id of a runtime, which is that of its deployment, `CURRENT` for what the stage has now, or `OLDER` for everything before; a stage without a deployment has the runtime `empty`. `Node` is an id that ListNodes gives. `Address` is an IP address or a CIDR range; IPv6 addresses are known by their /64 alone; whoever asks for addresses could find out a player’s, so policies must allow `respark:ListConnections` too. `ConnectedSince` is met at that time or later, `ConnectedBefore` until then.';
-export const SELECTORS = `A \`Selector\` has filters, \`PlayerIds\` with up to 10,000 players, or \`"Everybody": true\` and nothing else. A member that is misspelled is a \`ValidationException\`, and so is a list that is null. ${FILTERS} \`BeforeRuntimeId\` means runtimes that are older than that one.`;
+export const SELECTORS = `A \`Selector\` has filters, \`PlayerIds\` with up to 10,000 players, or \`"Everybody": true\` and nothing else. A member that is misspelled, or null, is a \`ValidationException\`. ${FILTERS} \`BeforeRuntimeId\` means runtimes that are older than that one.`;

@@ -8,7 +8,6 @@ import { boolean, integer, label, list, query, string, structure } from '../shap
 import { stageMembers } from './block-shapes.ts';
 import {
   actionsOfFilter,
-  exact,
   filterMembers,
   MAX_SELECTOR_BODY_BYTES,
   node,
@@ -183,20 +182,18 @@ export const startDisconnectJob = ownOperation({
   isIdempotent: false,
   throttleClass: 'write',
   maxBodyBytes: MAX_SELECTOR_BODY_BYTES,
-  input: exact(
-    structure(
-      {
-        ...stageMembers,
-        ...wordingMembers,
-        ClientToken: clientToken,
-        ConfirmAbove: confirmAbove,
-        DryRun: boolean(),
-        RatePerSecond: ratePerSecond,
-        ReturnWithinSeconds: returnWithinSeconds,
-        Selector: selector,
-      },
-      ['GameName', 'Selector', 'StageName'],
-    ),
+  input: structure(
+    {
+      ...stageMembers,
+      ...wordingMembers,
+      ClientToken: clientToken,
+      ConfirmAbove: confirmAbove,
+      DryRun: boolean(),
+      RatePerSecond: ratePerSecond,
+      ReturnWithinSeconds: returnWithinSeconds,
+      Selector: selector,
+    },
+    ['GameName', 'Selector', 'StageName'],
   ),
   output: structure({
     Connections: count,

@@ -5,14 +5,7 @@ import { COMMON_ERRORS } from '../operation.ts';
 import { stageResource, stageTags } from '../operations/resources.ts';
 import { gameName, playerId, stageName } from '../operations/shapes.ts';
 import { boolean, document, integer, label, list, string, structure } from '../shape.ts';
-import {
-  actionsOfFilter,
-  exact,
-  MAX_SELECTOR_BODY_BYTES,
-  SELECTORS,
-  selectionOf,
-  selector,
-} from './connection-filters.ts';
+import { actionsOfFilter, MAX_SELECTOR_BODY_BYTES, SELECTORS, selectionOf, selector } from './connection-filters.ts';
 import { ownOperation } from './own-operation.ts';
 import { sharedTime } from './shared-time.ts';
 
@@ -98,7 +91,7 @@ export const sendNotificationToStage = ownOperation({
   isIdempotent: false,
   throttleClass: 'write',
   maxBodyBytes: MAX_SELECTOR_BODY_BYTES,
-  input: exact(structure({ ...stageMembers, Selector: selector }, ['GameName', 'StageName', 'Type'])),
+  input: structure({ ...stageMembers, Selector: selector }, ['GameName', 'StageName', 'Type']),
   output,
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,

@@ -1,9 +1,10 @@
 import { type Operation, type OperationRow, withAction } from '../operation.ts';
-import type { Members, StructureShape, Value } from '../shape.ts';
+import { exact, type Members, type StructureShape, type Value } from '../shape.ts';
 
 /**
  * The row of an operation of this server's own, which Amazon's API does not have: its path is under `/respark/`, and its
- * IAM action is `respark:NAME`. Everything else is as in `operation`.
+ * IAM action is `respark:NAME`. No client of AWS calls it, so nothing in its body is ignored: what is misspelled, or null,
+ * could have it do more than was meant. Everything else is as in `operation`.
  */
 export function ownOperation<
   const I extends Members,
@@ -17,5 +18,5 @@ export function ownOperation<
     readonly output: StructureShape<O, RO>;
   },
 ): Operation {
-  return withAction('respark', row);
+  return withAction('respark', { ...row, input: exact(row.input) });
 }

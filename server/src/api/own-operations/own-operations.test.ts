@@ -10,6 +10,7 @@ import { readInput } from '../input.ts';
 import { type Operation, wholeInput } from '../operation.ts';
 import { OPERATIONS } from '../operations/index.ts';
 import { disconnectPlayer } from '../operations/players.ts';
+import { parse } from '../validation.ts';
 import { startDisconnectJob } from './disconnect-jobs.ts';
 import { OWN_OPERATIONS } from './index.ts';
 import { sendNotificationToStage } from './notifications.ts';
@@ -53,23 +54,73 @@ test('what players are told and the staff know has the same form in every call t
   }
 });
 
-test('whom a call means is not widened by a list that is null', () => {
-  const read = ({ input }: Pick<Operation, 'input'>, body: object) =>
-    readInput(input, {
-      labels: new Map(['GameName', 'StageName', 'PlayerId'].map((name) => [name, 'any'])),
-      rawQuery: '',
-      body: Buffer.from(JSON.stringify(body)),
-    });
+const read = ({ input }: Pick<Operation, 'input'>, body: object) =>
+  readInput(input, {
+    labels: new Map(['GameName', 'StageName', 'PlayerId'].map((name) => [name, 'any'])),
+    rawQuery: '',
+    body: Buffer.from(JSON.stringify(body)),
+  });
+
+test('whom a call means is not widened by a member that is null', () => {
   const { additions } = disconnectPlayer;
   assert.ok(additions);
   for (const [form, body] of [
     [additions, { ConnectionIds: null }],
     [additions, { ExceptConnectionIds: null, DryRun: true }],
     [startDisconnectJob, { Selector: { PlayerIds: null, RuntimeId: 'OLDER' } }],
+    [startDisconnectJob, { Selector: { PlayerIdPrefix: null, RuntimeId: 'OLDER' } }],
+    [startDisconnectJob, { Selector: { ConnectedBefore: null, RuntimeId: 'OLDER' } }],
+    [startDisconnectJob, { Selector: { Everybody: true }, DryRun: null }],
     [sendNotificationToStage, { Type: 'Custom.Game.Any', Payload: null, Selector: null }],
   ] as const) {
     assert.throws(() => read(form, body), { code: 'validation', message: /^1 .* Member must not be null$/ });
   }
+});
+
+test('no operation of this server’s own ignores a member of its body that is misspelled, or null', () => {
+  const mayBeNull = new Set(['Description', 'Claims', 'Payload', ...Object.keys(wordingMembers)]);
+  const noNull = { code: 'validation', message: /Member must not be null/ };
+  let count = 0;
+  for (const operation of OWN_OPERATIONS) {
+    const members = Object.entries(operation.input.members).filter(([, { location }]) => location === undefined);
+    if (members.length === 0) continue;
+    const { body = {} } = requestOf(operation);
+    const labels = new Map(Object.keys(operation.input.members).map((name) => [name, 'any']));
+    const readWith = (more: object) =>
+      parse(operation.input, { ...Object.fromEntries(labels), ...(body as object), ...more });
+    for (const [name] of members) {
+      const isRefused = !mayBeNull.has(name);
+      if (isRefused) assert.throws(() => readWith({ [name]: null }), noNull, `${operation.name} ${name}`);
+      count += Number(isRefused);
+    }
+    assert.equal(operation.input.isExact, true, operation.name);
+  }
+  assert.ok(count > 25, `${count} members`);
+});
+
+test('a block, a key or a closure of which the end is misspelled is not made for good', async (t) => {
+  const { call } = await openApi(t);
+  await call('POST', '/game', { body: { GameName: 'Demo' } });
+  await call('POST', '/game/Demo/stage', { body: { StageName: 'Dev', Role: ROLE } });
+  for (const [path, body] of [
+    ['/respark/game/Demo/stage/Dev/player/ada/block', { Secods: 60 }],
+    ['/respark/game/Demo/player/ada/block', { Seconds: null }],
+    ['/respark/game/Demo/stage/Dev/closure', { Untill: '2030-01-01T00:00:00Z' }],
+    ['/respark/game/Demo/stage/Dev/player/ada/token/revocation', { KeepConnection: true }],
+    ['/respark/access-key', { Role: 'viewer', Lifetime: 60 }],
+    ['/respark/access-key', { Role: 'viewer', GameName: null }],
+    ['/respark/game/Demo/webhook', { Url: 'https://hooks.example', Events: ['connection.closed'] }],
+  ] as const) {
+    const { status, message } = await call('POST', path, { body });
+    assert.equal(status, 400, path);
+    assert.match(message ?? '', /does not know: '|Member must not be null/, path);
+  }
+  for (const end of ['player/ada/block', 'stage/Dev/player/ada/block'])
+    assert.equal((await call('GET', `/respark/game/Demo/${end}`)).status, 404);
+  const { json } = await call('GET', '/respark/game/Demo/stage/Dev/closure');
+  assert.equal((json as { IsOpen: boolean }).IsOpen, true);
+  const spelled = { Seconds: 60, Reason: null, Evidence: null };
+  assert.equal((await call('POST', '/respark/game/Demo/player/ada/block', { body: spelled })).status, 200);
 });
 
 test('a key needs a policy that names the action; a policy for Amazon’s operations is not enough', async (t) => {

@@ -7,6 +7,7 @@ import { gameName, playerId, stageName } from '../operations/shapes.ts';
 import {
   boolean,
   document,
+  exact,
   integer,
   label,
   list,
@@ -23,19 +24,21 @@ import { ownOperation } from './own-operation.ts';
 const claimName = string({ min: 1, max: 128 });
 const sessionSeconds = integer({ min: 60, max: 315_360_000 });
 
-const provider = structure(
-  {
-    Algorithms: list(string({ enum: ALGORITHMS }), { min: 1, max: ALGORITHMS.length }),
-    Audiences: list(string({ min: 1, max: 256 }), { min: 1, max: 10 }),
-    Claims: list(claimName, { min: 0, max: 20 }),
-    ClockSkewSeconds: integer({ min: 0, max: MAX_CLOCK_SKEW_SECONDS }),
-    Issuer: string({ min: 1, max: 512 }),
-    JwksUrl: string({ min: 1, max: 2_048 }),
-    PlayerIdClaim: claimName,
-    PlayerIdForm: string({ enum: PLAYER_ID_FORMS }),
-    PlayerIdPrefix: string({ min: 0, max: 16, pattern: '^[a-zA-Z0-9_-]*$' }),
-  },
-  ['Algorithms', 'Audiences', 'Issuer', 'JwksUrl'],
+const provider = exact(
+  structure(
+    {
+      Algorithms: list(string({ enum: ALGORITHMS }), { min: 1, max: ALGORITHMS.length }),
+      Audiences: list(string({ min: 1, max: 256 }), { min: 1, max: 10 }),
+      Claims: list(claimName, { min: 0, max: 20 }),
+      ClockSkewSeconds: integer({ min: 0, max: MAX_CLOCK_SKEW_SECONDS }),
+      Issuer: string({ min: 1, max: 512 }),
+      JwksUrl: string({ min: 1, max: 2_048 }),
+      PlayerIdClaim: claimName,
+      PlayerIdForm: string({ enum: PLAYER_ID_FORMS }),
+      PlayerIdPrefix: string({ min: 0, max: 16, pattern: '^[a-zA-Z0-9_-]*$' }),
+    },
+    ['Algorithms', 'Audiences', 'Issuer', 'JwksUrl'],
+  ),
 );
 const providers = list(provider, { min: 0, max: MAX_PROVIDERS });
 

@@ -3,11 +3,11 @@ import type { Webhook } from '../../domain/events/webhooks.ts';
 import { COMMON_ERRORS } from '../operation.ts';
 import { gameResource, gameTags } from '../operations/resources.ts';
 import { gameName, stageName } from '../operations/shapes.ts';
-import { boolean, integer, label, list, string, structure, timestamp } from '../shape.ts';
+import { boolean, integer, label, list, nullable, string, structure, timestamp } from '../shape.ts';
 import { ownOperation } from './own-operation.ts';
 
 const url = string({ min: 1, max: 2_048 });
-const description = string({ min: 0, max: 256 });
+const description = nullable(string({ min: 0, max: 256 }));
 const eventType = string({ min: 1, max: 64 });
 const webhookId = string({ min: 36, max: 36, pattern: '^[0-9a-f-]+$' });
 const secret = string({ min: 1, max: 128 });

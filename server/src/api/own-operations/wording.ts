@@ -1,6 +1,6 @@
 import type { FarewellWords } from '../../disconnect-order.ts';
 import { TRIMMED_PATTERN } from '../operations/shapes.ts';
-import { map, string } from '../shape.ts';
+import { map, nullable, string } from '../shape.ts';
 
 const message = string({ min: 1, max: 500 });
 const locale = string({ min: 2, max: 35, pattern: '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$' });
@@ -10,10 +10,10 @@ const locale = string({ min: 2, max: 35, pattern: '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1
  * that does either.
  */
 export const wordingMembers = {
-  Evidence: string({ min: 1, max: 4_096 }),
-  Message: message,
-  Messages: map(locale, message, { min: 1, max: 50 }),
-  Reason: string({ min: 1, max: 64, pattern: TRIMMED_PATTERN }),
+  Evidence: nullable(string({ min: 1, max: 4_096 })),
+  Message: nullable(message),
+  Messages: nullable(map(locale, message, { min: 1, max: 50 })),
+  Reason: nullable(string({ min: 1, max: 64, pattern: TRIMMED_PATTERN })),
 } as const;
 
 /** What documentation says of them, once. */
