@@ -179,9 +179,9 @@ export interface Cluster {
 
   /**
    * Lifts a bar, unless the directory has heard of a newer version. When it resolves, no later registration is refused
-   * because of an older one, also when that is set again.
+   * because of an older one, also when that is set again; it then says whether an older one has held until now.
    */
-  liftBar(target: BarTarget, version: number): MaybePromise<void>;
+  liftBar(target: BarTarget, version: number): MaybePromise<boolean>;
 
   /** The bar that keeps this player out, if one does. Rejects as `register` does. */
   findBar(key: PlayerKey, newcomer: Newcomer): MaybePromise<Barred | undefined>;

@@ -34,8 +34,12 @@ export class LocalBars {
     this.#keep(name, { ...bar });
   }
 
-  lift(name: string, version: number): void {
+  /** Says whether an older version has held until now. */
+  lift(name: string, version: number): boolean {
+    const before = this.#known.get(name);
+    const held = before !== undefined && before.version < version && !this.#isOver(before);
     this.#keep(name, { version, isLifted: true, overSince: this.#clock.monotonic() });
+    return held;
   }
 
   find({ barNames, at, signedInAt }: Newcomer): Barred | undefined {

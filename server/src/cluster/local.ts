@@ -97,8 +97,8 @@ export class LocalCluster implements Cluster {
     this.#bars.set(target.name, bar);
   }
 
-  liftBar({ name }: BarTarget, version: number): void {
-    this.#bars.lift(name, version);
+  liftBar({ name }: BarTarget, version: number): boolean {
+    return this.#bars.lift(name, version);
   }
 
   findBar(_key: PlayerKey, newcomer: Newcomer): Barred | undefined {

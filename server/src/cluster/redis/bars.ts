@@ -58,9 +58,11 @@ export class PartitionBars {
     await this.#send(joined, barTexts(target, bar));
   }
 
-  async lift(joined: Joined, { name }: BarTarget, version: number): Promise<void> {
+  /** Says whether an older version has held until now. */
+  async lift(joined: Joined, { name }: BarTarget, version: number): Promise<boolean> {
     const forgottenAt = this.#parts.parts.clock.now() + BAR_MEMORY_MS;
-    await this.#send(joined, [name, String(version), `${version}|lifted|||`, String(forgottenAt)]);
+    const texts = [name, String(version), `${version}|lifted|||`, String(forgottenAt)];
+    return (await this.#send(joined, texts)).hasReplaced;
   }
 
   async find({ session, era, keys }: Joined, newcomer: Newcomer): Promise<Barred | undefined> {
@@ -71,14 +73,14 @@ export class PartitionBars {
     return barred;
   }
 
-  /** Sends bars, and says whether the era has all of them. */
-  async #send({ session, era, keys, link }: Joined, bars: readonly string[]): Promise<boolean> {
+  /** Sends bars, and says whether the era has all of them, and whether one of them has taken the place of one that held. */
+  async #send({ session, era, keys, link }: Joined, bars: readonly string[]) {
     const { lease, clock } = this.#parts.parts;
     const names = [this.#parts.keys.era, keys.links, keys.bars, keys.barEnds, keys.barred];
     const texts = [era, lease.node, link, String(clock.now()), ...bars];
-    const [status, hasBars] = await session.run(scripts.SET_BARS, names, texts);
+    const [status, hasBars, hasReplaced] = await session.run(scripts.SET_BARS, names, texts);
     if (status !== 'ok') throw this.#parts.refused(session, status);
-    return hasBars === '1';
+    return { hasBars: hasBars === '1', hasReplaced: hasReplaced === '1' };
   }
 
   async #keepSetting(joined: Joined): Promise<void> {
@@ -110,13 +112,8 @@ export class PartitionBars {
       const own = bars.filter(({ target }) => isOwn(target));
       for (let from = 0; from < own.length; from += SET_AT_ONCE) {
         const some = own.slice(from, from + SET_AT_ONCE);
-        if (
-          await this.#send(
-            joined,
-            some.flatMap(({ target, bar }) => barTexts(target, bar)),
-          )
-        )
-          return;
+        const texts = some.flatMap(({ target, bar }) => barTexts(target, bar));
+        if ((await this.#send(joined, texts)).hasBars) return;
         await this.#parts.pause(SET_PAUSE_MS * fraction(random));
       }
       after = next;

@@ -161,8 +161,8 @@ export class Partition {
     await this.#bars.set(this.#getJoined(), target, bar, asOf);
   }
 
-  async liftBar(target: BarTarget, version: number): Promise<void> {
-    await this.#bars.lift(this.#getJoined(), target, version);
+  async liftBar(target: BarTarget, version: number): Promise<boolean> {
+    return await this.#bars.lift(this.#getJoined(), target, version);
   }
 
   async findBar(newcomer: Newcomer): Promise<Barred | undefined> {

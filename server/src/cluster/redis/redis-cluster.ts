@@ -89,9 +89,9 @@ export class RedisCluster implements Cluster {
     await Promise.all(this.#partitionsOf(target).map(set));
   }
 
-  async liftBar(target: BarTarget, version: number): Promise<void> {
+  async liftBar(target: BarTarget, version: number): Promise<boolean> {
     const lift = async (number: number) => await this.#life.partition(number).liftBar(target, version);
-    await Promise.all(this.#partitionsOf(target).map(lift));
+    return (await Promise.all(this.#partitionsOf(target).map(lift))).includes(true);
   }
 
   async findBar(key: PlayerKey, newcomer: Newcomer): Promise<Barred | undefined> {

@@ -153,15 +153,18 @@ export const FIND_BAR = script(
 /**
  * Sets and lifts bars, and forgets a few that have ended. Keys: era, links, bars, barends, barred. Parameters: era, node,
  * link, now, then for each bar its name, version, value and when it may be forgotten, or nothing. A version that is not
- * newer than the known one changes nothing. Replies with 1 when the era has all bars.
+ * newer than the known one changes nothing. Replies with 1 when the era has all bars, and with 1 when one that held was replaced.
  */
 export const SET_BARS = script(
   'set_bars',
   IN_ERA,
   ON_LINK,
+  `local held = '0'`,
   `for i = 5, #ARGV, 4 do`,
   `  local known = redis.call('HGET', KEYS[3], ARGV[i])`,
   `  if not known or tonumber(string.match(known, '^%d+')) < tonumber(ARGV[i + 1]) then`,
+  `    local ends = known and string.match(known, '^%d+|set|(%d*)|')`,
+  `    if ends and (ends == '' or tonumber(ends) > tonumber(ARGV[4])) then held = '1' end`,
   `    redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 2])`,
   `    if ARGV[i + 3] == '' then redis.call('ZREM', KEYS[4], ARGV[i])`,
   `    else redis.call('ZADD', KEYS[4], ARGV[i + 3], ARGV[i]) end`,
@@ -171,7 +174,7 @@ export const SET_BARS = script(
   `  redis.call('HDEL', KEYS[3], name)`,
   `  redis.call('ZREM', KEYS[4], name)`,
   `end`,
-  `return {'ok', tostring(redis.call('EXISTS', KEYS[5]))}`,
+  `return {'ok', tostring(redis.call('EXISTS', KEYS[5])), held}`,
 );
 
 /** The era has every bar from now on. Keys: era, links, barred. Parameters: era, node, link. */

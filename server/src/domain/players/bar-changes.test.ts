@@ -8,7 +8,7 @@ import { createBarChanges } from './bar-changes.ts';
 const SCOPE = { gameId: ZOO.id, stageId: DEV.id, playerId: 'alice' };
 const NO_ROOM = { take: async () => () => {}, freed() {} };
 
-async function open(t: TestContext) {
+async function open(t: TestContext, { isInDirectory = false } = {}) {
   const store = await openTestStore(t);
   await store.games.insert(ZOO);
   await store.stages.insert(DEV);
@@ -22,6 +22,7 @@ async function open(t: TestContext) {
     },
     async forget() {
       brought.push('forgotten');
+      return isInDirectory;
     },
   };
   let lookedFor = async () => {};
@@ -59,6 +60,12 @@ test('whoever ends a block is told that there was one, and otherwise the directo
   await set();
   assert.deepEqual(await lift(), [true, 1]);
   assert.deepEqual(brought, ['forgotten', 'SET', 'LIFTED']);
+});
+
+test('so is whoever ends a block that only the directory had, such as after a loss of the database', async (t) => {
+  const { lift, brought } = await open(t, { isInDirectory: true });
+  assert.deepEqual(await lift(), [true, 1]);
+  assert.deepEqual(brought, ['forgotten']);
 });
 
 test('so is whoever ends a block that is set at the same moment', async (t) => {

@@ -62,7 +62,7 @@ export interface BarChanges {
       readonly stored?: () => void;
     },
   ): Promise<{ readonly record: BarRecord; readonly ended: DisconnectResult }>;
-  /** Says whether the bar held until now; calls `lifted` if so, as soon as that is stored. */
+  /** Says whether the bar held until now, be it in the directory alone; calls `lifted` if so, as soon as it is lifted for good. */
   lift(kind: BarRecord['kind'], scope: BarredScope, lifted?: () => void): Promise<boolean>;
   /** The bar, if it holds. */
   find(kind: BarRecord['kind'], scope: BarredScope): Promise<BarRecord | undefined>;
@@ -125,8 +125,9 @@ export function createBarChanges({
       if (typeof lifted === 'number') {
         // A database that has lost its last commits lacks bars that the directory still has.
         const { stageId, playerId } = scope;
-        await enforcement.forget(targetOf({ name, stageId, playerId }), lifted);
-        return false;
+        const held = await enforcement.forget(targetOf({ name, stageId, playerId }), lifted);
+        if (held) onLifted?.();
+        return held;
       }
       // One that was set meanwhile has held until now, too.
       const held = holds(before ?? { ...lifted, state: 'SET' });

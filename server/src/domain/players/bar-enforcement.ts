@@ -46,8 +46,8 @@ export interface BarEnforcement extends BackgroundWork {
    * the nodes then go on by themselves.
    */
   bring(record: BarRecord, asOf: Standing, detail?: Detail): Promise<DisconnectResult>;
-  /** Has the directory forget a bar of an earlier version that the store does not have. Throws as `bring` does. */
-  forget(target: BarTarget, version: number): Promise<void>;
+  /** Has the directory forget a bar of an earlier version that the store does not have, and says whether it held. Throws as `bring` does. */
+  forget(target: BarTarget, version: number): Promise<boolean>;
 }
 
 export function createBarEnforcement({
@@ -145,7 +145,7 @@ export function createBarEnforcement({
     },
     async forget(target, version) {
       const forgetting = (async () => await cluster.liftBar(target, version))();
-      await withTimeout(forgetting, settings.disconnectDeadlineMs, clock).catch((cause: unknown) => {
+      return await withTimeout(forgetting, settings.disconnectDeadlineMs, clock).catch((cause: unknown) => {
         throw new ServiceError('internal', 'The directory of connections is not available: try again', { cause });
       });
     },
