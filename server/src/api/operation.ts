@@ -162,6 +162,8 @@ export interface OperationRow<Input, Output> {
   resourceTags?(input: Input, services: Services): Promise<Tags | undefined>;
   /** Actions that a policy must allow too, on the same resources, for what this call asks. */
   furtherActions?(input: Input): readonly string[];
+  /** Classes that the call counts in beside the operation's own, for what it asks. */
+  furtherClasses?(input: Input): readonly ThrottleClass[];
   /** The resource that the audit log names for a change, where it is not the last one of `resource`. */
   auditResource?(input: Input, arns: Arns): string;
   /** What this server does where neither the model nor the service's documentation says: each in whole sentences. */

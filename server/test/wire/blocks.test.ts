@@ -170,6 +170,34 @@ test('what is said of a block takes no more than is kept of many', async (t) => 
   }
 });
 
+test('calls that keep somebody out count as write calls too when their record is long', async (t) => {
+  const server = await startTestServer(t, { settings: { writeCallsBurst: 2, writeCallsPerSecond: 1 } });
+  const places = [`${IN_STAGE}/player/cheater`, `/respark/game/${GAME}/player/cheater`];
+  for (const path of places.flatMap((place) => [`${place}/block`, `${place}/token/revocation`])) {
+    const ask = async (body: object) => await rawCall(server, 'POST', path, { body });
+    for (const long of [
+      { Evidence: 'x'.repeat(4_096) },
+      // Six bytes each, as JSON.
+      { Evidence: '\u0001'.repeat(700) },
+      {
+        Messages: Object.fromEntries(
+          ['de', 'en', 'es', 'fr', 'it', 'pl', 'pt', 'ru', 'tr'].map((at) => [at, 'x'.repeat(480)]),
+        ),
+      },
+    ]) {
+      const answers = await Promise.all(Array.from({ length: 8 }, async () => await ask(long)));
+      const refused = answers.filter(({ error }) => error === 'ThrottlingException');
+      assert.ok(refused.length >= 4, `${path}: ${refused.length} were refused of ${JSON.stringify(long).slice(0, 40)}`);
+      assert.match(
+        refused[0]?.message ?? '',
+        /^Rate exceeded for write calls of this access key: try again in \d+ ms$/,
+      );
+    }
+    const brief = { Reason: 'CHEATING', Message: 'x'.repeat(400), Evidence: 'x'.repeat(400) };
+    for (let round = 0; round < 5; round += 1) assert.equal((await ask(brief)).status, 200);
+  }
+});
+
 test('what contradicts itself, has passed, or is about nothing, is refused', async (t) => {
   const server = await startTestServer(t);
   const path = `${IN_STAGE}/player/p1/block`;

@@ -5,7 +5,7 @@ import type { ReceiptOrReason } from '../../domain/receipts.ts';
 import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { additions, type Call, COMMON_ERRORS, operation } from '../operation.ts';
 import { durationMembers } from '../own-operations/block-shapes.ts';
-import { farewellOf, WORDING, wordingMembers, wordingOf } from '../own-operations/wording.ts';
+import { classesOfWords, farewellOf, WORDING, wordingMembers, wordingOf } from '../own-operations/wording.ts';
 import { boolean, exact, label, list, type StructureShape, string, structure, type Value } from '../shape.ts';
 import { stageTags } from './resources.ts';
 import { connectionId, connectionIds, connections, dateTime, gameName, playerId, stageName } from './shapes.ts';
@@ -67,22 +67,6 @@ const ORDER = {
 type OrderInput = Value<StructureShape<typeof ORDER, never>>;
 
 const BLOCK_ACTION = 'respark:BlockPlayer';
-
-/** How much of a call's own words the audit record may keep for it to count as a disconnect alone. */
-const MAX_BRIEF_BYTES = 4_096;
-
-/** What the audit record keeps of what a call says, as JSON. */
-function recordedBytes({
-  ConnectionIds,
-  ExceptConnectionIds,
-  Evidence,
-  Message,
-  Messages,
-  Reason,
-}: OrderInput): number {
-  const said = { ConnectionIds, ExceptConnectionIds, Evidence, Message, Messages, Reason };
-  return Buffer.byteLength(JSON.stringify(said));
-}
 
 const OUTCOMES = {
   closed: 'CLOSED',
@@ -163,9 +147,7 @@ const orders = additions({
   furtherClasses: (input: OrderInput) => [
     // To look a record up and to sign costs more than a disconnect, of which there may be many more.
     ...(input.Receipt === true ? (['read'] as const) : []),
-    // As many records of this size as there may be disconnects would fill the audit log within minutes, and it would lose
-    // what the same key has done before.
-    ...(recordedBytes(input) > MAX_BRIEF_BYTES ? (['write'] as const) : []),
+    ...classesOfWords(input, { ConnectionIds: input.ConnectionIds, ExceptConnectionIds: input.ExceptConnectionIds }),
   ],
   handler(call) {
     const { input, services, change } = call;

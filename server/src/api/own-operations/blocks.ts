@@ -17,7 +17,7 @@ import {
   toBlock,
 } from './block-shapes.ts';
 import { ownOperation } from './own-operation.ts';
-import { wordingMembers, wordingOf } from './wording.ts';
+import { classesOfWords, LONG_RECORDS, wordingMembers, wordingOf } from './wording.ts';
 
 const STAGE_PLAYER = '/respark/game/{GameName}/stage/{StageName}/player/{PlayerId}';
 const GAME_PLAYER = '/respark/game/{GameName}/player/{PlayerId}';
@@ -69,12 +69,13 @@ export const blockPlayer = ownOperation({
   http: { method: 'POST', path: `${STAGE_PLAYER}/block` },
   isIdempotent: true,
   throttleClass: 'disconnect',
+  furtherClasses: (input) => classesOfWords(input),
   input: structure({ ...stagePlayerMembers, ...wordingMembers, ...durationMembers }, IN_STAGE),
   output: structure({ Block: block, ...endedMembers }),
   errors: [...COMMON_ERRORS, 'not_found', 'quota_exceeded'],
   resource: stagePlayerResource,
   resourceTags: stageTags,
-  decisions: ['Keeps a player from connecting to a stage.', BLOCKED, TERMS, KEPT, AWAY],
+  decisions: ['Keeps a player from connecting to a stage.', BLOCKED, TERMS, LONG_RECORDS, KEPT, AWAY],
   async handler({ input, services, change }) {
     const asked = { ...wordingOf(input), ...durationOf(input) };
     const { block, ended } = await services.blocks.block(nameOf(input), asked, change);
@@ -87,12 +88,20 @@ export const blockPlayerInGame = ownOperation({
   http: { method: 'POST', path: `${GAME_PLAYER}/block` },
   isIdempotent: true,
   throttleClass: 'disconnect',
+  furtherClasses: (input) => classesOfWords(input),
   input: structure({ ...gamePlayerMembers, ...wordingMembers, ...durationMembers }, IN_GAME),
   output: structure({ Block: block, ...endedMembers }),
   errors: [...COMMON_ERRORS, 'not_found', 'quota_exceeded'],
   resource: gameResource,
   resourceTags: gameTags,
-  decisions: ['As BlockPlayer, in all stages of the game, also those that are made later.', BLOCKED, TERMS, KEPT, AWAY],
+  decisions: [
+    'As BlockPlayer, in all stages of the game, also those that are made later.',
+    BLOCKED,
+    TERMS,
+    LONG_RECORDS,
+    KEPT,
+    AWAY,
+  ],
   async handler({ input, services, change }) {
     const asked = { ...wordingOf(input), ...durationOf(input) };
     const { block, ended } = await services.blocks.block(nameOf(input), asked, change);
@@ -219,6 +228,7 @@ export const revokePlayerTokens = ownOperation({
   http: { method: 'POST', path: `${STAGE_PLAYER}/token/revocation` },
   isIdempotent: true,
   throttleClass: 'disconnect',
+  furtherClasses: (input) => classesOfWords(input),
   input: structure({ ...stagePlayerMembers, ...revocationMembers }, IN_STAGE),
   output: revoked,
   errors: [...COMMON_ERRORS, 'not_found', 'quota_exceeded'],
@@ -227,6 +237,7 @@ export const revokePlayerTokens = ownOperation({
   decisions: [
     REVOKED,
     'Tokens are told apart by the clocks of the nodes or identity providers that issued them, to the millisecond. One that a connected player has got in place of another counts as old as the first.',
+    LONG_RECORDS,
     KEPT,
     AWAY,
   ],
@@ -242,12 +253,19 @@ export const revokePlayerTokensInGame = ownOperation({
   http: { method: 'POST', path: `${GAME_PLAYER}/token/revocation` },
   isIdempotent: true,
   throttleClass: 'disconnect',
+  furtherClasses: (input) => classesOfWords(input),
   input: structure({ ...gamePlayerMembers, ...revocationMembers }, IN_GAME),
   output: revoked,
   errors: [...COMMON_ERRORS, 'not_found', 'quota_exceeded'],
   resource: gameResource,
   resourceTags: gameTags,
-  decisions: ['As RevokePlayerTokens, for the player’s tokens of all stages of the game.', REVOKED, KEPT, AWAY],
+  decisions: [
+    'As RevokePlayerTokens, for the player’s tokens of all stages of the game.',
+    REVOKED,
+    LONG_RECORDS,
+    KEPT,
+    AWAY,
+  ],
   async handler({ input, services, change }) {
     const asked = { ...wordingOf(input), keepsConnections: input.KeepConnections ?? false };
     const { revocation, ended } = await services.blocks.revokeTokens(nameOf(input), asked, change);
