@@ -1,6 +1,6 @@
 import type { AttemptOutcome } from '../../delivery-attempt.ts';
 import type { Webhook } from '../../domain/events/webhooks.ts';
-import { COMMON_ERRORS } from '../operation.ts';
+import { type Call, COMMON_ERRORS } from '../operation.ts';
 import { gameResource, gameTags } from '../operations/resources.ts';
 import { gameName, stageName } from '../operations/shapes.ts';
 import { boolean, integer, label, list, nullable, string, structure, timestamp } from '../shape.ts';
@@ -38,6 +38,26 @@ const named = { GameName: label(gameName), WebhookId: label(webhookId) };
 const errors = [...COMMON_ERRORS, 'not_found'] as const;
 const onGame = { resource: gameResource, resourceTags: gameTags };
 
+const SECRET_PATHS =
+  'To callers whose policies do not allow `respark:UpdateWebhook`, `Url` says the scheme and the host, and `/…` for all that follows: it may be a secret of the receiver’s.';
+
+/** Shows webhooks to a caller: whoever knows the whole URL of some receivers may post to them, so it is for who may set it. */
+async function viewOf({
+  input,
+  principal,
+  explain,
+}: Pick<Call<{ readonly GameName: string }>, 'input' | 'principal' | 'explain'>): Promise<typeof toListed> {
+  const asked = { action: 'respark:UpdateWebhook', place: { gameName: input.GameName } };
+  const { decision } = await explain(principal.policies, asked);
+  if (decision.isAllowed) return toListed;
+  return (webhook) => ({ ...toListed(webhook), Url: withoutPath(webhook.url) });
+}
+
+function withoutPath(text: string): string {
+  const { origin, pathname, search, hash } = new URL(text);
+  return `${pathname}${search}${hash}` === '/' ? text : `${origin}/…`;
+}
+
 export const createWebhook = ownOperation({
   name: 'CreateWebhook',
   http: { method: 'POST', path: OF_GAME },
@@ -72,9 +92,11 @@ export const getWebhook = ownOperation({
   output: structure({ Webhook: webhook }),
   errors,
   ...onGame,
-  decisions: ['`Reason` says why the server has switched the webhook off, if it has.'],
-  async handler({ input, services }) {
-    return { Webhook: toListed(await services.webhooks.get(input.GameName, input.WebhookId)) };
+  decisions: ['`Reason` says why the server has switched the webhook off, if it has.', SECRET_PATHS],
+  async handler(call) {
+    const { input, services } = call;
+    const view = await viewOf(call);
+    return { Webhook: view(await services.webhooks.get(input.GameName, input.WebhookId)) };
   },
 });
 
@@ -87,9 +109,11 @@ export const listWebhooks = ownOperation({
   output: structure({ Webhooks: list(webhook) }),
   errors,
   ...onGame,
-  decisions: ['Lists all webhooks of the game, the oldest first.'],
-  async handler({ input, services }) {
-    return { Webhooks: (await services.webhooks.list(input.GameName)).map(toListed) };
+  decisions: ['Lists all webhooks of the game, the oldest first.', SECRET_PATHS],
+  async handler(call) {
+    const { input, services } = call;
+    const view = await viewOf(call);
+    return { Webhooks: (await services.webhooks.list(input.GameName)).map(view) };
   },
 });
 
