@@ -13,7 +13,7 @@ const rows = {
     default: 15_000,
     min: 1,
     max: 10_000_000,
-    help: 'Maximum number of connections of this node; one more is closed with 4004. The last twentieth is for players with a token.',
+    help: 'Maximum number of connections of this node; one more is closed with 4004. The last twentieth is for players with a token, as guests who come back have.',
   }),
   maxConnectionsPerAddress: integer({
     default: 1_000,
