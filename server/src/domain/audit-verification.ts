@@ -74,6 +74,8 @@ export async function verifyAudit({
     const message = `the record ${requestId} is in no link, and newer than the chain that would have it`;
     report({ kind: 'inserted', writer: '', requestId, message });
   }
+  // Links may have come while the log was read, and a head that is kept must not name one that a loss of power takes away.
+  await reader.chains();
   const [only] = verified;
   if (verified.length === 1 && only?.unchained !== undefined) {
     const expected = only.unchained;

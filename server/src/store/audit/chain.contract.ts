@@ -211,6 +211,29 @@ export function testChain(open: (t: TestContext, limits?: { readonly maxBytes: n
     }
   });
 
+  test('a head that is given is on disk, also one that has come while the log was read', async (t) => {
+    const { auditLog } = await open(t);
+    await writeBatches(auditLog, ['a1']);
+    const { chain } = auditLog;
+    let onDisk = 0;
+    let isNewThere = false;
+    const reader = {
+      ...chain,
+      async chains() {
+        const chains = await chain.chains();
+        onDisk = chains[0]?.number ?? 0;
+        return chains;
+      },
+      async links(query: Parameters<typeof chain.links>[0]) {
+        if (!isNewThere) await writeBatches(auditLog, ['b1']);
+        isNewThere = true;
+        return await chain.links(query);
+      },
+    };
+    const [{ number } = { number: 0 }] = (await verifyAudit({ reader })).chains;
+    assert.deepEqual([number, onDisk], [3, 3]);
+  });
+
   test('a page of links ends when it has many bytes, and pages have every link once', async (t) => {
     const { auditLog } = await open(t);
     for (let batch = 0; batch < 12; batch += 1) {
