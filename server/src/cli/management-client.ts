@@ -7,6 +7,7 @@ import { signRequest } from '../api/signature/sigv4.ts';
 import type { Environment, Settings } from '../config/config.ts';
 import { ServiceError } from '../errors.ts';
 import { printable } from '../text.ts';
+import { findMeant } from './meant-names.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
 import { valueAt } from './reply.ts';
 import { assertFits, isTooDeep } from './reply-shape.ts';
@@ -154,6 +155,17 @@ export class ManagementClient {
    * server does.
    */
   async call(operation: Operation, input: Input): Promise<unknown> {
+    try {
+      return await this.#call(operation, input);
+    } catch (error) {
+      if (!(error instanceof ServiceRefusal) || error.errorName !== 'ResourceNotFoundException') throw error;
+      const meant = await findMeant(error.message, input, (...asked) => this.#call(...asked));
+      if (meant === undefined) throw error;
+      throw new ServiceRefusal(error.errorName, `${error.message}; did you mean "${printable(meant)}"?`);
+    }
+  }
+
+  async #call(operation: Operation, input: Input): Promise<unknown> {
     const { method } = operation.http;
     const { path, body: text } = toRequest(operation, input);
     const body = text === undefined ? undefined : Buffer.from(text);

@@ -47,6 +47,24 @@ describe('the command line', () => {
     assert.equal(world.out(), '');
   });
 
+  it('names a misspelled option before the one that is missing for it', async () => {
+    for (const [args, meant] of [
+      [['block', '--gmae', 'Demo', '--player', 'ada'], "unknown option '--gmae' (Did you mean --game?)"],
+      [['import', 'demo.json', '--gam', 'Demo'], "unknown option '--gam' (Did you mean --game?)"],
+      [['jobs', 'show', '--game', 'Demo', '--staeg', 'Dev'], "unknown option '--staeg' (Did you mean --stage?)"],
+    ] as const) {
+      const world = createTestWorld();
+      assert.equal(await world.run(...args), 2);
+      assert.equal(world.err(), `error: ${meant} (--help shows the usage)\n`);
+    }
+    const world = createTestWorld();
+    assert.equal(await world.run('jobs', 'show', '--game', 'Demo'), 2);
+    assert.match(world.err(), /^error: required option '--stage <name>' not specified/);
+    const helped = createTestWorld();
+    assert.equal(await helped.run('jobs', 'show', '--gmae', 'Demo', '--help'), 0);
+    assert.match(helped.out(), /^Usage: respark jobs show/);
+  });
+
   for (const args of [
     [],
     ['keys'],

@@ -128,6 +128,7 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
   ]) {
     program.addCommand(create(world));
   }
+  forEachCommand(program, nameUnknownFirst);
   forEachCommand(program, (command) =>
     command.exitOverride().configureOutput({
       writeOut: (text) => world.stdout.write(text),
@@ -137,6 +138,18 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     }),
   );
   return program;
+}
+
+/** An option that is missing may be the one that is misspelled, so commander is to speak of that first. */
+function nameUnknownFirst(command: Command): void {
+  const parse = command.parseOptions.bind(command);
+  command.parseOptions = (args) => {
+    const parsed = parse(args);
+    // What a command with others below it does not know is theirs.
+    if (command.commands.length === 0 && parsed.unknown.length > 0)
+      for (const option of command.options) option.makeOptionMandatory(false);
+    return parsed;
+  };
 }
 
 function forEachCommand(command: Command, visit: (command: Command) => void): void {

@@ -106,6 +106,37 @@ describe('api', () => {
     assert.equal(world.err(), 'GetStage has no pages; leave out --all\n');
   });
 
+  it('asks which game or stage was meant where there is none of the name', async (t) => {
+    const { url, world, requests } = await startFakeService(t, ({ url }) => {
+      if (url === '/game/Dmeo') return refusal('ResourceNotFoundException', 'there is no game "Dmeo": ListGames', 404);
+      if (url === '/game/Other')
+        return refusal('ResourceNotFoundException', 'there is no game "Other": ListGames', 404);
+      if (url === '/game') return { body: { Games: [{ Name: 'Zoo' }], NextToken: 't' } };
+      if (url.startsWith('/game?')) return { body: { Games: [{ Name: 'Demo' }] } };
+      if (url === '/game/Demo/stage') return refusal('AccessDeniedException', 'no', 403);
+      return refusal('ResourceNotFoundException', 'there is no stage "Dve" in game "Demo": ListStages', 404);
+    });
+    const refusalOf = async (operation: string, input: object) => {
+      const own = createTestWorld({ local: { root: ROOT, url } });
+      assert.equal(await own.run('api', operation, '--json', JSON.stringify(input)), 1);
+      return own.err();
+    };
+    assert.match(
+      await refusalOf('GetGame', { GameName: 'Dmeo' }),
+      /there is no game "Dmeo": .*; did you mean "Demo"\?\n$/,
+    );
+    const asked = requests.length;
+    assert.doesNotMatch(await refusalOf('GetGame', { GameName: 'Other' }), /did you mean/);
+    assert.ok(requests.length > asked);
+    // Whoever may not list them gets what the server has said.
+    const { GameName, StageName } = { GameName: 'Demo', StageName: 'Dve' };
+    assert.match(
+      await refusalOf('GetStage', { GameName, StageName }),
+      /no stage "Dve" in game "Demo".*\(status 404, .*\)\n$/,
+    );
+    assert.equal(world.err(), '');
+  });
+
   it('lists every fault of an input with 2, and makes no call', async (t) => {
     const { world, requests } = await startFakeService(t, () => ({ body: {} }));
     const input = '{"GameName": "no spaces", "stagename": "Dev"}';
@@ -123,6 +154,12 @@ describe('api', () => {
 
   for (const [what, args, message] of [
     ['an unknown operation', ['Reboot'], /^there is no operation "Reboot"; "respark api --list" shows them all\n$/],
+    [
+      'a misspelled operation',
+      ['GetGmae'],
+      /^there is no operation "GetGmae"; did you mean GetGame\? "respark api --list" /,
+    ],
+    ['one with hyphens', ['block-playr'], /^there is no operation "block-playr"; did you mean BlockPlayer\? /],
     ['text that is not JSON', ['ListGames', '--json', 'x'], /^--json must be a JSON object, .* \(.*JSON.*\)\n$/],
     [
       'JSON that is not an object',

@@ -4,6 +4,7 @@ import { EVERY_OPERATION } from '../../api/every-operation.ts';
 import { type Operation, wholeInput } from '../../api/operation.ts';
 import type { Input } from '../../api/operation-request.ts';
 import type { Shape, StructureShape } from '../../api/shape.ts';
+import { findNearest } from '../../nearest.ts';
 import { printable } from '../../text.ts';
 import { readInputText } from '../files.ts';
 import { addClientOptions, createClient, type ManagementClient } from '../management-client.ts';
@@ -38,16 +39,24 @@ export function apiCommand(world: World): Command {
   return addClientOptions(command);
 }
 
+const plain = (text: string) => text.replaceAll('-', '').toLowerCase();
+
 /** Finds an operation by its name in any case, with or without hyphens, so that the AWS CLI's spelling works too. */
 function findOperation(name: string): Operation | undefined {
-  const plain = (text: string) => text.replaceAll('-', '').toLowerCase();
   return EVERY_OPERATION.find((operation) => plain(operation.name) === plain(name));
 }
 
 function getOperation(name: string): Operation {
   const operation = findOperation(name);
   if (operation !== undefined) return operation;
-  throw new CommandError(`there is no operation "${name}"; "respark api --list" shows them all`, { exitCode: 2 });
+  const nearest = findNearest(
+    plain(name),
+    EVERY_OPERATION.map((each) => plain(each.name)),
+  );
+  const meant = nearest === undefined ? '' : `did you mean ${findOperation(nearest)?.name}? `;
+  throw new CommandError(`there is no operation "${name}"; ${meant}"respark api --list" shows them all`, {
+    exitCode: 2,
+  });
 }
 
 /** The text of the input: as given, or the content of the file or of stdin that `given` names. */
