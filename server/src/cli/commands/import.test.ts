@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type FakeReply, refusal, startFakeService } from '../../../test/support/fake-service.ts';
 import { temporaryDirectory } from '../../../test/support/server.ts';
+import { createTestWorld, ROOT } from '../../../test/support/world.ts';
 
 const REQUEST = { AllowedSources: ['Player'], RequestShape: 'No', ResponseShape: 'No', Description: '' };
 
 async function serveImports(t: TestContext, { games = ['Demo'] } = {}) {
   const present = new Set(games);
+  const configurations = new Map<string, object>();
   const service = await startFakeService(t, ({ method, url, body }): FakeReply => {
     if (`${method} ${url}` === 'POST /game') {
       present.add(JSON.parse(body).GameName);
@@ -16,6 +18,12 @@ async function serveImports(t: TestContext, { games = ['Demo'] } = {}) {
     }
     const [, game = ''] = /^\/game\/(\w+)\/configuration$/.exec(url) ?? [];
     if (!present.has(game)) return refusal('ResourceNotFoundException', `there is no game ${game}`, 404);
+    if (method === 'GET') {
+      const kept = Object.entries(configurations.get(game) ?? {}).map(([name, Attributes]) => [name, { Attributes }]);
+      return { body: { GameConfiguration: { Sections: Object.fromEntries(kept) } } };
+    }
+    const file = Buffer.from(JSON.parse(body).ImportSource.File, 'base64').toString();
+    configurations.set(game, JSON.parse(file).Document.Sections);
     return { body: { GameConfiguration: { Sections: { A: { Name: 'A', Size: 2 }, 'B\u001b': { Size: 1234 } } } } };
   });
   const directory = temporaryDirectory(t);
@@ -60,15 +68,40 @@ describe('import', () => {
     assert.equal(await world.run('import', file, '--game', 'New', '--create'), 0, world.err());
     assert.equal(await world.run('import', file, '--game', 'New', '--create'), 0, world.err());
     assert.deepEqual(
-      requests.map(({ method, url }) => `${method} ${url}`),
+      requests.map(({ method, url }) => `${method} ${url}`).filter((call) => !call.startsWith('GET /game ')),
       [
         'PUT /game/New/configuration',
-        'PUT /game/New/configuration',
+        'GET /game/New/configuration',
         'POST /game',
         'PUT /game/New/configuration',
+        'GET /game/New/configuration',
         'PUT /game/New/configuration',
       ],
     );
+  });
+
+  it('takes a game that is there already for no new one, unless nothing is lost, or it is told to', async (t) => {
+    const { url, requests, write } = await serveImports(t);
+    const importAs = async (sections: object, ...more: string[]) => {
+      const world = createTestWorld({ local: { root: ROOT, url } });
+      const before = requests.length;
+      const code = await world.run('import', write(documentOf(sections)), '--game', 'Demo', ...more);
+      return {
+        code,
+        err: world.err(),
+        changes: requests.slice(before).filter(({ method }) => method !== 'GET').length,
+      };
+    };
+    // One that has nothing yet, as after CreateGame, loses nothing.
+    assert.deepEqual(await importAs({ A: { x: 1, y: 2 } }, '--create'), { code: 0, err: '', changes: 1 });
+    assert.deepEqual(await importAs({ A: { y: 2, x: 1 } }, '--create'), { code: 0, err: '', changes: 1 });
+    assert.deepEqual(await importAs({ A: { x: 2 } }, '--create'), {
+      code: 1,
+      err: 'nothing was done: game "Demo" exists, and its configuration would be replaced; add --yes to replace it, or give another name\n',
+      changes: 0,
+    });
+    assert.deepEqual(await importAs({ A: { x: 2 } }, '--create', '--yes'), { code: 0, err: '', changes: 1 });
+    assert.deepEqual(await importAs({ A: { x: 3 } }), { code: 0, err: '', changes: 1 });
   });
 
   for (const [what, text] of [

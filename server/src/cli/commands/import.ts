@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
-import { importGameConfiguration } from '../../api/operations/configuration.ts';
+import { getGameConfiguration, importGameConfiguration } from '../../api/operations/configuration.ts';
 import { createGame } from '../../api/operations/games.ts';
 import { parseDocument, type Sections } from '../../domain/configuration/document.ts';
 import { describeFault } from '../../domain/configuration/fault.ts';
@@ -8,14 +9,15 @@ import { readInputText } from '../files.ts';
 import { addClientOptions, createClient, type ManagementClient, ServiceRefusal } from '../management-client.ts';
 import { entriesAt } from '../reply.ts';
 import { formatTable } from '../table.ts';
-import type { World } from '../world.ts';
+import { CommandError, type World } from '../world.ts';
 
 export function importCommand(world: World): Command {
   const command = new Command('import')
     .description("Replace a game's whole configuration with an exported document. Only snapshots keep the old one.")
     .argument('<file>', 'the document, or - for stdin')
     .requiredOption('--game <name>', 'name of the game')
-    .option('--create', 'create the game if it does not exist')
+    .option('--create', 'create the game; one that exists is changed only if nothing is lost by that')
+    .option('--yes', 'with --create: replace what a game that exists has')
     .addHelpText(
       'after',
       `
@@ -25,12 +27,14 @@ Example: import a document into a game, then deploy it to a stage
 Faults in the configuration are warnings here, but make a deployment fail.`,
     )
     .action(async (path: string) => {
-      const { game, create } = command.opts<{ game: string; create?: true }>();
+      const { game, create, yes } = command.opts<{ game: string; create?: true; yes?: true }>();
       const file = Buffer.from(await readInputText(world, path, '<file>'));
-      await warnOfFaults(world, parseDocument(file));
+      const document = parseDocument(file);
+      await warnOfFaults(world, document);
       const client = await createClient(world, command);
+      if (create === true) await createOrCompare(client, game, yes === true ? undefined : document);
       const input = { GameName: game, ImportSource: { File: file.toString('base64') } };
-      const reply = await importInto(client, input, create === true);
+      const reply = await client.call(importGameConfiguration, input);
       const sections = entriesAt<{ Size: number }>(reply, 'GameConfiguration', 'Sections');
       const rows = sections.map(([name, { Size }]) => [name, String(Size)]);
       world.stdout.write(
@@ -46,16 +50,25 @@ async function warnOfFaults(world: World, sections: Sections): Promise<void> {
   for (const fault of findFaults(sections)) world.stderr.write(`${printable(`warning: ${describeFault(fault)}`)}\n`);
 }
 
-type ImportInput = Readonly<{ GameName: string; ImportSource: { readonly File: string } }>;
-
-/** Imports, and if the game does not exist and may be created, creates it and imports again. */
-async function importInto(client: ManagementClient, input: ImportInput, mayCreate: boolean): Promise<unknown> {
+/**
+ * Creates the game if there is none. Whoever creates one does not mean one that is there, so it must have nothing but what the
+ * document has; without a document, it may have anything.
+ */
+async function createOrCompare(client: ManagementClient, game: string, document: Sections | undefined): Promise<void> {
+  let found: unknown;
   try {
-    return await client.call(importGameConfiguration, input);
+    found = await client.call(getGameConfiguration, { GameName: game });
   } catch (error) {
     const isMissing = error instanceof ServiceRefusal && error.errorName === 'ResourceNotFoundException';
-    if (!mayCreate || !isMissing) throw error;
+    if (!isMissing) throw error;
+    await client.call(createGame, { GameName: game });
+    return;
   }
-  await client.call(createGame, { GameName: input.GameName });
-  return await client.call(importGameConfiguration, input);
+  const sections = entriesAt<{ Attributes?: unknown }>(found, 'GameConfiguration', 'Sections');
+  if (document === undefined || sections.length === 0) return;
+  const there = Object.fromEntries(sections.map(([name, { Attributes }]) => [name, Attributes]));
+  if (isDeepStrictEqual(there, document)) return;
+  throw new CommandError(
+    `nothing was done: game "${game}" exists, and its configuration would be replaced; add --yes to replace it, or give another name`,
+  );
 }
