@@ -83,6 +83,8 @@ export class ChainWalk {
   readonly outdated: string[] = [];
   /** What is known from elsewhere and was removed, as the chain has on record. */
   readonly removed = new Set<string>();
+  /** What is known from elsewhere and is so in the chain. */
+  readonly confirmed = new Set<KnownLink>();
   #unchained: number | undefined;
   #last: ChainHead;
   #headHash: string | undefined;
@@ -200,7 +202,8 @@ export class ChainWalk {
       if (known.number !== number) continue;
       const isSame = known.hash === hash && known.digests.every((digest) => link.digests?.includes(digest) ?? true);
       const message = `link ${number} is not the one that ${known.source} names: the chain was written again`;
-      if (!isSame) this.#report({ kind: 'link_changed', writer, link: number, message });
+      if (isSame) this.confirmed.add(known);
+      else this.#report({ kind: 'link_changed', writer, link: number, message });
     }
     this.#last = { number, hash };
     if (number === this.#chain.number) this.#headHash = hash;

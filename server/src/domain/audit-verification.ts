@@ -15,6 +15,8 @@ export interface Verification {
   readonly outdated: readonly string[];
   /** What is known from elsewhere of records that were removed for their age or the log's size. */
   readonly removed: readonly string[];
+  /** What is known from elsewhere and is so in the log. */
+  readonly confirmed: readonly string[];
   /** The first of them. */
   readonly findings: readonly Finding[];
   readonly findingsInAll: number;
@@ -50,6 +52,7 @@ export async function verifyAudit({
   let done = 0;
   const outdated: string[] = [];
   const removed: string[] = [];
+  const confirmed: string[] = [];
   const verified: ReturnType<ChainWalk['result']>[] = [];
   for (const { writer } of chains) {
     const tell = (links: number) => progress(done + links, all);
@@ -59,6 +62,7 @@ export async function verifyAudit({
     done += result.links;
     outdated.push(...walk.outdated);
     removed.push(...walk.removed);
+    confirmed.push(...new Set([...walk.confirmed].map((link) => confirmation(link, result))));
     verified.push(result);
   }
   for (const { chain, source } of known) {
@@ -83,7 +87,15 @@ export async function verifyAudit({
     const message = `there are ${loose.unchained} records from before the chain, but its links say ${expected}`;
     if (loose.unchained !== expected && since === undefined) report({ kind, writer: only.writer, message });
   }
-  return { chains: verified.map(plain), unchained: loose.unchained, outdated, removed, findings, findingsInAll };
+  return {
+    chains: verified.map(plain),
+    unchained: loose.unchained,
+    outdated,
+    removed,
+    confirmed,
+    findings,
+    findingsInAll,
+  };
 }
 
 /** Walks again when the server has removed records meanwhile, because then what was read does not fit together. */
@@ -112,6 +124,11 @@ async function walkPatiently({
     await walk.run({ ...times, progress });
     if (found.length === 0 || !walk.hasMoved || attempt === MAX_WALKS) return { walk, found };
   }
+}
+
+function confirmation({ number, source }: KnownLink, { writer, number: last }: VerifiedChain): string {
+  const follow = last - number === 1 ? '1 link follows it' : `${last - number} links follow it`;
+  return `link ${number} of the chain of ${writer} is the one that ${source} names, and ${follow}`;
 }
 
 function plain({ writer, id, installation, number, hash, links, items, removals }: VerifiedChain): VerifiedChain {

@@ -50,6 +50,13 @@ test('[aws-sdk] the commands of the documentation do what it says, and each mani
   }
   const verify = (args: string[]) => place.respark(['audit', 'verify', ...args]);
   assert.match((await verify(['--since', '1h'])).stdout, /nothing was removed, changed, reordered or put in\n$/);
+  const { stdout: known } = await verify(['--head', 'today.json', '--receipt', 'receipt.jws']);
+  assert.match(
+    known,
+    /^link \d+ of the chain of \S+ is the one that the head in today\.json names, and \d+ links? follows? it$/m,
+  );
+  assert.match(known, /^link \d+ of the chain of \S+ is the one that the receipt receipt\.jws names, and /m);
+  assert.match(known, /^the signatures of receipts are another matter: "respark receipt verify"/m);
 
   server.child.kill('SIGKILL');
   await server.ended();

@@ -56,7 +56,9 @@ Who can write to the files can also write a whole chain again: only receipts, or
         verifyAudit({ reader, known, since, now: systemClock.now(), progress }),
       );
       const { findings, findingsInAll } = verification;
-      world.stdout.write(options.json === true ? formatJson(verification) : describe(verification));
+      world.stdout.write(
+        options.json === true ? formatJson(verification) : describe(verification, options.receipt !== undefined),
+      );
       if (findings.length === 0) return;
       throw new CommandError(
         `the audit log is not as it was written: ${findingsInAll} ${findingsInAll === 1 ? 'finding' : 'findings'}`,
@@ -185,7 +187,10 @@ function reportLinks({ stderr }: Pick<World, 'stderr'>): (done: number, all: num
   };
 }
 
-function describe({ chains, unchained, outdated, removed, findings, findingsInAll }: Verification): string {
+function describe(
+  { chains, unchained, outdated, removed, confirmed, findings, findingsInAll }: Verification,
+  hasReceipts: boolean,
+): string {
   const lines = chains.flatMap(({ writer, id, number, links, items, removals }) => [
     `chain ${id} of ${writer}: ${links} links up to number ${number}, with ${items} intents and outcomes`,
     ...removals.map(({ records, reason, before, onlyScripts }) => {
@@ -197,7 +202,8 @@ function describe({ chains, unchained, outdated, removed, findings, findingsInAl
   if (unchained > 0)
     lines.push(`${unchained} records are from before there were chains: nothing can be said about them`);
   lines.push(...outdated.map((text) => `${text}, so it says nothing here`));
-  lines.push(...removed);
+  lines.push(...removed, ...confirmed);
+  if (hasReceipts) lines.push('the signatures of receipts are another matter: "respark receipt verify" looks at them');
   lines.push(
     ...findings.map(
       ({ kind, writer, message }) => `${kind.toUpperCase()} ${[writer, message].filter(Boolean).join(': ')}`,

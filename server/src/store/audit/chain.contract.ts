@@ -291,9 +291,15 @@ export function testChain(open: (t: TestContext, limits?: { readonly maxBytes: n
     const log = await fresh(t);
     const { chains } = await verify(log.auditLog);
     const known = chains.map(({ id, number, hash }) => ({ chain: id, number, hash, digests: [], source: 'a receipt' }));
-    assert.deepEqual(briefly(await verify(log.auditLog, { known })), []);
+    const whole = await verify(log.auditLog, { known });
+    assert.deepEqual(briefly(whole), []);
+    const [{ writer } = { writer: '' }] = chains;
+    const named = `link 4 of the chain of ${writer} is the one that a receipt names, and 0 links follow it`;
+    assert.deepEqual(whole.confirmed, [named]);
+    assert.deepEqual((await verify(log.auditLog)).confirmed, [], 'nothing is known from elsewhere');
     await log.execute('delete from audit where intent_link = 4');
     await log.execute('delete from audit_links where number = 4');
+    assert.deepEqual((await verify(log.auditLog, { known })).confirmed, []);
     const found: FindingKind[] = (await verify(log.auditLog, { known })).findings.map(({ kind }) => kind);
     assert.ok(found.length > 0 && found.every((kind) => kind === 'cut_off'), found.join(', '));
     const [{ message } = { message: '' }] = (await verify(log.auditLog, { known })).findings.slice(-1);
@@ -306,7 +312,8 @@ export function testChain(open: (t: TestContext, limits?: { readonly maxBytes: n
     const known = chains.map(({ id, number }) => ({
       ...{ chain: id, number, hash: '00'.repeat(32), digests: [], source: 'a receipt' },
     }));
-    assert.deepEqual(briefly(await verify(log.auditLog, { known })), ['link_changed 4']);
+    const again = await verify(log.auditLog, { known });
+    assert.deepEqual([briefly(again), again.confirmed], [['link_changed 4'], []]);
   });
 
   test('what is removed for its age is on record, and links of which nothing is left go', async (t) => {
