@@ -44,7 +44,7 @@ test('a stage is closed and opened by commands', async (t) => {
   assert.equal(await run('status', ...DEMO), 'stage Dev is open\n');
   assert.match(
     await run('on', ...DEMO, '--for', '30m', '--send-away'),
-    /^stage Dev is closed to newcomers until \S+\n$/,
+    /^stage Dev is closed to newcomers until \S+; 1 connection was there and is sent away\n$/,
   );
   assert.equal((await player.closed).code, 4000);
   await assert.rejects(server.connect(), /4007/);

@@ -1,10 +1,20 @@
 import { Command } from 'commander';
+import { countConnections } from '../../api/own-operations/online.ts';
 import { closeStageToPlayers, getStageAccess, openStageToPlayers } from '../../api/own-operations/stage-access.ts';
 import { printable } from '../../text.ts';
-import { addDuration, addWording, durationInput, placeCommand, placeInput, wordingInput } from '../place-options.ts';
+import type { ManagementClient } from '../management-client.ts';
+import {
+  addDuration,
+  addWording,
+  durationInput,
+  type PlaceOptions,
+  placeCommand,
+  placeInput,
+  wordingInput,
+} from '../place-options.ts';
 import { valueAt } from '../reply.ts';
 import { formatJson } from '../table.ts';
-import type { World } from '../world.ts';
+import { CommandError, type World } from '../world.ts';
 
 const STAGE = ['--stage <name>', 'name of the stage'] as const;
 
@@ -21,14 +31,26 @@ function onCommand(world: World): Command {
   const command = placeCommand('on', world, async (client, options) => {
     const sendAway = options.sendAway === undefined ? {} : { SendAway: true };
     const input = { ...placeInput(options), ...wordingInput(options), ...durationInput(options), ...sendAway };
+    const sent = options.sendAway && !options.json ? await describeSent(client, options) : '';
     const reply = await client.call(closeStageToPlayers, input);
-    world.stdout.write(options.json ? formatJson(reply) : `stage ${options.stage} is ${describe(reply)}\n`);
+    world.stdout.write(options.json ? formatJson(reply) : `stage ${options.stage} is ${describe(reply)}${sent}\n`);
   });
   return addWording(addDuration(command))
     .description('Close a stage to newcomers.')
     .requiredOption(...STAGE)
     .option('--send-away', 'close the players who are connected too, with a hint to come back')
     .addHelpText('after', '\nExample:\n  $ respark maintenance on --game Demo --stage Dev --for 30m');
+}
+
+/** How many are sent away, as far as somebody knows right before: that nobody does must not keep a stage open. */
+async function describeSent(client: ManagementClient, options: PlaceOptions): Promise<string> {
+  try {
+    const count = valueAt(await client.call(countConnections, placeInput(options)), ['Connections']);
+    return `; ${count} ${count === 1 ? 'connection was there and is' : 'connections were there and are'} sent away`;
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return '; whoever was there is sent away, and nobody could say how many that is';
+  }
 }
 
 function offCommand(world: World): Command {
