@@ -52,19 +52,22 @@ export class CuttableClient extends pg.Client {
 }
 
 /**
- * The limits of a session. They are set by a statement, since a pooler refuses those that come with the beginning of a
- * connection, or is told to leave them out: then a node that stops within a transaction would hold its locks for good.
+ * The limits of a session, and what it must not have from the database or the user. They are set by a statement, since a pooler
+ * refuses those that come with the beginning of a connection, or is told to leave them out: then a node that stops within a
+ * transaction would hold its locks for good.
  */
-function limitsOf({ databaseStatementTimeoutMs }: Pick<DatabaseSettings, 'databaseStatementTimeoutMs'>): string {
-  const limits = {
+function sessionSettings({ databaseStatementTimeoutMs }: Pick<DatabaseSettings, 'databaseStatementTimeoutMs'>): string {
+  const wanted = {
     statement_timeout: databaseStatementTimeoutMs,
     // What waits for a lock gives up first, so that the error says what it has waited for.
     lock_timeout: Math.ceil(databaseStatementTimeoutMs / 2),
     idle_in_transaction_session_timeout: MAX_IDLE_IN_TRANSACTION_MS,
     tcp_user_timeout: MAX_UNTAKEN_MS,
+    // Otherwise what is null in an array is kept as the text "NULL", for instance in the audit log.
+    array_nulls: 'on',
   };
-  return Object.entries(limits)
-    .map(([name, ms]) => `set_config('${name}', '${ms}', false)`)
+  return Object.entries(wanted)
+    .map(([name, value]) => `set_config('${name}', '${value}', false)`)
     .join(', ');
 }
 
@@ -119,7 +122,7 @@ export async function prepare(
   try {
     const { rows } = await client.query<{ is_standby: boolean; server: string }>(
       `select pg_is_in_recovery() as is_standby, extract(epoch from pg_postmaster_start_time())::text as server,
-         ${limitsOf(settings)}`,
+         ${sessionSettings(settings)}`,
     );
     const [found] = rows;
     if (found?.is_standby !== false) throw new Error('the server is a standby, which nothing can be written to');
