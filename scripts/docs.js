@@ -114,6 +114,9 @@ given, the flag wins. An empty variable counts as not set, and an unknown \`RESP
 flag, so that they never appear in a list of processes. A secret can also be read from a file, which a second variable names:
 \`RESPARK_SECRET_KEY_FILE=/run/secrets/respark\`.
 
+Where a limit that is set does not fit a default, the default gives way: longer frames bring larger bursts of bytes and
+outboxes, and fewer connections, handshakes or sockets bring as few for one address. What is set itself must agree.
+
 \`respark config print\` shows every value and where it comes from; \`respark config check\` only checks that all values are valid.
 
 In a [cluster](scaling.md) the limits of connections, addresses, handshakes and failed authentications are each node's own, so

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { faultsOf } from '../../test/support/faults-of.ts';
+import { loadSettings } from './config.ts';
 
 describe('settings that must agree', () => {
   for (const [env, complaint] of [
@@ -28,11 +29,11 @@ describe('settings that must agree', () => {
       /RESPARK_MAX_FRAME_BYTES \(16384\) must be at most 1\/2 of RESPARK_MAX_OUTBOX_BYTES/,
     ],
     [
-      { RESPARK_MAX_FRAME_BYTES: '262144' },
+      { RESPARK_MAX_FRAME_BYTES: '262144', RESPARK_BYTES_BURST: '262144' },
       /RESPARK_MAX_FRAME_BYTES \(262144\) must be at most 1\/2 of RESPARK_BYTES_BURST \(262144\)/,
     ],
     [
-      { RESPARK_MAX_CONNECTIONS: '500' },
+      { RESPARK_MAX_CONNECTIONS: '500', RESPARK_MAX_CONNECTIONS_PER_ADDRESS: '1000' },
       /RESPARK_MAX_CONNECTIONS_PER_ADDRESS \(1000\) must be at most RESPARK_MAX_CONNECTIONS \(500\)/,
     ],
     [
@@ -40,19 +41,19 @@ describe('settings that must agree', () => {
       /RESPARK_HEADERS_TIMEOUT_MS \(40000\) must be at most RESPARK_REQUEST_TIMEOUT_MS/,
     ],
     [
-      { RESPARK_MAX_HTTP_SOCKETS: '400' },
+      { RESPARK_MAX_HTTP_SOCKETS: '400', RESPARK_MAX_HTTP_SOCKETS_PER_ADDRESS: '500' },
       /RESPARK_MAX_HTTP_SOCKETS_PER_ADDRESS \(500\) must be at most RESPARK_MAX_HTTP_SOCKETS \(400\)/,
     ],
     [
-      { RESPARK_MAX_CONNECTIONS: '9', RESPARK_MAX_CONNECTIONS_PER_ADDRESS: '9' },
+      { RESPARK_MAX_CONNECTIONS: '9', RESPARK_MAX_CONNECTIONS_PER_PLAYER: '10' },
       /RESPARK_MAX_CONNECTIONS_PER_PLAYER \(10\) must be at most RESPARK_MAX_CONNECTIONS \(9\)/,
     ],
     [
-      { RESPARK_MAX_UNAUTHENTICATED: '99' },
+      { RESPARK_MAX_UNAUTHENTICATED: '99', RESPARK_MAX_UNAUTHENTICATED_PER_ADDRESS: '100' },
       /RESPARK_MAX_UNAUTHENTICATED_PER_ADDRESS \(100\) must be at most RESPARK_MAX_UNAUTHENTICATED \(99\)/,
     ],
     [
-      { RESPARK_HANDSHAKES_PER_SECOND: '99' },
+      { RESPARK_HANDSHAKES_PER_SECOND: '99', RESPARK_HANDSHAKES_PER_SECOND_PER_ADDRESS: '100' },
       /RESPARK_HANDSHAKES_PER_SECOND_PER_ADDRESS \(100\) must be at most RESPARK_HANDSHAKES_PER_SECOND \(99\)/,
     ],
     [
@@ -72,6 +73,8 @@ describe('settings that must agree', () => {
       RESPARK_ROOT_ACCESS_KEY_ID: 'AKIAROOT',
       RESPARK_TLS_CERT_FILE: 'c',
       RESPARK_MAX_CONNECTIONS: '9',
+      RESPARK_MAX_CONNECTIONS_PER_ADDRESS: '10',
+      RESPARK_MAX_CONNECTIONS_PER_PLAYER: '10',
     });
     assert.deepEqual(
       faults.map((fault) => fault.split(' ')[0]),
@@ -86,5 +89,45 @@ describe('settings that must agree', () => {
 
   it('may put players on the same port of another address', () => {
     assert.deepEqual(faultsOf({ RESPARK_PLAYER_PORT: '8080', RESPARK_PLAYER_HOST: '10.0.0.1' }), []);
+  });
+
+  it('need not be set all when one is: the defaults of the others give way', () => {
+    const { maxFrameBytes, bytesBurst, bytesBurstPerAddress, maxOutboxBytes, outboxMemoryBytes } = loadSettings({
+      env: { RESPARK_MAX_FRAME_BYTES: '16777216' },
+    });
+    assert.deepEqual(
+      { maxFrameBytes, bytesBurst, bytesBurstPerAddress, maxOutboxBytes, outboxMemoryBytes },
+      {
+        maxFrameBytes: 16_777_216,
+        bytesBurst: 33_554_432,
+        bytesBurstPerAddress: 33_554_432,
+        maxOutboxBytes: 33_554_432,
+        outboxMemoryBytes: 268_435_456,
+      },
+    );
+    const few = loadSettings({
+      env: {
+        RESPARK_MAX_CONNECTIONS: '9',
+        RESPARK_MAX_UNAUTHENTICATED: '8',
+        RESPARK_HANDSHAKES_PER_SECOND: '7',
+        RESPARK_MAX_HTTP_SOCKETS: '6',
+        RESPARK_REQUEST_TIMEOUT_MS: '5000',
+      },
+    });
+    assert.deepEqual(
+      [few.maxConnectionsPerAddress, few.maxConnectionsPerPlayer, few.maxUnauthenticatedPerAddress],
+      [9, 9, 8],
+    );
+    assert.deepEqual(
+      [few.handshakesPerSecondPerAddress, few.maxHttpSocketsPerAddress, few.headersTimeoutMs],
+      [7, 6, 5_000],
+    );
+  });
+
+  it('keep the defaults of all when what is set agrees with them', () => {
+    const { bytesBurst, maxConnectionsPerAddress } = loadSettings({
+      env: { RESPARK_MAX_FRAME_BYTES: '1024', RESPARK_MAX_CONNECTIONS: '100000' },
+    });
+    assert.deepEqual([bytesBurst, maxConnectionsPerAddress], [262_144, 1_000]);
   });
 });

@@ -4,7 +4,16 @@ import { variableOf } from './setting.ts';
  * Checks what must hold between settings that are each valid: gives the fault, or undefined when there is none. The settings
  * may be of any group, since `config.ts` gives every check the values of all of them.
  */
-export type Check<Values> = (values: Values) => string | undefined;
+export interface Check<Values> {
+  (values: Values): string | undefined;
+  readonly givesWay?: GivesWay;
+}
+
+/** A setting whose default is moved to the bound that another setting gives it, when only that other one is set. */
+export interface GivesWay {
+  readonly key: string;
+  readonly boundOf: (values: Readonly<Record<string, unknown>>) => number;
+}
 
 type Each<Keys extends string, Value> = Readonly<Record<Keys, Value>>;
 
@@ -45,15 +54,28 @@ export function pointless<Key extends string, Needed extends string>(
   };
 }
 
-/** The small number, multiplied by `times`, is at most the large one. */
+/**
+ * The small number, multiplied by `times`, is at most the large one. With `givesWay` whoever sets one of them need not set
+ * the other: its default is as much lower, or higher, as it must be.
+ */
 export function atMost<Small extends string, Large extends string>(
   small: Small,
   large: Large,
-  { times = 1 }: { readonly times?: number } = {},
+  { times = 1, givesWay }: { readonly times?: number; readonly givesWay?: 'the small' | 'the large' } = {},
 ): Check<Each<Small | Large, number>> {
-  return (values) => {
+  const check = (values: Each<Small | Large, number>) => {
     if (values[small] * times <= values[large]) return undefined;
     const [less, more] = [small, large].map((key) => `${variableOf(key)} (${values[key as Small | Large]})`);
     return `${less} must be at most ${times === 1 ? '' : `1/${times} of `}${more}; change either`;
   };
+  if (givesWay === undefined) return check;
+  return Object.assign(check, {
+    givesWay:
+      givesWay === 'the small'
+        ? {
+            key: small,
+            boundOf: (values: Readonly<Record<string, unknown>>) => Math.floor(Number(values[large]) / times),
+          }
+        : { key: large, boundOf: (values: Readonly<Record<string, unknown>>) => Number(values[small]) * times },
+  });
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { StartupError } from '../startup-error.ts';
 import { decodeText, EncodingError, shown } from '../text.ts';
+import type { Check } from './checks.ts';
 import { cloudCode } from './rows/cloud-code.ts';
 import { cluster } from './rows/cluster.ts';
 import { database } from './rows/database.ts';
@@ -66,6 +67,8 @@ export const SETTING_GROUPS: readonly {
   settings: Object.entries(rows).map(([key, row]) => named(key as SettingKey, row)),
 }));
 
+const CHECKS: readonly Check<Values>[] = GROUPS.flatMap(({ checks }): readonly Check<Values>[] => checks);
+
 const SETTINGS = SETTING_GROUPS.flatMap(({ settings }) => settings);
 
 /** What is wrong with the settings: one line for each fault. No line shows the value of a secret. */
@@ -94,6 +97,7 @@ export function loadSettings({ env = process.env, flags = {} }: { env?: Environm
     sources[setting.key] = given?.source ?? 'default';
   }
   // Faults between settings are only worth reading once each of them is right.
+  if (faults.length === 0) moveDefaults(values, sources);
   if (faults.length === 0) faults.push(...findFaultsBetween(values as Values));
   if (faults.length > 0) throw new SettingsError(faults);
   return Object.freeze({ ...(values as Values), sources: Object.freeze(sources as Settings['sources']) });
@@ -152,13 +156,19 @@ function describeFault(setting: NamedSetting, { name, text, source }: Given): st
   return advice === undefined ? fault : `${fault}: ${advice}`;
 }
 
-function findFaultsBetween(values: Values): string[] {
-  const faults: string[] = [];
-  for (const { checks } of GROUPS) {
-    for (const check of checks) {
-      const fault = check(values);
-      if (fault !== undefined) faults.push(fault);
-    }
+/** Moves the defaults that give way to what is set, as far as their own rules allow. What still disagrees is a fault. */
+function moveDefaults(
+  values: Partial<Record<SettingKey, unknown>>,
+  sources: Readonly<Partial<Record<SettingKey, SettingSource>>>,
+): void {
+  for (const check of CHECKS) {
+    const setting = SETTINGS.find(({ key }) => key === check.givesWay?.key);
+    if (setting === undefined || sources[setting.key] !== 'default') continue;
+    if (check(values as Values) === undefined) continue;
+    values[setting.key] = setting.parse(String(check.givesWay?.boundOf(values))) ?? setting.default;
   }
-  return faults;
+}
+
+function findFaultsBetween(values: Values): string[] {
+  return CHECKS.map((check) => check(values)).filter((fault) => fault !== undefined);
 }

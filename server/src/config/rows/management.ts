@@ -227,7 +227,10 @@ const rows = {
 export const management = {
   title: 'Management API',
   rows,
-  checks: [atMost('headersTimeoutMs', 'requestTimeoutMs'), atMost('maxHttpSocketsPerAddress', 'maxHttpSockets')],
+  checks: [
+    atMost('headersTimeoutMs', 'requestTimeoutMs', { givesWay: 'the small' }),
+    atMost('maxHttpSocketsPerAddress', 'maxHttpSockets', { givesWay: 'the small' }),
+  ],
 };
 
 /** Whether a browser may send this as `Origin`. An http or https origin must be spelled as browsers do, or never matches. */

@@ -176,15 +176,15 @@ export const players = {
   title: 'Players',
   rows,
   checks: [
-    atMost('maxConnectionsPerAddress', 'maxConnections'),
-    atMost('maxConnectionsPerPlayer', 'maxConnections'),
-    atMost('maxUnauthenticatedPerAddress', 'maxUnauthenticated'),
-    atMost('handshakesPerSecondPerAddress', 'handshakesPerSecond'),
-    atMost('maxFrameBytes', 'maxOutboxBytes', { times: 2 }),
+    atMost('maxConnectionsPerAddress', 'maxConnections', { givesWay: 'the small' }),
+    atMost('maxConnectionsPerPlayer', 'maxConnections', { givesWay: 'the small' }),
+    atMost('maxUnauthenticatedPerAddress', 'maxUnauthenticated', { givesWay: 'the small' }),
+    atMost('handshakesPerSecondPerAddress', 'handshakesPerSecond', { givesWay: 'the small' }),
+    atMost('maxFrameBytes', 'maxOutboxBytes', { times: 2, givesWay: 'the large' }),
     // A frame of the longest size must fit into its buckets.
-    atMost('maxFrameBytes', 'bytesBurst', { times: 2 }),
-    atMost('bytesBurst', 'bytesBurstPerAddress'),
-    atMost('maxOutboxBytes', 'outboxMemoryBytes'),
+    atMost('maxFrameBytes', 'bytesBurst', { times: 2, givesWay: 'the large' }),
+    atMost('bytesBurst', 'bytesBurstPerAddress', { givesWay: 'the large' }),
+    atMost('maxOutboxBytes', 'outboxMemoryBytes', { givesWay: 'the large' }),
     // The close of the last connection still has to be reported before the deadline.
     atMost('closeFlushMs', 'disconnectDeadlineMs', { times: 2 }),
   ],
