@@ -50,6 +50,14 @@ test('a private file is private and whole, whatever was left beside it', (t) => 
   assert.deepEqual(readdirSync(directory).sort(), ['elsewhere', 'secret', 'secret.new']);
 });
 
+test('a private file that cannot be written is named by the error', (t) => {
+  const directory = temporaryDirectory(t);
+  const path = join(directory, 'secret');
+  refuseFsync(t, 'ENOSPC', (stats) => stats.isFile());
+  assert.throws(() => writePrivateFile(path, 'text'), { code: 'ENOSPC', path });
+  assert.deepEqual(readdirSync(directory), []);
+});
+
 test('a private file that cannot be put in its place leaves nothing behind', (t) => {
   const directory = temporaryDirectory(t);
   const path = join(directory, 'secret');

@@ -30,9 +30,17 @@ export function openNewFile(path: string): number {
 
 /**
  * Writes the whole file or nothing. The file is private from its first byte, and on disk when this returns. When
- * several write at once, the last one wins.
+ * several write at once, the last one wins. An error names the file, which the system leaves out for most of the steps.
  */
 export function writePrivateFile(path: string, text: string): void {
+  try {
+    replacePrivateFile(path, text);
+  } catch (error) {
+    throw error instanceof Error ? Object.assign(error, { path }) : error;
+  }
+}
+
+function replacePrivateFile(path: string, text: string): void {
   // No other process can have made a file of this name before: it would keep its mode, and a link would lead elsewhere.
   const temporary = `${path}.${randomUUID()}`;
   const file = openSync(temporary, 'wx', PRIVATE_MODE);
