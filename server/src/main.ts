@@ -44,7 +44,7 @@ import { createExaminer } from './examiner/examiner.ts';
 import { findFileFault } from './file-fault.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
-import { findOpenFileLimit } from './open-files.ts';
+import { findOpenFileLimit, watchOpenFiles } from './open-files.ts';
 import { createSystemRandom, type RandomBytes, uuidV7 } from './random.ts';
 import type { AuditReader } from './store/audit/audit-log.ts';
 import { createThreads } from './threads/threads.ts';
@@ -170,8 +170,8 @@ async function start(
   directory.writeSecretFile(RUNNING_FILE, JSON.stringify({ url, playerUrl, bootId: findBootId() }));
   closers.push(RUNNING_FILE, () => directory.removeFile(RUNNING_FILE));
   const openFileLimit = await findOpenFileLimit(process.platform);
+  closers.push('open files', watchOpenFiles({ clock, log }).close);
   log.info({ url, playerUrl, metricsUrl, node: cluster.node }, 'server started');
-
   return {
     ...{ url, playerUrl, metricsUrl, root },
     ...(demo && {
