@@ -145,3 +145,61 @@ test('work that is put back into a lane that was forgotten meanwhile gives the l
   }
   assert.equal(served.filter((work) => work?.startsWith('o')).length, 2, served.join());
 });
+
+const inGroups = (limits: QueueLimits, displaced: string[] = []) =>
+  new FairQueue<string>(limits, {
+    groupOf: (lane) => lane.split(' ')[0] ?? '',
+    displaced: (work) => void displaced.push(work),
+  });
+
+test('however many lanes come and go in a group, another group has every second turn', () => {
+  const queue = inGroups({ ...LIMITS, maxWaiting: 1_000 });
+  for (const work of ['1', '2', '3']) queue.add('other a', '', work, 1);
+  const served: string[] = [];
+  for (let count = 0; count < 30; count += 1) {
+    // Each is new, and so has used nothing.
+    queue.add(`crowd ${count}`, '', 'crowd', 1);
+    const work = queue.take(() => true) ?? '';
+    served.push(work);
+    queue.charge(work === 'crowd' ? `crowd ${served.filter((one) => one === 'crowd').length - 1}` : 'other a', 10);
+  }
+  assert.deepEqual(served.slice(0, 6).sort(), ['1', '2', '3', 'crowd', 'crowd', 'crowd']);
+});
+
+test('within a group the lane that has used less goes first', () => {
+  const queue = inGroups(LIMITS);
+  for (const lane of ['g a', 'g b']) for (const each of ['1', '2']) queue.add(lane, '', `${lane}${each}`, 1);
+  queue.charge('g a', 10);
+  assert.deepEqual(takeAll(queue), ['g b1', 'g b2', 'g a1', 'g a2']);
+});
+
+test('a group that has all places gives those up that others need, the newest first', () => {
+  const displaced: string[] = [];
+  const queue = inGroups({ ...LIMITS, maxWaiting: 8 }, displaced);
+  for (const lane of ['full a', 'full b']) {
+    for (const each of ['1', '2', '3', '4']) assert(queue.add(lane, 'p', `${lane}${each}`, 1));
+  }
+  assert(!queue.add('full c', 'p', 'more', 1), 'it takes no place of its own');
+  assert(queue.add('other a', 'p', 'other', 1));
+  assert.deepEqual(displaced, ['full a4']);
+  assert.equal(queue.size, 8);
+  for (const each of ['2', '3', '4']) assert(queue.add('other a', 'p', `other${each}`, 1));
+  assert(!queue.add('other b', 'p', 'as many as the other has', 1));
+  assert.deepEqual(
+    takeAll(queue).filter((work) => work.startsWith('full')),
+    ['full a1', 'full a2', 'full b1', 'full b2'],
+  );
+});
+
+test('a group that has all bytes gives those up that others need, and what was put back keeps its place', () => {
+  const displaced: string[] = [];
+  const queue = inGroups(LIMITS, displaced);
+  for (const lane of ['full a', 'full b', 'full c']) assert(queue.add(lane, 'p', lane, 330));
+  const first = queue.take(() => true) ?? '';
+  queue.putBack('full a', 'p', first, 330);
+  assert(queue.add('other a', 'p', 'other', 200));
+  assert.deepEqual(displaced, ['full b']);
+  assert(queue.add('other b', 'p', 'more', 390));
+  assert.deepEqual(displaced, ['full b', 'full c']);
+  assert(!queue.add('other c', 'p', 'too much', 200), 'the last of the other group stays');
+});

@@ -8,7 +8,9 @@ import type { SandboxSettings } from './settings.ts';
 /** What waits for a thread, as JSON. Beside each text there is the payload that was read from it, which takes more. */
 const MAX_WAITING_BYTES = 67_108_864;
 
-/** The messages that wait for a thread: the stages take turns, and in each of them its players. */
+const TOO_MANY = 'too many messages wait for their handlers';
+
+/** The messages that wait for a thread: the games take turns, in each of them its stages, and in each of those its players. */
 export class JobQueue {
   readonly #queue: FairQueue<Job>;
   readonly #clock: Clock;
@@ -29,12 +31,18 @@ export class JobQueue {
     this.#clock = clock;
     this.#pausedMs = pausedMs;
     this.#maxMs = settings.scriptMaxMs;
-    this.#queue = new FairQueue({
-      maxWaiting: settings.scriptMaxWaiting,
-      maxWaitingPerLane: settings.scriptMaxWaitingPerStage,
-      maxBytes: MAX_WAITING_BYTES,
-      maxBytesPerLane: MAX_WAITING_BYTES / 4,
-    });
+    this.#queue = new FairQueue(
+      {
+        maxWaiting: settings.scriptMaxWaiting,
+        maxWaitingPerLane: settings.scriptMaxWaitingPerStage,
+        maxBytes: MAX_WAITING_BYTES,
+        maxBytesPerLane: MAX_WAITING_BYTES / 4,
+      },
+      {
+        groupOf: (_, { invocation }) => invocation.runtime.gameId,
+        displaced: ({ resolve }) => resolve(busy(TOO_MANY)),
+      },
+    );
   }
 
   get size(): number {
@@ -48,7 +56,7 @@ export class JobQueue {
     if (this.#isClosed) job.reject(new Interrupted());
     else if (why !== undefined) job.resolve(busy(why));
     else if (!this.#queue.add(runtime.stageId, playerId, job, job.inputJson.length)) {
-      job.resolve(busy('too many messages wait for their handlers'));
+      job.resolve(busy(TOO_MANY));
     }
   }
 

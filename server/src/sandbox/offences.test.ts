@@ -9,19 +9,19 @@ test('a few short invocations do not hide long ones, and many do', () => {
     for (let each = 0; each < count; each += 1) offences.spent('stage', 1);
   };
   short(100);
-  assert.equal(offences.isSlow('stage'), false);
+  assert.equal(offences.isSlow({ stageId: 'stage', gameId: 'game' }), false);
   for (const ms of [150, 150]) offences.spent('stage', ms);
   short(12);
-  assert.equal(offences.isSlow('stage'), true);
-  assert.equal(offences.isSlow('another'), false);
+  assert.equal(offences.isSlow({ stageId: 'stage', gameId: 'game' }), true);
+  assert.equal(offences.isSlow({ stageId: 'another', gameId: 'game' }), false);
   short(1_000);
-  assert.equal(offences.isSlow('stage'), false);
+  assert.equal(offences.isSlow({ stageId: 'stage', gameId: 'game' }), false);
 });
 
 test('a stage of ordinary invocations is not slow', () => {
   const offences = new Offences({ clock: new ManualClock() });
   for (let each = 0; each < 1_000; each += 1) offences.spent('stage', each % 10);
-  assert.equal(offences.isSlow('stage'), false);
+  assert.equal(offences.isSlow({ stageId: 'stage', gameId: 'game' }), false);
 });
 
 test('a stage is quick until a long invocation, and again after many short ones', () => {
@@ -37,4 +37,26 @@ test('a stage is quick until a long invocation, and again after many short ones'
   assert.equal(offences.isQuick('stage'), false);
   short(2_000);
   assert.equal(offences.isQuick('stage'), true);
+});
+
+test('while a game has had threads ended, its stages of which little is known count as slow', () => {
+  const clock = new ManualClock();
+  const offences = new Offences({ clock });
+  const isSlow = (stageId: string, gameId = 'game') => offences.isSlow({ stageId, gameId });
+  offences.spent('busy', 0.5);
+  for (let each = 0; each < 400; each += 1) offences.spent('busy', 0.5);
+  offences.spent('rare', 0.5);
+  offences.spent('stuck', 400);
+  assert.equal(isSlow('new'), false);
+  offences.killed({ stageId: 'stuck', gameId: 'game' });
+  assert.deepEqual(
+    ['stuck', 'new', 'rare', 'busy'].map((stageId) => isSlow(stageId)),
+    [true, true, true, false],
+  );
+  assert.equal(isSlow('new', 'other game'), false);
+  clock.advance(60_000);
+  assert.deepEqual(
+    ['stuck', 'new', 'rare'].map((stageId) => isSlow(stageId)),
+    [true, false, false],
+  );
 });

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { ScriptedRuntime } from './sandbox.ts';
 
 const MAX_KILLS = 3;
 const WINDOW_MS = 60_000;
@@ -7,6 +8,10 @@ const PAUSE_MS = 60_000;
 const MAX_STAGES = 10_000;
 /** About this much of a stage's latest time in threads counts. */
 const MEMORY_MS = 200;
+/** A stage that has had less time in threads than this has not shown yet how long its scripts take. */
+const KNOWN_MS = 200;
+/** Games that are remembered; beyond that, the one whose threads had to be ended longest ago is forgotten. */
+const MAX_GAMES = 10_000;
 /** A stage is slow when it spends most of its time in threads on invocations that take longer than this. */
 const SLOW_MS = 20;
 /** The same where they are shorter than this: a stage is quick. */
@@ -15,22 +20,40 @@ export const QUICK_MS = 2;
 interface Record {
   /** The average length of the stage's invocations, weighted by their length. */
   typicalMs: number;
+  /** All of the stage's time in threads. */
+  spentMs: number;
   /** When threads had to be ended for the stage, the last few. */
   kills: number[];
   pausedUntil: number;
 }
 
+const UNKNOWN: Readonly<Record> = { typicalMs: 0, spentMs: 0, kills: [], pausedUntil: 0 };
+
+type Place = Pick<ScriptedRuntime, 'stageId' | 'gameId'>;
+
 /** How much of the threads' time the scripts of each stage take, and whether they had to be ended by force. */
 export class Offences {
   readonly #clock: Clock;
   readonly #stages = new Map<string, Record>();
+  /** Game → when a thread had to be ended for one of its stages the last time. */
+  readonly #games = new Map<string, number>();
 
   constructor({ clock }: { clock: Clock }) {
     this.#clock = clock;
   }
 
-  isSlow(stageId: string): boolean {
-    return (this.#stages.get(stageId)?.typicalMs ?? 0) >= SLOW_MS;
+  /**
+   * A stage of which little is known counts as slow while its game has had threads ended: whoever may make stages could
+   * otherwise have another one keep a thread each time.
+   */
+  isSlow({ stageId, gameId }: Place): boolean {
+    const { typicalMs, spentMs } = this.#stages.get(stageId) ?? UNKNOWN;
+    return typicalMs >= SLOW_MS || (spentMs < KNOWN_MS && this.#hadThreadEnded(gameId));
+  }
+
+  #hadThreadEnded(gameId: string): boolean {
+    const at = this.#games.get(gameId);
+    return at !== undefined && this.#clock.monotonic() - at < WINDOW_MS;
   }
 
   isQuick(stageId: string): boolean {
@@ -45,12 +68,17 @@ export class Offences {
 
   spent(stageId: string, ms: number): void {
     const record = this.#of(stageId);
+    record.spentMs += ms;
     // Weighted by time rather than by number: otherwise a few short invocations would hide each long one.
     record.typicalMs += (ms - record.typicalMs) * (1 - Math.exp(-ms / MEMORY_MS));
   }
 
-  killed(stageId: string): void {
+  killed({ stageId, gameId }: Place): void {
     const now = this.#clock.monotonic();
+    this.#games.delete(gameId);
+    this.#games.set(gameId, now);
+    const [oldest] = this.#games.keys();
+    if (this.#games.size > MAX_GAMES && oldest !== undefined) this.#games.delete(oldest);
     const record = this.#of(stageId);
     record.kills = [...record.kills.filter((at) => now - at < WINDOW_MS), now];
     if (record.kills.length < MAX_KILLS) return;
@@ -61,7 +89,7 @@ export class Offences {
   #of(stageId: string): Record {
     const known = this.#stages.get(stageId);
     if (known !== undefined) return known;
-    const record: Record = { typicalMs: 0, kills: [], pausedUntil: 0 };
+    const record: Record = { ...UNKNOWN, kills: [] };
     if (this.#stages.size >= MAX_STAGES) {
       const [oldest] = this.#stages.keys();
       if (oldest !== undefined) this.#stages.delete(oldest);

@@ -205,9 +205,8 @@ export class SandboxPool implements Sandbox {
 
   /** The slow stages of a game leave a thread to the others, if there is more than one. */
   #mayRun({ invocation: { runtime } }: Job): boolean {
-    if (!this.#offences.isSlow(runtime.stageId)) return true;
-    const isAlike = ({ gameId, stageId }: ScriptedRuntime) =>
-      gameId === runtime.gameId && this.#offences.isSlow(stageId);
+    if (!this.#offences.isSlow(runtime)) return true;
+    const isAlike = (other: ScriptedRuntime) => other.gameId === runtime.gameId && this.#offences.isSlow(other);
     const running = [...this.#crew.members].filter(({ job }) => job && isAlike(job.invocation.runtime)).length;
     return running === 0 || running < this.#settings.scriptThreads - 1;
   }
@@ -388,7 +387,7 @@ export class SandboxPool implements Sandbox {
     this.#crew.remove(thread, { replace: !this.#isClosed });
     void thread.worker.terminate();
     const runtime = loading?.runtime ?? job?.invocation.runtime;
-    if (runtime !== undefined) this.#offences.killed(runtime.stageId);
+    if (runtime !== undefined) this.#offences.killed(runtime);
     if (loading !== undefined) this.#preparations.giveUp(loading.runtime, new Error(TOO_LONG_TO_LOAD));
     const why = loading === undefined ? 'it did not end in time and was ended by force' : TOO_LONG_TO_LOAD;
     job?.resolve(withoutLines({ kind: 'stopped', why }));

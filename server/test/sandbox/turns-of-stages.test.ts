@@ -102,6 +102,29 @@ test('a stage whose scripts never end by themselves does not keep a thread from 
   }
 });
 
+test('a game that has another stage stick each time leaves a thread to another game', async (t) => {
+  const { invoke, ended } = await open(t, 2);
+  assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+  let isOver = false;
+  let stages = 0;
+  const stick = async () => {
+    while (!isOver) {
+      stages += 1;
+      await invoke(`stage ${stages}`, 'p', 'Stuck', 'hostile game');
+    }
+  };
+  const sticking = Array.from({ length: 6 }, stick);
+  for (let count = 0; count < 8; count += 1) {
+    const before = ended.length;
+    assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+    const waitedFor = ended.slice(before, -1);
+    assert.ok(waitedFor.length <= 2, `message ${count} waited for ${waitedFor.join(', ')}`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  isOver = true;
+  await Promise.all(sticking);
+});
+
 for (const kind of ['slow', 'fast']) {
   test(`a stage whose scripts wait for answers leaves a thread to others, if it was ${kind} before`, async (t) => {
     const { invoke, release } = await open(t, 2);

@@ -84,7 +84,7 @@ const rows = {
     default: 10_000,
     min: 1,
     max: 1_000_000,
-    help: 'How many messages may wait for a thread, with 64 MiB of payloads together; one more is answered with the error busy.',
+    help: 'How many messages may wait for a thread, with 64 MiB of payloads together; one more is answered with the error busy, or takes the place of one of the game that has most of them, which is then answered so.',
   }),
   scriptMaxWaitingPerStage: integer({
     default: 2_000,
