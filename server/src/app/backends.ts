@@ -82,7 +82,7 @@ export async function openBackends(
   }
   const database = settings.redisUrl === undefined ? undefined : await identifyDatabase({ ...parts, ...stored });
   const facts = factsOf(settings, parts.clock, database);
-  const loadBars = loadBarsOf({ store: stored.store, clock: parts.clock });
+  const loadBars = loadBarsOf({ store: stored.store });
   const cluster = await openCluster({ ...parts, facts: { ...facts } }, loadBars);
   closers.push('cluster', () => cluster.close());
   return { ...stored, cluster, facts };

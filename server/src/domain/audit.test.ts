@@ -23,8 +23,9 @@ const CHANGE: Change = {
 const make = async () => 'made';
 
 /** An audit over a log in memory, whose writes may be there at once; a test can break any part of the log. */
-function openAudit({ isAtOnce = false } = {}) {
+function openAudit({ isAtOnce = false, aheadMs = (): number => 0 } = {}) {
   const clock = new ManualClock();
+  const now = () => clock.now() + aheadMs();
   const { log, lines } = recordedLog();
   const written: { intents: AuditIntent[]; outcomes: AuditOutcome[]; removedBefore: number[] } = {
     intents: [],
@@ -62,7 +63,10 @@ function openAudit({ isAtOnce = false } = {}) {
     close: async () => {},
   };
   const metrics = { ...NO_METRICS, auditFailed: (part: string) => void failed.push(part) };
-  const audit = createAudit({ auditLog, clock, log, metrics, settings: { auditRetentionDays: 2 } });
+  const audit = createAudit({
+    ...{ auditLog, log, metrics, settings: { auditRetentionDays: 2 } },
+    clock: { now, monotonic: () => clock.monotonic(), after: (delayMs, task) => clock.after(delayMs, task) },
+  });
   return { audit, clock, lines, written, failed, broken, probes: () => probes };
 }
 
@@ -72,7 +76,7 @@ test('a call is on record before it is made, and its outcome with its duration a
   const made = await audit.around(
     CHANGE,
     async () => {
-      assert.deepEqual(written, { intents: [{ ...CHANGE, at }], outcomes: [], removedBefore: [at - 2 * DAY_MS] });
+      assert.deepEqual(written, { intents: [{ ...CHANGE, at }], outcomes: [], removedBefore: [] });
       clock.advance(12);
       return { closed: ['a'], left: ['b'] };
     },
@@ -220,6 +224,17 @@ test('a node without calls finds out by itself that it is ready again, trying at
   assert.equal(probes(), 2);
 });
 
+test('no record is removed because the clock is ahead when the server starts', () => {
+  let aheadMs = 100 * DAY_MS;
+  const { clock, written } = openAudit({ aheadMs: () => aheadMs });
+  clock.advance(60_000);
+  aheadMs = 0;
+  const start = clock.now();
+  clock.advance(3 * 3_600_000);
+  assert.equal(written.removedBefore.length, 3);
+  assert.ok(written.removedBefore.every((at) => at <= start + (3 * 3_600_000 - 2 * DAY_MS)));
+});
+
 test('records beyond the retention are removed every hour, and a failure waits for the next', async () => {
   const { audit, broken, clock, written, lines } = openAudit();
   const start = clock.now() - 2 * DAY_MS;
@@ -227,8 +242,8 @@ test('records beyond the retention are removed every hour, and a failure waits f
   clock.advance(3_600_000);
   await Promise.resolve();
   broken.clear();
-  clock.advance(3_600_000);
-  assert.deepEqual(written.removedBefore, [start, start + 7_200_000]);
+  clock.advance(2 * 3_600_000);
+  assert.deepEqual(written.removedBefore, [start + 3_600_000, start + 7_200_000]);
   assert.deepEqual(
     lines.map(({ level, msg }) => [level, msg]),
     [[40, 'old audit records could not be removed']],

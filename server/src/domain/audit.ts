@@ -3,9 +3,12 @@ import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { inSteps, type MaybePromise, orElse, type Steps, settled } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
+import { createSettledTime } from '../settled-time.ts';
 import type { AuditIntent, AuditLog, AuditOutcome, AuditWriter } from '../store/audit/audit-log.ts';
 
 const PRUNE_PERIOD_MS = 3_600_000;
+/** The clock must have said for so long that a record is old: it may be set back, and a removed record does not come back. */
+const CLOCK_HELD_MS = 1_800_000;
 /** How often an unhealthy log is tried again, however often its health is asked for. */
 const PROBE_PERIOD_MS = 1_000;
 
@@ -63,11 +66,14 @@ export function createAudit({
   let nextProbeAt = Number.NEGATIVE_INFINITY;
   let cancelPruning = () => {};
 
+  const settledTime = createSettledTime(clock, CLOCK_HELD_MS);
   function prune(): void {
-    auditLog
-      .removeBefore(clock.now() - settings.auditRetentionDays * 86_400_000)
-      .catch((error: unknown) => log.warn({ err: error }, 'old audit records could not be removed'));
     cancelPruning = clock.after(PRUNE_PERIOD_MS, prune);
+    const now = settledTime();
+    if (now === Number.NEGATIVE_INFINITY) return;
+    auditLog
+      .removeBefore(now - settings.auditRetentionDays * 86_400_000)
+      .catch((error: unknown) => log.warn({ err: error }, 'old audit records could not be removed'));
   }
   prune();
 

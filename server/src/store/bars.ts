@@ -63,8 +63,8 @@ export interface BarTable {
    * very many that have ended, so there may be few of them, or none, although others follow.
    */
   list(scope: BarScope, at: number, page: PageQuery): Promise<ListedBars>;
-  /** Every bar that holds. */
-  listAll(at: number, page: PageQuery): Promise<BarRecord[]>;
+  /** Every bar that is set, also when its time seems to have passed: the clock that says so may be ahead. */
+  listAll(page: PageQuery): Promise<BarRecord[]>;
   /** Those of which the directory has not acknowledged the latest change, the oldest first. */
   listUnfinished(limit: number): Promise<BarRecord[]>;
   /** How many bars of the kind a game has, or, with a stage, how many are about this stage alone, whatever their state, and also those that have ended. */

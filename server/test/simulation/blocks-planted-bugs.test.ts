@@ -77,7 +77,7 @@ const BUGS: readonly PlantedBug[] = [
       ],
     ],
     // It takes an expiry while the directory is away, and a bar that lasted longer: few histories have both.
-    firstSeed: 4_050,
+    firstSeed: 601,
     caughtAs: /B2|B3/,
   },
   {

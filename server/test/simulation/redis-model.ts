@@ -226,7 +226,7 @@ const MODELS: Readonly<Record<string, Model>> = {
     if (!data.texts.has(at(keys, 1))) return ['unbarred'];
     return findBar(data, at(keys, 2), who) ?? OK;
   },
-  set_bars(data, keys, [, , , now = '', ...bars]) {
+  set_bars(data, keys, [, , , now = '', forgottenUntil = '', ...bars]) {
     const [hash, ends] = [at(keys, 2), at(keys, 3)];
     let held = '0';
     for (let index = 0; index < bars.length; index += 4) {
@@ -239,7 +239,7 @@ const MODELS: Readonly<Record<string, Model>> = {
       if (forgottenAt === '') data.zrem(ends, name);
       else data.zadd(ends, Number(forgottenAt), name);
     }
-    for (const name of data.zrange(ends, Number(now), 20)) {
+    for (const name of data.zrange(ends, Number(forgottenUntil), 20)) {
       data.hdel(hash, name);
       data.zrem(ends, name);
     }

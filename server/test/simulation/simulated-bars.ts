@@ -40,9 +40,9 @@ export class SimulatedBars {
       return this.#version;
     };
     const has = (name: string, version: number) => this.records.get(name)?.version === version;
-    const standing = (at: number) =>
+    const standing = () =>
       [...this.records.values()]
-        .filter(({ state, until }) => state === 'SET' && (until === undefined || until > at))
+        .filter(({ state }) => state === 'SET')
         .sort((one, other) => (one.name < other.name ? -1 : 1));
     return {
       find: (name) => once(() => this.records.get(name)),
@@ -68,9 +68,9 @@ export class SimulatedBars {
       remove: (name, version) => once(() => has(name, version) && this.records.delete(name)),
       list: async () => ({ bars: [], next: undefined }),
       count: async () => this.records.size,
-      listAll: (at, { after = '', limit }) =>
+      listAll: ({ after = '', limit }) =>
         once(() =>
-          standing(at)
+          standing()
             .filter(({ name }) => name > after)
             .slice(0, limit),
         ),

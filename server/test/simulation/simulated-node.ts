@@ -114,7 +114,7 @@ export class SimulatedNode {
       settings: { ...CLUSTER_SETTINGS, redisPartitions },
       link: redis.linkOf(this),
       loadBars:
-        bars === undefined ? NO_BARS : loadBarsOf({ store: { bars: bars.of(this) }, clock: this.clock, limit: 2 }),
+        bars === undefined ? NO_BARS : loadBarsOf({ store: { bars: bars.of(this) }, limit: 2 }),
       metrics: { directoryCalled() {}, linkLost() {}, eraChanged() {}, leaseEnded() {} },
     });
     this.cluster.onLeaseEnd((lease) => notes.leaseEnded(lease));

@@ -1,3 +1,4 @@
+import { createSettledTime } from '../../settled-time.ts';
 import {
   type Bar,
   type Barred,
@@ -33,9 +34,12 @@ export class PartitionBars {
   /** The connection, if any, on which the era is known to have every bar. */
   #completeOn: Joined | undefined;
   #latest: Joined | undefined;
+  /** For what the directory is to forget: a clock that is ahead for a while must not cost other nodes their bars. */
+  readonly #settledTime: () => number;
 
   constructor(parts: PartitionBarsParts) {
     this.#parts = parts;
+    this.#settledTime = createSettledTime(parts.parts.clock, BAR_MEMORY_MS);
   }
 
   /** Whether newcomers are registered, as far as this node knows. */
@@ -77,7 +81,8 @@ export class PartitionBars {
   async #send({ session, era, keys, link }: Joined, bars: readonly string[]) {
     const { lease, clock } = this.#parts.parts;
     const names = [this.#parts.keys.era, keys.links, keys.bars, keys.barEnds, keys.barred];
-    const texts = [era, lease.node, link, String(clock.now()), ...bars];
+    const forgottenUntil = Math.max(0, this.#settledTime());
+    const texts = [era, lease.node, link, String(clock.now()), String(forgottenUntil), ...bars];
     const [status, hasBars, hasReplaced] = await session.run(scripts.SET_BARS, names, texts);
     if (status !== 'ok') throw this.#parts.refused(session, status);
     return { hasBars: hasBars === '1', hasReplaced: hasReplaced === '1' };

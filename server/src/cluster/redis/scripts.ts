@@ -152,15 +152,16 @@ export const FIND_BAR = script(
 
 /**
  * Sets and lifts bars, and forgets a few that have ended. Keys: era, links, bars, barends, barred. Parameters: era, node,
- * link, now, then for each bar its name, version, value and when it may be forgotten, or nothing. A version that is not
- * newer than the known one changes nothing. Replies with 1 when the era has all bars, and with 1 when one that held was replaced.
+ * link, now, until when those that have ended are forgotten, then for each bar its name, version, value and when it may be
+ * forgotten, or nothing. A version that is not newer than the known one changes nothing. Replies with 1 when the era has all
+ * bars, and with 1 when one that held was replaced.
  */
 export const SET_BARS = script(
   'set_bars',
   IN_ERA,
   ON_LINK,
   `local held = '0'`,
-  `for i = 5, #ARGV, 4 do`,
+  `for i = 6, #ARGV, 4 do`,
   `  local known = redis.call('HGET', KEYS[3], ARGV[i])`,
   `  if not known or tonumber(string.match(known, '^%d+')) < tonumber(ARGV[i + 1]) then`,
   `    local ends = known and string.match(known, '^%d+|set|(%d*)|')`,
@@ -170,7 +171,7 @@ export const SET_BARS = script(
   `    else redis.call('ZADD', KEYS[4], ARGV[i + 3], ARGV[i]) end`,
   `  end`,
   `end`,
-  `for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[4], 'LIMIT', 0, 20)) do`,
+  `for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[5], 'LIMIT', 0, 20)) do`,
   `  redis.call('HDEL', KEYS[3], name)`,
   `  redis.call('ZREM', KEYS[4], name)`,
   `end`,

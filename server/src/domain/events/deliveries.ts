@@ -1,5 +1,6 @@
 import type { Cluster } from '../../cluster/cluster.ts';
 import { createRareWarnings } from '../../rare-warnings.ts';
+import { createSettledTime } from '../../settled-time.ts';
 import { type ClaimedWebhooksParts, createClaimedWebhooks, type WebhookLag } from './claimed-webhooks.ts';
 import { endOfOrphan } from './events.ts';
 import type { Interest } from './interest.ts';
@@ -7,6 +8,8 @@ import type { Interest } from './interest.ts';
 /** What other nodes have changed counts here after so long at most. */
 const LOOK_PERIOD_MS = 1_000;
 const PRUNE_PERIOD_MS = 600_000;
+/** The clock must have said for so long that an event is old: it may be set back. */
+const CLOCK_HELD_MS = 1_800_000;
 const DAY_MS = 86_400_000;
 
 export interface DeliveriesParts extends ClaimedWebhooksParts {
@@ -38,6 +41,7 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
   const { store, eventLog, interest, cluster, clock, log, settings } = parts;
   const warn = createRareWarnings({ clock, log });
   const claimed = createClaimedWebhooks(parts);
+  const settledTime = createSettledTime(clock, CLOCK_HELD_MS);
   cluster.answer('describe_deliveries', ({ webhookId }) => claimed.deliveriesOf(webhookId));
   const isDelivering = settings.nodeRole !== 'gateway';
   let looking: Promise<void> = Promise.resolve();
@@ -60,8 +64,10 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
   function prune(): void {
     if (clock.monotonic() < nextPruneAt) return;
     nextPruneAt = clock.monotonic() + PRUNE_PERIOD_MS;
+    const now = settledTime();
+    if (now === Number.NEGATIVE_INFINITY) return;
     eventLog
-      .removeBefore(clock.now() - settings.eventRetentionDays * DAY_MS)
+      .removeBefore(now - settings.eventRetentionDays * DAY_MS)
       .catch((error: unknown) => warn('prune', { err: error }, 'old events could not be removed'));
   }
 

@@ -2,6 +2,7 @@ import { type Clock, withTimeout } from '../../clock.ts';
 import type { BarTarget, Cluster, Standing } from '../../cluster/cluster.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { createSettledTime } from '../../settled-time.ts';
 import type { BarRecord } from '../../store/bars.ts';
 import type { Store } from '../../store/store.ts';
 import { type BackgroundWork, createBackground } from '../background.ts';
@@ -12,6 +13,8 @@ import type { Disconnect, DisconnectResult } from './disconnect.ts';
 const LOOK_PERIOD_MS = 10_000;
 /** A bar that has ended is kept for so long, for those who want to know why a player could not connect. */
 const ENDED_KEPT_MS = 3_600_000;
+/** The clock must have said for so long that it has ended: it may be set back. */
+const CLOCK_HELD_MS = 1_800_000;
 const LOOKED_AT_ONCE = 100;
 /** To remove these takes a few milliseconds, in which a single node does nothing else. */
 const REMOVED_AT_ONCE = 100;
@@ -102,8 +105,12 @@ export function createBarEnforcement({
     return failures.length === 0;
   }
 
+  const settledTime = createSettledTime(clock, CLOCK_HELD_MS);
+
   async function removeEnded(): Promise<boolean> {
-    while ((await store.bars.removeEnded(clock.now() - ENDED_KEPT_MS, REMOVED_AT_ONCE)) === REMOVED_AT_ONCE) {
+    const now = settledTime();
+    if (now === Number.NEGATIVE_INFINITY) return true;
+    while ((await store.bars.removeEnded(now - ENDED_KEPT_MS, REMOVED_AT_ONCE)) === REMOVED_AT_ONCE) {
       await new Promise<void>((resolve) => clock.after(REMOVAL_PAUSE_MS, resolve));
       if (isClosing) return true;
     }

@@ -1,5 +1,4 @@
 import type { CloseFacts, CloseName } from '@respark/protocol';
-import type { Clock } from '../../clock.ts';
 import type { Bar, Barred, BarTarget, LoadBars, Newcomer } from '../../cluster/cluster.ts';
 import type { FarewellWords } from '../../disconnect-order.ts';
 import type { SignedInPlayer } from '../../player-key.ts';
@@ -105,16 +104,14 @@ const LOADED_AT_ONCE = 500;
 /** The bars of the store, for a directory that has none yet. */
 export function loadBarsOf({
   store,
-  clock,
   limit = LOADED_AT_ONCE,
 }: {
   store: { readonly bars: Pick<Store['bars'], 'listAll'> };
-  clock: Clock;
   limit?: number;
 }): LoadBars {
   return async (after) => {
     const page = { ...(after !== undefined && { after }), limit };
-    const records = await store.bars.listAll(clock.now(), page);
+    const records = await store.bars.listAll(page);
     return { bars: records.map(markerOf), next: records.length === limit ? records.at(-1)?.name : undefined };
   };
 }

@@ -92,8 +92,8 @@ export function barTable(scope: Scope): BarTable {
       });
       return { bars, next: bars.length === limit ? bars.at(-1)?.name : last?.name };
     },
-    async listAll(at, { after = '', limit }) {
-      const page = standing(at).selectAll().where('name', '>', after);
+    async listAll({ after = '', limit }) {
+      const page = read.selectFrom('bars').where('state', '=', 'SET').selectAll().where('name', '>', after);
       return (await page.orderBy('name').limit(limit).execute()).map(toBar);
     },
     async listUnfinished(limit) {
