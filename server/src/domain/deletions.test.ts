@@ -48,6 +48,30 @@ test('while a stage is being deleted it can be read and deleted again, but nothi
   assert.equal(await stages.find('Demo', 'Dev'), undefined);
 });
 
+test('the bars of a stage and of a game are removed before either, so that none goes with its row', async (t) => {
+  const store = await openTestStore(t);
+  const calls: string[] = [];
+  const bars: Store['bars'] = {
+    ...store.bars,
+    async removeAll(place) {
+      calls.push(place.stageId === undefined ? 'bars of the game' : 'bars of the stage');
+      await store.bars.removeAll(place);
+    },
+  };
+  const noting = <T extends 'stages' | 'games'>(name: T) => ({
+    ...store[name],
+    async remove(id: string) {
+      calls.push(name);
+      await store[name].remove(id);
+    },
+  });
+  const domain = await openDomain(t, { store: { ...store, bars, stages: noting('stages'), games: noting('games') } });
+  await domain.games.create({ name: 'Demo' }, CHANGE);
+  await domain.stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
+  await domain.games.delete('Demo', CHANGE);
+  assert.deepEqual(calls, ['bars of the stage', 'stages', 'bars of the game', 'games']);
+});
+
 test('while a game is being deleted it can be read and deleted again, but nothing else', async (t) => {
   const { games, stages, nodes } = await openWithStages(t);
   const { asked, release } = holdClosing(nodes);

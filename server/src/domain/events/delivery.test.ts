@@ -157,6 +157,18 @@ test('what comes in the place of an event that the log has lost is sent, and is 
   assert.equal(await position(), 2);
 });
 
+test('an event that the log has lost does not keep the cursor beyond the end of the log', async (t) => {
+  const events = ['a', 'b', 'c'].map((player) => event(player, player));
+  const { sent, ids, add, position } = await open(t, events, { webhookMaxParallel: 9 });
+  for (const settled of [0, 1]) await sent[settled]?.answer(200);
+  assert.equal(await position(), 2);
+  events.length = 1;
+  await add();
+  assert.equal(await position(), 1);
+  await add(event('d', 'd'));
+  assert.deepEqual([ids(), await position()], [['a', 'b', 'c', 'd'], 1]);
+});
+
 test('after a failure one event at a time tries whether the receiver is back, and then all flow', async (t) => {
   const { sent, ids, pass, position } = await open(
     t,

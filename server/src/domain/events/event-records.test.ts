@@ -116,3 +116,45 @@ test('a watcher that begins far beyond the end of the log follows it from there,
   );
   records.drain();
 });
+
+test('watchers are told what comes in the places of events that the log has lost', async (t) => {
+  const clock = new ManualClock();
+  const store = await openTestStore(t);
+  await store.games.insert(ZOO);
+  const ids = ['a', 'b', 'c'];
+  const eventLog = {
+    async read(_: string, { after }: EventQuery) {
+      const cursor = ids.length;
+      const behind = ids.slice(after).map((id, index) => {
+        const event = { id, type: 'stage.opened', at: 1, game: 'Zoo', node: 'n1', data: {} };
+        return { position: after + index + 1, event };
+      });
+      return { events: behind, cursor, missed: 0, isEnd: true };
+    },
+    ends: async () => ({ first: 1, last: ids.length }),
+    positionBefore: async () => 0,
+    watch: async () => {},
+    onMoved: () => () => {},
+  } as unknown as EventLog;
+  const records = createEventRecords({
+    ...{ store, eventLog, clock, log: recordedLog().log, interest: { add() {} } },
+    settings: { eventsMaxWatchers: 100 },
+  });
+  const texts: string[] = [];
+  const sink = { write: (text: string) => void texts.push(text), end() {}, bufferedBytes: 0, waitMs: () => 0 };
+  (await records.watch('Zoo', { ...ALL, after: 0 }, 'caller')).start({ ...sink, isAllowed: () => true });
+  const pass = async () => {
+    for (let turn = 0; turn < 20; turn += 1) await settle();
+    clock.advance(500);
+    for (let turn = 0; turn < 20; turn += 1) await settle();
+  };
+  const told = () => texts.join('').match(/"id":"\w+"/g) ?? [];
+  await pass();
+  assert.deepEqual(told(), ['"id":"a"', '"id":"b"', '"id":"c"']);
+  ids.length = 1;
+  await pass();
+  ids.push('d');
+  await pass();
+  assert.deepEqual(told().slice(3), ['"id":"d"']);
+  records.drain();
+});
