@@ -69,3 +69,26 @@ test('calls that wait are told at once when the connection is lost that they wai
   assert.ok(ended.every((each) => each.status === 'rejected' && /nobody is there/.test(String(each.reason))));
   assert.deepEqual([shared.waitingCount, clock.pending, database.attempts], [0, 0, 12]);
 });
+
+test('a call that finds no room waits for one that may be about to get a connection', async () => {
+  const refusal = Object.assign(new pg.DatabaseError('too many connections', 0, 'error'), { code: '53300' });
+  const client = {} as pg.PoolClient;
+  let answerFirst = (_: pg.PoolClient) => {};
+  const first = new Promise<pg.PoolClient>((resolve) => {
+    answerFirst = resolve;
+  });
+  const answers = [first, Promise.reject(refusal), Promise.resolve(client)];
+  const pool = { idleCount: 0, connect: () => answers.shift() } as unknown as Parameters<
+    typeof shareConnections
+  >[0]['pool'];
+  const clock = new ManualClock();
+  const shared = shareConnections({ pool, clock, timeoutMs: 1_000 });
+  const taking = [shared.take(), shared.take()];
+  await nextTurn();
+  assert.equal(shared.waitingCount, 1);
+  answerFirst(client);
+  assert.equal(await taking[0], client);
+  shared.released();
+  assert.equal(await taking[1], client);
+  assert.deepEqual([shared.waitingCount, clock.pending], [0, 0]);
+});
