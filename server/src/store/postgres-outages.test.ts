@@ -76,6 +76,27 @@ describe('[postgres] an outage', { skip: whyNoPostgres }, () => {
     }
   });
 
+  test('of room for connections is told at once when those that the node had are of no use any more', async (t) => {
+    const url = new URL(await server.migratedDatabase(t));
+    await server.execute(url.href, 'create role fewer login connection limit 3');
+    const owner = url.href;
+    url.username = 'fewer';
+    const { database, sessions } = await open(t, url.href);
+    await until(() => database.foreignVersion() !== undefined);
+    await sessions.use(({ query }) => query('select 1'));
+    await server.execute(owner, 'alter role fewer connection limit 0');
+    // As after a fail-over: connections from before are given up when they are taken.
+    sessions.renew();
+    for (let call = 0; call < 2; call += 1) {
+      const startedAt = performance.now();
+      await assert.rejects(
+        sessions.use(({ query }) => query('select 1')),
+        /cannot be reached/,
+      );
+      assert.ok(performance.now() - startedAt < 2_000);
+    }
+  });
+
   test('in which the database lets nobody in may be over soon, so that calls may be tried again', async (t) => {
     const url = await server.migratedDatabase(t);
     const { database, store } = await open(t, url);
