@@ -4,7 +4,9 @@ import { crashingStore } from '../../test/support/crashing-store.ts';
 import { CHANGE, openDomain, ROLE } from '../../test/support/domain.ts';
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
+import { sampleGame, sampleStage } from '../store/store-samples.ts';
 import { openTestStore } from '../store/test-store.ts';
+import { markerOf } from './players/bars.ts';
 
 const failsWith = (code: ErrorCode, message = /./) => ({ name: 'ServiceError', code, message });
 
@@ -53,9 +55,9 @@ test('the bars of a stage and of a game are removed before either, so that none 
   const calls: string[] = [];
   const bars: Store['bars'] = {
     ...store.bars,
-    async removeAll(place) {
+    async removeAll(place, leaving) {
       calls.push(place.stageId === undefined ? 'bars of the game' : 'bars of the stage');
-      await store.bars.removeAll(place);
+      await store.bars.removeAll(place, leaving);
     },
   };
   const noting = <T extends 'stages' | 'games'>(name: T) => ({
@@ -70,6 +72,31 @@ test('the bars of a stage and of a game are removed before either, so that none 
   await domain.stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
   await domain.games.delete('Demo', CHANGE);
   assert.deepEqual(calls, ['bars of the stage', 'stages', 'bars of the game', 'games']);
+});
+
+test('the directory forgets the bars of a stage and of a game, which may have been set for good', async (t) => {
+  const { store, cluster, games } = await openDomain(t);
+  const zoo = sampleGame('Zoo');
+  const live = sampleStage(zoo, 'Live');
+  await store.games.insert(zoo);
+  await store.stages.insert(live);
+  const isBarred = async (name: string) => {
+    const newcomer = { barNames: [name], at: 0, signedInAt: 0 };
+    return (await cluster.findBar({ stageId: live.id, playerId: name }, newcomer)) !== undefined;
+  };
+  const names = ['of the stage', 'of the game'];
+  for (const name of names) {
+    const stageId = name === 'of the stage' ? live.id : undefined;
+    const record = await store.bars.set({
+      ...{ name, kind: 'block', gameId: zoo.id, stageId, playerId: name, until: undefined, signedInBefore: undefined },
+      ...{ endsConnections: true, reason: '', messages: {}, evidence: '', actor: 'a', requestId: name, createdAt: 1 },
+    });
+    const { target, bar } = markerOf(record);
+    await cluster.setBar(target, bar, { era: cluster.era(), node: cluster.node });
+    assert.equal(await isBarred(name), true);
+  }
+  await games.delete('Zoo', CHANGE);
+  for (const name of names) assert.equal(await isBarred(name), false, name);
 });
 
 test('while a game is being deleted it can be read and deleted again, but nothing else', async (t) => {

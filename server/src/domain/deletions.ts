@@ -1,11 +1,13 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Log } from '../log.ts';
+import type { LeavingBar } from '../store/bars.ts';
 import type { EventLog } from '../store/events/event-log.ts';
 import type { PlayerData } from '../store/player-data/player-data.ts';
 import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 import { type BackgroundWork, createBackground } from './background.ts';
+import { targetOf } from './players/bars.ts';
 
 const STAGES_AT_ONCE = 100;
 
@@ -54,13 +56,18 @@ export function createDeletions({
     await stageLogs.remove(stageId);
   }
 
+  /** The directory would keep those that have no end, of a stage that nobody can enter any more. */
+  async function forget(bars: readonly LeavingBar[]): Promise<void> {
+    await Promise.all(bars.map(async (bar) => await cluster.liftBar(targetOf(bar), bar.version + 1)));
+  }
+
   function stageDeletion(stageId: string): Deletion {
     return background.run(stageId, async () => {
       await cluster.closeStage(stageId, settings.disconnectDeadlineMs);
       await removeKept(stageId);
       // They would go with the row, all in one step, which holds everybody up.
       const stage = await store.stages.findById(stageId);
-      if (stage !== undefined) await store.bars.removeAll({ gameId: stage.gameId, stageId });
+      if (stage !== undefined) await store.bars.removeAll({ gameId: stage.gameId, stageId }, forget);
       await store.stages.remove(stageId);
       // A script that found the stage there before it was marked may have set data, or written lines, since then.
       await removeKept(stageId);
@@ -77,7 +84,7 @@ export function createDeletions({
         if (areGone.includes(false)) return false;
       }
       await store.snapshots.removeAll(gameId);
-      await store.bars.removeAll({ gameId });
+      await store.bars.removeAll({ gameId }, forget);
       await eventLog.removeGame(gameId);
       await store.games.remove(gameId);
       return true;

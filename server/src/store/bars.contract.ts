@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ListedBar, NewBar } from './bars.ts';
+import type { LeavingBar, ListedBar, NewBar } from './bars.ts';
 import { type OpenStore, sampleGame, sampleStage } from './store-samples.ts';
 
 const NOW = 1_700_000_000_000;
@@ -152,7 +152,9 @@ export function testBars(open: OpenStore): void {
     await bars.set(sample('game', { stageId: undefined }));
     let turns = 0;
     let isDone = false;
-    const removal = bars.removeAll({ gameId: ZOO.id, stageId: DEV.id }).finally(() => {
+    const left: string[] = [];
+    const leaving = async (some: readonly LeavingBar[]) => void left.push(...some.map(({ name }) => name));
+    const removal = bars.removeAll({ gameId: ZOO.id, stageId: DEV.id }, leaving).finally(() => {
       isDone = true;
     });
     while (!isDone) {
@@ -161,9 +163,17 @@ export function testBars(open: OpenStore): void {
     }
     await removal;
     assert.ok(turns > 2, 'others have their turn in between');
+    assert.equal(new Set(left.splice(0)).size, 401);
     assert.deepEqual(namesOf(await bars.listAll({ limit: 9 })), ['farm', 'game', 'live']);
-    await bars.removeAll({ gameId: ZOO.id });
+    const failure = new Error('the directory is away');
+    const failing = bars.removeAll({ gameId: ZOO.id }, async () => {
+      throw failure;
+    });
+    await assert.rejects(failing, failure);
+    assert.deepEqual(namesOf(await bars.listAll({ limit: 9 })), ['farm', 'game', 'live']);
+    await bars.removeAll({ gameId: ZOO.id }, leaving);
     assert.deepEqual(namesOf(await bars.listAll({ limit: 9 })), ['farm']);
+    assert.deepEqual(left.sort(), ['game', 'live']);
   });
 
   test('the bars of a stage go with the stage, and all of them with the game', async (t) => {

@@ -71,9 +71,17 @@ export interface BarTable {
   count(scope: BarScope): Promise<number>;
   /** Forgets at most `limit` bars, of one game or of all, that are enforced and have ended by `at`; resolves with how many. */
   removeEnded(at: number, limit: number, gameId?: string): Promise<number>;
-  /** Forgets all bars of a stage, or, without one, of a game, a few at a time: there may be as many as settings allow. */
-  removeAll(place: Pick<BarScope, 'gameId' | 'stageId'>): Promise<void>;
+  /**
+   * Forgets all bars of a stage, or, without one, of a game, a few at a time: there may be as many as settings allow. `leaving`
+   * is called with each few before they are forgotten; when it rejects, so does this, and they stay.
+   */
+  removeAll(
+    place: Pick<BarScope, 'gameId' | 'stageId'>,
+    leaving: (bars: readonly LeavingBar[]) => Promise<void>,
+  ): Promise<void>;
 }
+
+export type LeavingBar = Pick<BarRecord, 'name' | 'stageId' | 'playerId' | 'version'>;
 
 export interface ListedBars {
   readonly bars: readonly ListedBar[];

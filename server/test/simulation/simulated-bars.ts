@@ -84,12 +84,8 @@ export class SimulatedBars {
           for (const { name } of ended) this.records.delete(name);
           return ended.length;
         }),
-      removeAll: ({ gameId, stageId }) =>
-        once(() => {
-          for (const { name, ...of } of [...this.records.values()]) {
-            if (of.gameId === gameId && (stageId === undefined || of.stageId === stageId)) this.records.delete(name);
-          }
-        }),
+      // No stage or game of a simulation is deleted.
+      async removeAll() {},
     };
   }
 }

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { BarRecord, BarTable, NewBar } from '../bars.ts';
+import type { BarRecord, BarTable, LeavingBar, NewBar } from '../bars.ts';
 import type { Query } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import type { Scope } from './scope.ts';
@@ -130,14 +130,16 @@ function createRemovals({ read, write }: Scope): Pick<BarTable, 'removeEnded' | 
       );
       return Number(numDeletedRows);
     },
-    async removeAll({ gameId, stageId }) {
+    async removeAll({ gameId, stageId }, leaving) {
+      const ofGame = read.selectFrom('bars').where('game_id', '=', gameId);
+      const all = stageId === undefined ? ofGame : ofGame.where('stage_id', '=', stageId);
+      const some = all.select(['name', 'stage_id', 'player_id', 'version']).limit(REMOVED_AT_ONCE);
       for (;;) {
-        const { numDeletedRows } = await write((query) => {
-          const ofGame = query.selectFrom('bars').select('name').where('game_id', '=', gameId);
-          const all = stageId === undefined ? ofGame : ofGame.where('stage_id', '=', stageId);
-          return query.deleteFrom('bars').where('name', 'in', all.limit(REMOVED_AT_ONCE)).executeTakeFirstOrThrow();
-        });
-        if (numDeletedRows < REMOVED_AT_ONCE) return;
+        const rows = await some.execute();
+        if (rows.length === 0) return;
+        await leaving(rows.map(toLeaving));
+        const names = rows.map(({ name }) => name);
+        await write((query) => query.deleteFrom('bars').where('name', 'in', names).execute());
         await setImmediate();
       }
     },
@@ -202,4 +204,9 @@ function toBar(row: BarRow): BarRecord {
     state: row.state,
     isEnforced: row.is_enforced === 1,
   };
+}
+
+function toLeaving(row: Pick<Schema['bars'], 'name' | 'stage_id' | 'player_id' | 'version'>): LeavingBar {
+  const { name, version } = row;
+  return { name, stageId: row.stage_id ?? undefined, playerId: row.player_id ?? undefined, version };
 }
