@@ -104,6 +104,26 @@ describe('a mounted volume', { skip }, () => {
   });
 });
 
+describe('what is no file is refused in the place of one', { skip: process.geteuid === undefined }, () => {
+  for (const name of ['respark.sqlite', 'audit.sqlite-shm', 'events.journal', 'secret.key', 'demo.json', 'lock']) {
+    for (const [what, make] of [
+      ['a directory', (path: string) => mkdirSync(path, { mode: 0o700 })],
+      ['a pipe, a socket or a device', (path: string) => execFileSync('mkfifo', ['-m', '600', path])],
+    ] as const) {
+      it(`${what} named ${name}`, (t) => {
+        const path = join(temporaryDirectory(t), 'data');
+        open(path);
+        rmSync(join(path, name), { force: true });
+        make(join(path, name));
+        assert.throws(() => open(path), {
+          name: 'StartupError',
+          message: `${join(path, name)} is ${what}, but must be a file: move it away, or set RESPARK_DATA_DIR to another directory`,
+        });
+      });
+    }
+  }
+});
+
 describe('what another ordinary user has put there is refused', { skip }, () => {
   for (const [who, as] of [
     ['root', <T>(work: () => T) => work()],

@@ -131,6 +131,13 @@ function assertFile(path: string, name: string): Stats | undefined {
   if (link?.isSymbolicLink() === true) assertFileOwner(`the symbolic link ${path}`, link, 'remove it');
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
+  // A pipe would keep whoever opens it waiting for ever, and of a directory SQLite says that the disk is broken.
+  if (!found.isFile()) {
+    const kind = found.isDirectory() ? 'a directory' : 'a pipe, a socket or a device';
+    throw new StartupError(
+      `${path} is ${kind}, but must be a file: move it away, or set RESPARK_DATA_DIR to another directory`,
+    );
+  }
   assertFileOwner(path, found, `run "chown ${process.geteuid?.()} ${path}" if you trust it`);
   if (isSecretFile(name) && (found.mode & 0o007) !== 0) {
     throw new StartupError(
