@@ -49,7 +49,19 @@ test('each header of a proxy that is not trusted is noticed, and those of a trus
   const find = finder(['10.0.0.1'], (peer, { header }: { header?: string }, message) =>
     warnings.push([peer, header, message.includes('RESPARK_TRUSTED_PROXIES')]),
   );
-  const names = ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'x-forwarded-proto', 'x-forwarded-host'];
+  const names = [
+    ...[
+      'x-forwarded-for',
+      'forwarded',
+      'via',
+      'x-real-ip',
+      'x-forwarded-proto',
+      'x-forwarded-host',
+      'x-forwarded-port',
+    ],
+    ...['x-forwarded-server', 'x-client-ip', 'true-client-ip', 'cf-connecting-ip', 'fastly-client-ip', 'cdn-loop'],
+    ...['x-azure-clientip', 'x-envoy-external-address', 'x-original-forwarded-for'],
+  ];
   for (const name of names) {
     assert.equal(find('127.0.0.1', { [name]: '' }, false)?.mayBeProxied, true, name);
     assert.equal(find('10.0.0.1', { [name]: '1.2.3.4' }, false)?.mayBeProxied, false, name);

@@ -27,14 +27,12 @@ export type ClientAddress = (
   isTls: boolean,
 ) => Client | undefined;
 
-/** Headers by which a proxy gives itself away. */
+/** Headers by which a proxy gives itself away. Load balancers and content networks have some of their own. */
 const FORWARDING_HEADERS = [
-  'x-forwarded-for',
-  'forwarded',
-  'via',
-  'x-real-ip',
-  'x-forwarded-proto',
-  'x-forwarded-host',
+  ...['x-forwarded-for', 'forwarded', 'via', 'x-real-ip'],
+  ...['x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-server', 'x-forwarded-scheme'],
+  ...['x-client-ip', 'x-cluster-client-ip', 'true-client-ip', 'cf-connecting-ip', 'fastly-client-ip', 'cdn-loop'],
+  ...['x-azure-clientip', 'x-envoy-external-address', 'x-original-forwarded-for', 'x-original-host'],
 ];
 
 /**

@@ -25,10 +25,25 @@ export function readingsOf({
   /** The host of the public URL, for proxies that send a Host of their own and do not say which one came. */
   publicHost: string | undefined;
 }): readonly Reading[] {
-  const forwardedHost = isForwarded ? headers.get('x-forwarded-host')?.[0]?.split(',', 1)[0]?.trim() : undefined;
   // A request without a host, or with several, has been refused.
-  const hosts = new Set([headers.get('host')?.[0] ?? '', forwardedHost, publicHost]);
+  const [host = ''] = headers.get('host') ?? [];
+  const forwarded = (name: string) => (isForwarded ? headers.get(name)?.[0]?.split(',', 1)[0]?.trim() : undefined);
+  const forwardedHost = forwarded('x-forwarded-host');
+  const port = forwarded('x-forwarded-port') ?? '';
+  const respelled = isForwarded ? [host, forwardedHost].map((each) => respelledHost(each, port)) : [];
+  const hosts = new Set([host, forwardedHost, publicHost, ...respelled]);
   return [...hosts]
     .filter((host) => host !== undefined)
     .flatMap((host) => [...new Set(paths)].map((path) => ({ host, path })));
+}
+
+const PORT = /^\d{1,5}$/;
+const WITH_PORT = /:\d{1,5}$/;
+const WITH_DEFAULT_PORT = /:(?:80|443)$/;
+
+/** Proxies leave out the port that a client called and wrote, or write the default one that it left out. */
+function respelledHost(host: string | undefined, port: string): string | undefined {
+  if (host === undefined) return undefined;
+  if (WITH_DEFAULT_PORT.test(host)) return host.replace(WITH_DEFAULT_PORT, '');
+  return WITH_PORT.test(host) || !PORT.test(port) ? undefined : `${host}:${port}`;
 }
