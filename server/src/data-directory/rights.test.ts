@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, it, type TestContext, test } from 'node:test';
 import { temporaryDirectory } from '../store/test-store.ts';
 import { openDataDirectory } from './data-directory.ts';
 
@@ -96,11 +96,35 @@ describe('a mounted volume', { skip }, () => {
     });
   });
 
+  it('with what storage puts there is used', (t) => {
+    const path = volume(t, { uid: 0, gid: NOBODY, mode: 0o2770 });
+    for (const name of ['.snapshot', 'System Volume Information']) mkdirSync(join(path, name));
+    asNobody(() => open(path));
+  });
+
+  it('of another ordinary user is refused with a directory in it that would do', (t) => {
+    const path = volume(t, { uid: OTHER, gid: NOBODY, mode: 0o2770 });
+    assert.throws(() => asNobody(() => open(path)), {
+      name: 'StartupError',
+      message: new RegExp(`or set RESPARK_DATA_DIR to a directory of your own, such as ${join(path, 'respark')}$`),
+    });
+    asNobody(() => open(join(path, 'respark')));
+  });
+
   it('with lost+found in it belongs to the user that owns it', (t) => {
     const path = volume(t, { uid: 0, mode: 0o755 });
     mkdirSync(join(path, 'lost+found'), { mode: 0o700 });
     open(path);
     assert.equal(statOf(path)[2], '700');
+  });
+});
+
+test('a link that leads nowhere is refused by that name', (t) => {
+  const path = join(temporaryDirectory(t), 'data');
+  symlinkSync('/nowhere', path);
+  assert.throws(() => open(path), {
+    name: 'StartupError',
+    message: `the data directory ${path} is a symbolic link to /nowhere, which does not exist: mount or make that, or set RESPARK_DATA_DIR`,
   });
 });
 

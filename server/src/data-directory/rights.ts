@@ -8,6 +8,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   type Stats,
   statSync,
 } from 'node:fs';
@@ -16,8 +17,8 @@ import { makeDirectories } from '../make-directories.ts';
 import { StartupError } from '../startup-error.ts';
 import { isSecretFile, isServerFile, LOCK_FILE } from './server-files.ts';
 
-/** A new file system has this directory of its own. */
-const OF_FILE_SYSTEM = 'lost+found';
+/** What a new file system, or the storage that it comes from, may have in it of its own. */
+const OF_FILE_SYSTEM = ['lost+found', '.snapshot', '.snapshots', '.zfs', '.trashcan', 'System Volume Information'];
 const ROOT_USER = 0;
 
 /**
@@ -30,6 +31,12 @@ const ROOT_USER = 0;
 export function takeDirectory(path: string): string[] {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) {
+    // As when what it leads to is not mounted. To make a directory would fail with the news that the link exists.
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+      throw new StartupError(
+        `the data directory ${path} is a symbolic link to ${readlinkSync(path)}, which does not exist: mount or make that, or set RESPARK_DATA_DIR`,
+      );
+    }
     makeDirectories(path, 0o700);
     return [];
   }
@@ -38,7 +45,7 @@ export function takeDirectory(path: string): string[] {
   assertOwner(path, found, chownAdvice(path));
   const warnings: string[] = [];
   const isOpenToOthers = (found.mode & 0o077) !== 0;
-  const names = readdirSync(path).filter((name) => name !== OF_FILE_SYSTEM);
+  const names = readdirSync(path).filter((name) => !OF_FILE_SYSTEM.includes(name));
   // A home directory that was named by mistake must stay as it is.
   if (isOpenToOthers && names.length > 0 && !names.includes(LOCK_FILE)) {
     throw new StartupError(
@@ -109,9 +116,20 @@ function assertDirectory(path: string, found: Stats): void {
 
 function assertOwner(path: string, found: Stats, advice: string): void {
   if (isOwn(found) || found.uid === ROOT_USER) return;
+  const own = mayMakeIn(path) ? `, such as ${join(path, 'respark')}` : '';
   throw new StartupError(
-    `the data directory ${path} belongs to user ${found.uid}, but this runs as user ${process.geteuid?.()}: ${advice}, or set RESPARK_DATA_DIR to a directory of your own`,
+    `the data directory ${path} belongs to user ${found.uid}, but this runs as user ${process.geteuid?.()}: ${advice}, or set RESPARK_DATA_DIR to a directory of your own${own}`,
   );
+}
+
+/** Whether this user may make a directory there, as in a volume that belongs to somebody else. */
+function mayMakeIn(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function chownAdvice(path: string): string {
