@@ -23,6 +23,7 @@ import { assertMigrated, migrate } from './migrations/migrate.ts';
 import { assertPlainSchema } from './plain-schema.ts';
 import type { Schema } from './schema.ts';
 import { leaveOpen, openWalMark, type WalMark } from './wal-mark.ts';
+import { createWriteTurns } from './write-turns.ts';
 
 /** Another process is most likely done within this. SQLite's own wait blocks the whole process, so it is short. */
 const BLOCKING_WAIT_MS = 20;
@@ -51,11 +52,12 @@ export function openSqlite({
 }): Database {
   const { connection, mark, foreignVersion } = connect(file, clock);
   const query = new Kysely<Schema>({ dialect: createDialect(connection, mark) });
+  const inTurn = createWriteTurns({ clock });
 
   async function transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
     for (let waitedMs = 0; waitedMs <= maxWriteWaitMs; waitedMs += BLOCKING_WAIT_MS + RETRY_PAUSE_MS) {
       try {
-        return await query.transaction().execute(work);
+        return await inTurn(() => query.transaction().execute(work));
       } catch (error) {
         if (error instanceof Libsql.SqliteError && /^SQLITE_(?:FULL|IOERR)/.test(error.code)) {
           throw failedWrite(error, { file, onFull });

@@ -26,6 +26,10 @@ export const STAFF_ATTACKS: Readonly<Record<string, Attack>> = {
     ...{ method: 'POST', path: `/runtime/game/${LARGE}/stage/${LARGE_STAGE}/player/p/disconnect` },
     body: JSON.stringify({ Receipt: true }),
   })),
+  // As many at once as come, each with transactions of its own.
+  'token revocations over 50 connections': asStaff(50, (_, number) => ({
+    ...{ method: 'POST', path: `${CROWD}/player/n${number % 50}/token/revocation` },
+  })),
   // Blocks are state that stays, so there are only so many, again and again.
   'large blocks of 50 players': asStaff(8, (_, number) => ({
     ...{ method: 'POST', path: `${CROWD}/player/n${number % 50}/block`, body: JSON.stringify(LARGE_WORDING) },

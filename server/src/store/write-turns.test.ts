@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { openTestStore, temporaryDirectory } from './test-store.ts';
+import { createWriteTurns } from './write-turns.ts';
+
+test('the event loop goes on between transactions that are asked for at once', async (t) => {
+  const store = await openTestStore(t, join(temporaryDirectory(t), 'respark.db'));
+  let written = 0;
+  const writing = Array.from({ length: 20 }, async (_, number) => {
+    await store.meta.set(`key ${number}`, 'value');
+    written += 1;
+  });
+  const seen = new Set<number>();
+  while (written < writing.length) {
+    await new Promise((resolve) => setImmediate(resolve));
+    seen.add(written);
+  }
+  await Promise.all(writing);
+  // Each of them was the last one for at least one turn of the loop.
+  assert.ok(seen.size >= 19, `it went on after ${[...seen].join()} of them`);
+});
+
+test('writes are done in the order in which they come, the first at once, and one that fails holds up none', async () => {
+  const inTurn = createWriteTurns({ clock: new ManualClock() });
+  const done: string[] = [];
+  const write = (name: string) => inTurn(async () => void done.push(name));
+  const first = write('first');
+  const failing = assert.rejects(
+    inTurn(() => Promise.reject(new Error('failed'))),
+    /failed/,
+  );
+  const last = write('last');
+  await first;
+  assert.deepEqual(done, ['first']);
+  await failing;
+  await last;
+  assert.deepEqual(done, ['first', 'last']);
+  let isDone = false;
+  const alone = inTurn(async () => {
+    isDone = true;
+  });
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.ok(isDone, 'one for which nobody waits begins in the same turn of the loop');
+  await alone;
+});
