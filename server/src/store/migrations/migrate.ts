@@ -11,6 +11,7 @@ import { createWebhooks } from './0007-webhooks.ts';
 import { createDisconnectJobs } from './0008-disconnect-jobs.ts';
 import { createPlayersOfDisconnectJobs } from './0009-players-of-disconnect-jobs.ts';
 import { createExpiryOfKeys } from './0010-expiry-of-keys.ts';
+import { createEndsOfBars } from './0011-ends-of-bars.ts';
 
 /** In order. A migration's place in the list, from 1, is the version that it leads to; only ever append to the list. */
 const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
@@ -24,6 +25,7 @@ const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
   createDisconnectJobs,
   createPlayersOfDisconnectJobs,
   createExpiryOfKeys,
+  createEndsOfBars,
 ];
 
 /** The version that this program's migrations lead to. */
