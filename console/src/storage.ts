@@ -1,14 +1,23 @@
-type Kept = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+interface Kept extends Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> {
+  /** Whether it outlives the page. */
+  readonly isLasting: boolean;
+}
 
 /** A browser may forbid pages to keep anything. Then it is kept for as long as the page is open. */
 function keptBy(find: () => Storage): Kept {
   try {
     const storage = find();
     storage.getItem('');
-    return storage;
+    return {
+      isLasting: true,
+      getItem: (name) => storage.getItem(name),
+      setItem: (name, value) => storage.setItem(name, value),
+      removeItem: (name) => storage.removeItem(name),
+    };
   } catch {
     const kept = new Map<string, string>();
     return {
+      isLasting: false,
       getItem: (name) => kept.get(name) ?? null,
       setItem: (name, value) => void kept.set(name, value),
       removeItem: (name) => void kept.delete(name),

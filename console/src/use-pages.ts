@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { CallError } from './api/calls.ts';
 import type { Inputs, OperationName, Outputs } from './api/operations.ts';
-import { session } from './session.ts';
+import { onServer, session } from './session.ts';
 import { useSignal } from './store.ts';
 import { asCallError, useCall } from './use-call.ts';
 
@@ -50,7 +50,7 @@ export function usePages<N extends Paged, T>(
     const mine = reading.current;
     const isOver = () => reading.current !== mine || session.get() !== signedIn;
     setBusyWith(mine);
-    const at = further?.at ?? Date.now();
+    const at = further?.at ?? onServer(Date.now());
     const found: T[] = [...(items ?? [])];
     let next: string | undefined = token;
     let error: CallError | undefined;

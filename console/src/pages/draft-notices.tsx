@@ -5,21 +5,25 @@ import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
 import { dropLeftDrafts, leftDrafts, takeLeftDrafts } from './drafts.ts';
 
-/** Somebody has typed something here under another key, which may have been somebody else. */
+/** Somebody has typed something here under other keys, which may have been somebody else. */
 export function LeftDrafts() {
-  const found = useSignal(leftDrafts);
-  if (found === undefined) return null;
-  return (
-    <Notice kind="warning">
+  const all = useSignal(leftDrafts);
+  const named = (text: string, key: string) => (all.length === 1 ? text : `${text} ${key}`);
+  return all.map(({ key, count }) => (
+    <Notice key={key} kind="warning">
       <p>
-        {counted('leftDrafts', found.count)} <Id id={found.key} />
+        {counted('leftDrafts', count)} <Id id={key} />
       </p>
       <div class="actions">
-        <Button onClick={dropLeftDrafts}>{t('dropLeftDrafts')}</Button>
-        <Button onClick={takeLeftDrafts}>{t('takeLeftDrafts')}</Button>
+        <Button label={named(t('dropLeftDrafts'), key)} onClick={() => dropLeftDrafts(key)}>
+          {t('dropLeftDrafts')}
+        </Button>
+        <Button label={named(t('takeLeftDrafts'), key)} onClick={() => takeLeftDrafts(key)}>
+          {t('takeLeftDrafts')}
+        </Button>
       </div>
     </Notice>
-  );
+  ));
 }
 
 /** Somebody else has saved another text: which of the two is to stay. */

@@ -18,11 +18,17 @@ const MAX_CHARACTERS = 16_000_000;
 /** By game, section and entry, the one that was typed in last at the end. */
 const drafts = new Map<string, Draft>();
 
-/** What whoever was signed in here before has typed. It is shown to nobody until somebody says that it is theirs. */
-const left = new Map<string, Draft>();
+/** What was typed under another key, with the name that it has as a draft. */
+interface LeftDraft extends Draft {
+  readonly key: string;
+  readonly name: string;
+}
 
-/** By which key that was typed, and how many parts it is of; undefined where nothing is left. */
-export const leftDrafts = signal<{ readonly key: string; readonly count: number } | undefined>(undefined);
+/** It is shown to nobody until they sign in with that key, or say that it is theirs. What was left last is at the end. */
+const left = new Map<string, LeftDraft>();
+
+/** By which keys that was typed, and how many parts it is of with each. */
+export const leftDrafts = signal<readonly { readonly key: string; readonly count: number }[]>([]);
 
 /** How often somebody has taken on what was left. */
 export const taken = signal(0);
@@ -82,15 +88,22 @@ function guard(): void {
 
 const STORED = 'respark.drafts';
 
+interface Stored {
+  /** Whose `drafts` are. */
+  readonly key?: string | undefined;
+  readonly drafts: readonly (readonly [string, Draft])[];
+  readonly left: readonly LeftDraft[];
+}
+
 /**
  * Keeps everything for this tab while it leaves the console for a sign-in, and has the browser not ask whether it may. What
- * is too long for the browser to keep is asked for.
+ * is too long for the browser to keep is asked for, and so is everything where it keeps nothing.
  */
 export function keepForReturn(): void {
-  if (!isAnythingUnsaved()) return;
-  const key = leftDrafts.get()?.key ?? typist;
+  if (!isAnythingUnsaved() || !ofTab.isLasting) return;
+  const stored: Stored = { key: typist, drafts: [...drafts], left: [...left.values()] };
   try {
-    ofTab.setItem(STORED, JSON.stringify({ key, drafts: [...left, ...drafts] }));
+    ofTab.setItem(STORED, JSON.stringify(stored));
     removeEventListener('beforeunload', ask);
   } catch {
     forgetReturn();
@@ -103,16 +116,40 @@ export function forgetReturn(): void {
   guard();
 }
 
-/** What the tab had before it left the console belongs to the same key still, or is left of another one. */
+// A step back from the provider may find this page as it was left, with everything that was typed.
+addEventListener('pageshow', ({ persisted }) => {
+  if (persisted) forgetReturn();
+});
+
+/** What the tab had before it left the console belongs to the same keys still. */
 function takeReturned(): void {
   const stored = ofTab.getItem(STORED);
   ofTab.removeItem(STORED);
   if (stored === null) return;
-  const { key, drafts: kept } = JSON.parse(stored) as { key: string; drafts: [string, Draft][] };
-  const isSame = key === session.get()?.accessKeyId;
-  for (const [name, draft] of kept) (isSame ? drafts : left).set(name, draft);
-  if (left.size > 0) leftDrafts.set({ key, count: left.size });
+  const { key, drafts: typed, left: others } = JSON.parse(stored) as Stored;
+  for (const other of others) leave(other);
+  if (key !== undefined) for (const [name, draft] of typed) leave({ ...draft, key, name });
+  takeOwn();
+}
+
+function leave(draft: LeftDraft): void {
+  const { key, name } = draft;
+  left.delete(`${key} ${name}`);
+  left.set(`${key} ${name}`, draft);
+}
+
+/** Whoever is signed in has typed these. */
+function takeOwn(): void {
+  for (const { key, name, text, base, entry } of left.values())
+    if (key === session.get()?.accessKeyId) drafts.set(name, { text, base, entry });
+  dropLeftDrafts(session.get()?.accessKeyId);
   tell();
+}
+
+function tellLeft(): void {
+  const counts = new Map<string, number>();
+  for (const { key } of left.values()) counts.set(key, (counts.get(key) ?? 0) + 1);
+  leftDrafts.set([...counts].map(([key, count]) => ({ key, count })));
   guard();
 }
 
@@ -120,17 +157,17 @@ function ask(event: BeforeUnloadEvent): void {
   event.preventDefault();
 }
 
-/** Has what was left be drafts of whoever is signed in now. What they have typed themselves stays. */
-export function takeLeftDrafts(): void {
-  for (const [name, draft] of left) if (!drafts.has(name)) setDraft(name, draft);
-  dropLeftDrafts();
+/** Has what was left by a key be drafts of whoever is signed in now. What they have typed themselves stays. */
+export function takeLeftDrafts(by: string): void {
+  for (const { key, name, text, base, entry } of [...left.values()])
+    if (key === by && !drafts.has(name)) setDraft(name, { text, base, entry });
+  dropLeftDrafts(by);
   taken.set(taken.get() + 1);
 }
 
-export function dropLeftDrafts(): void {
-  left.clear();
-  leftDrafts.set(undefined);
-  guard();
+export function dropLeftDrafts(by: string | undefined): void {
+  for (const [id, { key }] of [...left]) if (key === by) left.delete(id);
+  tellLeft();
 }
 
 /** The key of whoever has typed the drafts. */
@@ -143,20 +180,18 @@ session.subscribe(() => {
     if (farewell.get() !== undefined) return;
     drafts.clear();
     left.clear();
-    leftDrafts.set(undefined);
+    tellLeft();
     tell();
-    guard();
     return;
   }
   const before = typist;
   typist = signedIn.accessKeyId;
-  if (before === undefined || before === typist || drafts.size === 0) return;
+  if (before === typist) return;
   // Nobody knows here whether it is the same person, so nothing is shown, or saved by mistake, in the name of another.
-  for (const [name, draft] of drafts) left.set(name, draft);
+  if (before !== undefined) for (const [name, draft] of drafts) leave({ ...draft, key: before, name });
   bound(left);
   drafts.clear();
-  leftDrafts.set({ key: before, count: left.size });
-  tell();
+  takeOwn();
 });
 
 takeReturned();

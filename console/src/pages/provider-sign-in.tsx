@@ -23,6 +23,10 @@ export function ProviderSignIn({
   useEffect(() => {
     // A server that does not answer is shown by whichever way in is tried.
     findProvider().then(setProvider, () => undefined);
+    // A step back from the provider may find this page as it was left.
+    const onShow = () => setLeaving(false);
+    addEventListener('pageshow', onShow);
+    return () => removeEventListener('pageshow', onShow);
   }, []);
 
   async function begin(): Promise<void> {

@@ -49,12 +49,12 @@ export const ACTION_TEXTS = {
     'Jemand anderes hat dies gelöscht, seit Sie es geöffnet haben. Was Sie geschrieben haben, ist nur in diesem Tab.',
   ],
   leftDrafts: [
-    'In this tab one part of the configuration was changed and not saved, under a key that has ended since. It is not shown, as that may have been somebody else. The key:',
-    'In diesem Tab wurde ein Teil der Konfiguration geändert und nicht gespeichert, unter einem Access-Key, der inzwischen nicht mehr gilt. Er wird nicht gezeigt, denn es kann jemand anderes gewesen sein. Der Access-Key:',
+    'In this tab one part of the configuration was changed and not saved, under another key. It is not shown, as that may have been somebody else. The key:',
+    'In diesem Tab wurde ein Teil der Konfiguration geändert und nicht gespeichert, unter einem anderen Access-Key. Er wird nicht gezeigt, denn es kann jemand anderes gewesen sein. Der Access-Key:',
   ],
   leftDraftsMany: [
-    'In this tab {n} parts of the configuration were changed and not saved, under a key that has ended since. They are not shown, as that may have been somebody else. The key:',
-    'In diesem Tab wurden {n} Teile der Konfiguration geändert und nicht gespeichert, unter einem Access-Key, der inzwischen nicht mehr gilt. Sie werden nicht gezeigt, denn es kann jemand anderes gewesen sein. Der Access-Key:',
+    'In this tab {n} parts of the configuration were changed and not saved, under another key. They are not shown, as that may have been somebody else. The key:',
+    'In diesem Tab wurden {n} Teile der Konfiguration geändert und nicht gespeichert, unter einem anderen Access-Key. Sie werden nicht gezeigt, denn es kann jemand anderes gewesen sein. Der Access-Key:',
   ],
   dropLeftDrafts: ['Drop these changes', 'Diese Änderungen verwerfen'],
   takeLeftDrafts: ['They are mine: go on with them', 'Es sind meine: damit weitermachen'],

@@ -316,3 +316,30 @@ test('[chromium] what was typed before a sign-in has ended is there after the ne
   assert.equal(await opened.page.evaluate("sessionStorage.getItem('respark.drafts')"), null);
   await opened.assertSound();
 });
+
+test('[chromium] whoever steps back from the provider may go there again, and nothing that was typed comes back later', {
+  skip,
+}, async (t) => {
+  const { server, button } = await open(t);
+  await importDocument(server, fileOf(scriptedGame({ requests: { Greet: { script: 'return 1;' } } })));
+  const { json } = await rawCall(server, 'POST', '/respark/access-key', { body: { Role: 'developer' } });
+  const { AccessKeyId: id } = json.AccessKey as { AccessKeyId: string };
+  const hash = `#/configuration?${PLACE}&section=GameSparks.Core.RequestHandlers&entry=Greet`;
+  const opened = await openConsole(server.url, { hash });
+  await stayHere(opened);
+  await opened.fill('Access key id', id);
+  await opened.fill('Secret access key', String(json.SecretAccessKey));
+  await opened.press('Sign in');
+  await write(opened, "return 'mine';");
+  await opened.shows(/Greet not saved/);
+  await rawCall(server, 'DELETE', `/respark/access-key/${id}`);
+  await opened.press('Save');
+  await opened.shows('Your access key is no longer good');
+  await Promise.all([opened.page.waitForNavigation(), opened.press(button)]);
+  await opened.page.waitForSelector('input[name=login]');
+  await opened.page.goBack();
+  await opened.shows(button);
+  assert.equal(await opened.page.evaluate("sessionStorage.getItem('respark.drafts')"), null);
+  await Promise.all([opened.page.waitForNavigation(), opened.press(button)]);
+  await opened.page.waitForSelector('input[name=login]');
+});

@@ -6,7 +6,7 @@ import { fileOf } from '../support/game-document.ts';
 import { importDocument } from '../support/publishing.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { scriptedGame } from '../support/scripted-game.ts';
-import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
+import { GAME, ROOT, STAGE, startTestServer, until } from '../support/server.ts';
 
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
 
@@ -130,4 +130,32 @@ test('[chromium] a proxy that has had no answer is not taken for a server that h
   });
   await opened.press('Block and close 0 connections');
   assert.doesNotMatch(await opened.shows('nobody knows here whether it was done'), /BlockPlayer failed/);
+});
+
+test('[chromium] a browser that lets pages keep nothing asks before a link takes what was typed', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  await importDocument(server, fileOf(scriptedGame({ requests: { Greet: { script: 'return 1;' } } })));
+  const opened = await openConsole(server.url, {
+    hash: `#/configuration?${PLACE}&section=GameSparks.Core.RequestHandlers&entry=Greet`,
+  });
+  await opened.page.evaluateOnNewDocument(`Object.defineProperty(globalThis, 'sessionStorage', {
+    get() { throw new DOMException('denied', 'SecurityError'); } })`);
+  await opened.page.reload();
+  await opened.fill('Access key id', ROOT.accessKeyId);
+  await opened.fill('Secret access key', ROOT.secretAccessKey);
+  await opened.press('Sign in');
+  await write(opened, "return 'mine';");
+  await opened.shows('not saved');
+  const asked: string[] = [];
+  opened.page.on('dialog', (dialog) => {
+    asked.push(dialog.type());
+    void dialog.dismiss();
+  });
+  await opened.page.evaluate("setTimeout(() => { location.hash = '#code=another'; })");
+  await until(() => asked.length > 0);
+  assert.deepEqual(asked, ['beforeunload']);
+  await opened.page.goBack();
+  await opened.shows(/Greet not saved/);
 });
