@@ -9,9 +9,15 @@ export class CallError extends Error {
   readonly code: string | undefined;
   readonly status: number;
   readonly requestId: string | undefined;
+  /** Whether the call only asked what would be, and so has changed nothing, whatever has become of it. */
+  readonly isPreview: boolean;
 
-  constructor(operation: OperationName, { message, code, status = 0, requestId }: Partial<CallError>) {
+  constructor(
+    operation: OperationName,
+    { message, code, status = 0, requestId, isPreview = false }: Partial<CallError>,
+  ) {
     super(message);
+    this.isPreview = isPreview;
     this.operation = operation;
     this.code = code;
     this.status = status;
@@ -76,6 +82,21 @@ export function createCaller({ key, base }: { key: AccessKey; base: URL }): Call
     if (given?.aborted) end();
     try {
       return await attempts(name, input, ended.signal);
+    } catch (error) {
+      if (ended.signal.aborted || !isPreview(name, input)) throw error;
+      const {
+        message,
+        code,
+        status = 0,
+        requestId,
+      }: Partial<CallError> = error instanceof CallError ? error : { message: String(error) };
+      throw new CallError(name, {
+        message,
+        status,
+        isPreview: true,
+        ...(code && { code }),
+        ...(requestId && { requestId }),
+      });
     } finally {
       given?.removeEventListener('abort', end);
     }
@@ -105,6 +126,11 @@ export function createCaller({ key, base }: { key: AccessKey; base: URL }): Call
   }
 
   return { call, now, behindMs: () => skewMs };
+}
+
+/** Whether a call that is no GET only says what would be. */
+function isPreview(name: OperationName, input: object): boolean {
+  return name === 'ExplainAccess' || name === 'CheckPlayerToken' || ('DryRun' in input && input.DryRun === true);
 }
 
 async function errorOf(name: OperationName, response: Response): Promise<CallError> {

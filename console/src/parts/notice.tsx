@@ -21,13 +21,14 @@ export function Failure({ error, plain }: { error: CallError | undefined; plain?
   if (error === undefined) return null;
   // A proxy answers so in the place of a server that may have done it: its own failures have a name.
   const isAway = error.status === 0 || (error.status >= 502 && error.code === undefined);
-  const isRead = OPERATIONS[error.operation][0] === 'GET';
+  const isGet = OPERATIONS[error.operation][0] === 'GET';
+  const lost = isGet ? 'serverAwayAdvice' : error.isPreview ? 'previewLost' : 'answerLost';
   return (
     <Notice kind="bad">
       {plain === undefined ? (
         <p>
           <strong>{isAway ? t('serverAway') : t('callFailed', { operation: error.operation })}</strong>{' '}
-          <Untrusted text={isAway ? t(isRead ? 'serverAwayAdvice' : 'answerLost') : error.message} />
+          <Untrusted text={isAway ? t(lost) : error.message} />
         </p>
       ) : (
         <>

@@ -4,6 +4,10 @@ export const ACTION_TEXTS = {
     'So nobody knows here whether it was done. Look before you do it again.',
     'Daher ist hier nicht bekannt, ob es geschehen ist. Sehen Sie nach, bevor Sie es wiederholen.',
   ],
+  previewLost: [
+    'It was only asked what would happen, so nothing was done. Ask again.',
+    'Es wurde nur gefragt, was geschehen würde, also ist nichts geschehen. Fragen Sie noch einmal.',
+  ],
   block: ['Block', 'Sperren'],
   blockOpen: ['Block…', 'Sperren …'],
   blockAndClose: ['Block and close {n} connection', 'Sperren und {n} Verbindung trennen'],

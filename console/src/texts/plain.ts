@@ -266,8 +266,8 @@ export const PLAIN_TEXTS = {
   ],
   serverAway: ['The server does not answer.', 'Der Server antwortet nicht.'],
   serverAwayAdvice: [
-    'Is it running, and can this machine reach it? The page tries again by itself.',
-    'Läuft er, und kann dieser Rechner ihn erreichen? Die Seite versucht es von selbst wieder.',
+    'Is it running, and can this machine reach it? A page that is live tries again by itself.',
+    'Läuft er, und kann dieser Rechner ihn erreichen? Eine Seite, die live ist, versucht es von selbst wieder.',
   ],
   serverVersion: ['Respark {version}, API {api}', 'Respark {version}, API {api}'],
   share: ['Share', 'Anteil'],

@@ -159,3 +159,21 @@ test('[chromium] a browser that lets pages keep nothing asks before a link takes
   await opened.page.goBack();
   await opened.shows(/Greet not saved/);
 });
+
+test('[chromium] an answer that is lost to a look at what would happen leaves nobody in doubt', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/jobs?${PLACE}` });
+  await opened.press('Start a job…');
+  await opened.choose('Whom', 'everybody');
+  await opened.fill('Reason', 'UPDATE');
+  await opened.page.setRequestInterception(true);
+  const bodies: string[] = [];
+  opened.page.on('request', (request) => {
+    if (request.method() !== 'POST') return void request.continue();
+    bodies.push(request.postData() ?? '');
+    void request.respond({ status: 504, contentType: 'text/html', body: '<h1>504 Gateway Time-out</h1>' });
+  });
+  await opened.press('Show what it will do');
+  assert.doesNotMatch(await opened.shows('so nothing was done. Ask again.'), /nobody knows/);
+  assert.match(bodies.join(), /"DryRun":true/);
+});
