@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { startFakeService } from '../../test/support/fake-service.ts';
+import { SILENCE, startFakeService } from '../../test/support/fake-service.ts';
+import { ROOT } from '../../test/support/world.ts';
+import { watchEvents } from '../api/own-operations/events.ts';
+import { ManagementClient } from './management-client.ts';
 
 const FOLLOW = ['events', '--game', 'Demo', '--follow'];
 const EVENT_STREAM = { 'content-type': 'text/event-stream' };
@@ -27,4 +30,14 @@ it('a stream that says how much was lost by something else than a number prints 
   }));
   assert.equal(await world.run(...FOLLOW), 1);
   assert.match(world.err(), /^some events were dropped before they could be shown\nan event in the reply is not JSON/);
+});
+
+it('a stream that does not begin in time is given up', async (t) => {
+  const { url } = await startFakeService(t, () => SILENCE);
+  const later = setTimeout;
+  t.mock.method(globalThis, 'setTimeout', (task: () => void, ms: number) => later(task, ms === 30_000 ? 50 : ms));
+  const client = new ManagementClient({ endpoint: url, credentials: ROOT, region: 'us-east-1' });
+  await assert.rejects(client.stream(watchEvents, { GameName: 'Demo' }), {
+    message: `cannot reach ${url}: no answer in time`,
+  });
 });

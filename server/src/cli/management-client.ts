@@ -189,10 +189,16 @@ export class ManagementClient {
     const url = new URL(`${this.#endpoint}${toRequest(operation, input).path}`);
     const headers = signRequest({ method, url, ...this.#credentials, region: this.#region, nowMs: Date.now() });
     let response: Response;
+    // Once it has begun, it may be silent for as long as nothing happens.
+    const beginning = new AbortController();
+    const late = () => beginning.abort(new DOMException('no answer in time', 'TimeoutError'));
+    const timer = setTimeout(late, CALL_TIMEOUT_MS);
     try {
-      response = await fetch(url, { method, headers, redirect: 'error' });
+      response = await fetch(url, { method, headers, redirect: 'error', signal: beginning.signal });
     } catch (error) {
       throw new Unreachable(`cannot reach ${this.#endpoint}: ${describeCause(error)}`, { cause: error });
+    } finally {
+      clearTimeout(timer);
     }
     if (response.ok && response.body !== null) return bytesOf(response.body, this.#endpoint);
     const bytes = await readWhole(response, AbortSignal.timeout(CALL_TIMEOUT_MS), this.#endpoint);

@@ -10,9 +10,10 @@ import {
   resumeDisconnectJob,
   startDisconnectJob,
 } from '../../api/own-operations/disconnect-jobs.ts';
+import { systemClock } from '../../clock.ts';
 import { printable } from '../../text.ts';
 import { addSelector, type SelectorOptions, selectorOf } from '../connection-filters.ts';
-import { addClientOptions, createClient, type ManagementClient } from '../management-client.ts';
+import { addClientOptions, createClient, type ManagementClient, mayPass } from '../management-client.ts';
 import { patiently } from '../patiently.ts';
 import { listAt, nextTokenIn, textAt, valueAt } from '../reply.ts';
 import { formatJson, formatTable } from '../table.ts';
@@ -22,6 +23,7 @@ import { CommandError, type World } from '../world.ts';
 /** More connections than this are ended only with --yes. */
 const MAX_UNCONFIRMED = 100;
 const LOOK_PERIOD_MS = 1_000;
+const MAX_SILENCE_MS = 60_000;
 
 /** What leaves a job as it is, until somebody acts. */
 const RESTING = ['AWAITING_CONFIRMATION', 'PAUSED', 'CANCELLED', 'COMPLETED', 'FAILED'];
@@ -40,6 +42,8 @@ interface Options extends SelectorOptions {
   readonly dryRun?: true;
   readonly yes?: true;
   readonly wait: boolean;
+  /** Whether this command has begun it. */
+  readonly isBegun?: boolean;
   readonly json?: true;
 }
 
@@ -106,7 +110,7 @@ function start(world: World): Command {
       world.stderr.write(
         `job ${printable(id)} has begun; it goes on if you stop this command, and "respark jobs cancel" ends it\n`,
       );
-      return await follow(world, client, { ...options, id });
+      return await follow(world, client, { ...options, id, isBegun: true });
     }
     report(world, reply, options);
   });
@@ -194,16 +198,34 @@ function jobIn(reply: unknown): Job {
   return valueAt(reply, ['Job']) as Job;
 }
 
-/** Says every second how far the job is, on stderr, and in the end what has come of it. */
+/**
+ * Says every second how far the job is, on stderr, and in the end what has come of it. A server that was there may be away
+ * for a minute, as when it is restarted; the job is then gone on with.
+ */
 async function follow(world: World, client: ManagementClient, options: Options): Promise<void> {
   let said = '';
+  const say = (text: string, what = text) => {
+    if (what !== said) world.stderr.write(`${printable(text)}\n`);
+    said = what;
+  };
+  let answeredAt = options.isBegun ? systemClock.monotonic() : undefined;
   for (;;) {
-    const reply = await patiently(() => client.call(getDisconnectJob, inputOf(options)));
-    const job = jobIn(reply);
-    if (!options.wait || RESTING.includes(job.State)) return report(world, reply, options);
-    const now = progressOf(job);
-    if (now !== said) world.stderr.write(`${printable(now)}\n`);
-    said = now;
+    try {
+      const reply = await patiently(() => client.call(getDisconnectJob, inputOf(options)));
+      answeredAt = systemClock.monotonic();
+      const job = jobIn(reply);
+      if (!options.wait || RESTING.includes(job.State)) return report(world, reply, options);
+      say(progressOf(job));
+    } catch (error) {
+      if (answeredAt === undefined || !mayPass(error)) throw error;
+      const { message } = error as Error;
+      if (systemClock.monotonic() - answeredAt >= MAX_SILENCE_MS) {
+        const advice = `nobody could say for a minute how far job ${options.id} is; "respark jobs show" follows it again`;
+        throw new CommandError(printable(`${message}; ${advice}`), { cause: error });
+      }
+      // Failures in a row are shown once, although each may have a request id of its own.
+      say(`${message}; trying again`, 'failure');
+    }
     await sleep(LOOK_PERIOD_MS);
   }
 }

@@ -24,6 +24,9 @@ const DEFAULT_SETTLE_S = 12;
 const DEFAULT_WAIT_S = 120;
 const MAX_S = 300;
 const LOOK_MS = 200;
+/** How many looks in a row may fail, and for how long: a call that gets no answer fails after half a minute. */
+const MAX_LOOKS = 10;
+const MAX_SILENCE_MS = 45_000;
 
 const NAMES = REHEARSAL_RULES.map(({ name }) => name);
 
@@ -180,13 +183,22 @@ async function untilConnected(
   }
 }
 
-/** A look that fails for a reason that may pass is one that saw nothing new: the next comes soon. */
+/**
+ * A look that fails for a reason that may pass is one that saw nothing new: the next comes soon. Nobody can judge a client by
+ * a server that says nothing for longer.
+ */
 async function look(client: ManagementClient, input: PlayerInput): Promise<readonly Connection[]> {
+  const start = systemClock.monotonic();
   for (let attempt = 1; ; attempt += 1) {
     try {
       return listAt<Connection>(await client.call(getPlayerConnectionStatus, input), 'Connections');
     } catch (error) {
-      if (!mayPass(error) || attempt === 10) throw error;
+      if (!mayPass(error)) throw error;
+      const silentMs = systemClock.monotonic() - start;
+      if (attempt === MAX_LOOKS || silentMs >= MAX_SILENCE_MS) {
+        const silence = `${attempt} looks in ${Math.round(silentMs / 1_000)} s did not say whether the client is connected`;
+        throw new CommandError(`${silence}: ${(error as Error).message}`, { cause: error });
+      }
       await sleep(LOOK_MS);
     }
   }
