@@ -13,11 +13,14 @@ namespace Respark
     /// </summary>
     public sealed class NativeSocket : ISocket
     {
-        /// <summary>How many messages may wait for the loop.</summary>
+        /// <summary>How many messages may wait for the loop; a long one counts as several.</summary>
         private const int MaxUnread = 64;
 
         /// <summary>A longer message ends the connection; the server's own limit is far below.</summary>
         private const int MaxMessageBytes = 16 * 1048576;
+
+        /// <summary>What one message may have that counts as no more than one. The longest one counts as all.</summary>
+        private const int UnreadBytes = MaxMessageBytes / MaxUnread;
 
         /// <summary>How long the server has to answer a close frame, and what lies unread when nothing can be sent.</summary>
         private const int MaxClosingMs = 5000;
@@ -143,10 +146,13 @@ namespace Respark
                 }
                 while (!received.EndOfMessage && received.MessageType != WebSocketMessageType.Close);
                 if (received.MessageType == WebSocketMessageType.Close) return;
+                var weight = Math.Max(1, (length + UnreadBytes - 1) / UnreadBytes);
+                // Whoever waits here is the only one who takes, so those before it make room.
+                for (var taken = 1; taken < weight; taken += 1) await unread.WaitAsync(cancel.Token).ConfigureAwait(false);
                 var text = received.MessageType == WebSocketMessageType.Text ? Encoding.UTF8.GetString(buffer, 0, length) : null;
                 loop.Post(() =>
                 {
-                    unread.Release();
+                    unread.Release(weight);
                     if (isGone) return;
                     if (text == null) listener.ReceivedBinary();
                     else listener.Received(text);
