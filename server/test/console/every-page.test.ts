@@ -38,7 +38,9 @@ const READERS = [
   { name: 'in German on a phone in the dark', theme: 'dark', language: 'de', width: 390 },
 ] as const;
 
-test('[chromium] every page is sound for every reader, and no page is wider than the screen', { skip }, async (t) => {
+test('[chromium] every page is sound for every reader, and no page or table is wider than the screen', {
+  skip,
+}, async (t) => {
   const server = await startTestServer(t, { settings: { writeCallsBurst: 1_000 } });
   const { awaiting } = await makeBusy(server, { players: 30 });
   const policy = JSON.stringify(policyOfRole('operator', { game: GAME }));
@@ -55,6 +57,10 @@ test('[chromium] every page is sound for every reader, and no page is wider than
         await opened.shows(texts[reader.language === 'en' ? 0 : 1]);
         const tooWide = await opened.page.evaluate('document.documentElement.scrollWidth - innerWidth');
         assert(Number(tooWide) <= 0, `the page is ${tooWide} pixels wider than the screen`);
+        const scrolling = await opened.page.evaluate(
+          "[...document.querySelectorAll('.table')].filter((each) => each.scrollWidth > each.clientWidth).map(({ ariaLabel }) => ariaLabel)",
+        );
+        assert.deepEqual(scrolling, [], 'tables that somebody has to scroll sideways');
         await opened.assertSound();
       });
     }
