@@ -42,6 +42,11 @@ export class ManualClock implements Clock {
     this.#goTo(this.#elapsedMs + ms);
   }
 
+  /** Sets the wall clock forward, or back, without any time passing. */
+  setForward(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** How many timers are set. */
   get pending(): number {
     return this.#timers.size;

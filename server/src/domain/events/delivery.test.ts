@@ -264,6 +264,23 @@ test('a receiver that is gone, or has accepted nothing for too long, is switched
   assert.deepEqual(dead.ended, ['nothing was accepted for 1 hours: there was no answer']);
 });
 
+test('a receiver that fails while the clock is set forward is not switched off for that', async (t) => {
+  const { sent, ended, clock, pass } = await open(t, [event('a1', 'a')]);
+  await sent[0]?.answer(500);
+  clock.setForward(30 * 86_400_000);
+  await pass(10_000);
+  assert.equal(sent.length, 2);
+  await sent[1]?.answer(500);
+  assert.deepEqual(ended, []);
+  for (let attempts = 2; ended.length === 0 && attempts < 200; attempts = sent.length) {
+    await pass(30_000);
+    if (sent.length > attempts) await sent.at(-1)?.answer(500);
+  }
+  assert.equal(ended.length, 1);
+  const failedForMs = clock.monotonic();
+  assert.ok(failedForMs >= 3_600_000 && failedForMs < 2 * 3_600_000, `${failedForMs}`);
+});
+
 test('events of one player that come from several nodes are sent in order of time, as far as they are there in time', async (t) => {
   const { sent, ids, pass, add } = await open(t, [event('late', 'a')], { holdMs: 1_000 });
   assert.deepEqual(ids(), []);

@@ -1,5 +1,4 @@
-import type { Clock } from '../../clock.ts';
-import { withTimeout } from '../../clock.ts';
+import { type Clock, type Moment, momentOf, withTimeout } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
@@ -83,7 +82,8 @@ export class Delivery {
   /** What has failed since something was accepted. */
   readonly #failed = new Set<Entry>();
   #readTo: number;
-  #failingSince: number | undefined;
+  /** Since when nothing is accepted; it is counted on the monotonic clock, because the other may be set forward. */
+  #failing: Moment | undefined;
   #lastAcceptedAt = Number.NEGATIVE_INFINITY;
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #isReading = false;
@@ -114,7 +114,9 @@ export class Delivery {
     this.#ended = ended;
     this.owner = owner;
     this.#readTo = cursor.position;
-    this.#failingSince = cursor.failingSince;
+    const { failingSince: wall } = cursor;
+    const { wall: now, monotonic } = momentOf(parts.clock);
+    this.#failing = wall === undefined ? undefined : { wall, monotonic: monotonic - Math.max(0, now - wall) };
     this.#endListening = parts.eventLog.onMoved(() => this.#look());
     this.#look();
   }
@@ -146,13 +148,13 @@ export class Delivery {
     this.#receiver = receiver;
     if (!isElsewhere) return;
     this.#pausedUntil = Number.NEGATIVE_INFINITY;
-    this.#failingSince = undefined;
+    this.#failing = undefined;
     this.#pump();
   }
 
   /** Writes down how far it is; false when another node has taken over, and this delivery must stop. */
   save(): Promise<boolean> {
-    const cursor = { position: this.#position, failingSince: this.#failingSince };
+    const cursor = { position: this.#position, failingSince: this.#failing?.wall };
     return this.#parts.eventLog.save(this.#receiver.id, this.owner, cursor);
   }
 
@@ -283,7 +285,7 @@ export class Delivery {
 
   #canSend(): boolean {
     const { clock, settings } = this.#parts;
-    const most = this.#failingSince === undefined ? settings.webhookMaxParallel : 1;
+    const most = this.#failing === undefined ? settings.webhookMaxParallel : 1;
     const isOpen = !this.#isStopped && clock.monotonic() >= this.#pausedUntil;
     return isOpen && this.#ready.size > 0 && this.#sending.size < most;
   }
@@ -338,8 +340,8 @@ export class Delivery {
   #accepted(lane: Lane, entry: Entry): Outcome {
     this.#parts.metrics.events.delivered('accepted');
     this.#lastAcceptedAt = this.#parts.clock.monotonic();
-    if (this.#failingSince !== undefined) {
-      this.#failingSince = undefined;
+    if (this.#failing !== undefined) {
+      this.#failing = undefined;
       this.#pausedUntil = Number.NEGATIVE_INFINITY;
       this.#forgive();
     }
@@ -365,10 +367,10 @@ export class Delivery {
 
   #refused(lane: Lane, entry: Entry, { message: reason, retryAfterMs = 0 }: SentEvent): Outcome {
     const { clock, metrics, log, settings, random } = this.#parts;
-    const now = clock.monotonic();
     metrics.events.delivered('failed');
-    this.#failingSince ??= clock.now();
-    const failedForMs = Math.max(0, clock.now() - this.#failingSince);
+    this.#failing ??= momentOf(clock);
+    const now = clock.monotonic();
+    const failedForMs = now - this.#failing.monotonic;
     log.debug({ webhookId: this.#receiver.id, reason, failedForMs }, 'a webhook was not accepted');
     if (failedForMs >= settings.webhookDisableAfterHours * HOUR_MS) {
       return this.#end(`nothing was accepted for ${settings.webhookDisableAfterHours} hours: ${reason}`);
@@ -394,7 +396,7 @@ export class Delivery {
   #end(reason: string): Outcome {
     this.#isStopped = true;
     // When it is enabled again, it has as much time as a new one.
-    this.#failingSince = undefined;
+    this.#failing = undefined;
     this.#ended(reason, this.#receiver.url);
     return { outcome: 'switched_off' };
   }
