@@ -117,8 +117,8 @@ export interface NodeCalls {
     readonly request: {
       readonly stageId: string;
       readonly selector: ConnectionSelector;
-      /** How long ago the job began. */
-      readonly beganAgoMs: number;
+      /** How long ago the job began. A node of an earlier version does not say; its selector has a time by its own clock. */
+      readonly beganAgoMs?: number | undefined;
       readonly limit: number;
     };
     readonly reply: { readonly connections: readonly NamedConnection[] };

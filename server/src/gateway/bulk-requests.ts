@@ -35,7 +35,7 @@ export function answerBulkRequests({
     return { connections, players: players.size };
   });
 
-  cluster.answer('match_connections', async ({ stageId, selector, beganAgoMs, limit }) => {
+  cluster.answer('match_connections', async ({ stageId, selector, beganAgoMs = 0, limit }) => {
     const began: Moment = { monotonic: clock.monotonic() - beganAgoMs, wall: clock.now() - beganAgoMs };
     const connections: NamedConnection[] = [];
     await lookThrough(membership.all(), { stageId, selector, clock }, (named, connection) => {
