@@ -57,7 +57,15 @@ function drawCall(engine: Engine, data: RedisData): Call {
     () => [
       scripts.SET_BARS,
       names('era', 'links', 'bars', 'barends', 'barred'),
-      [era, node, link, pick(['80', '99', '100']), pick(['0', '80', '99']), ...bar(), ...(engine.chance(0.5) ? bar() : [])],
+      [
+        era,
+        node,
+        link,
+        pick(['80', '99', '100']),
+        pick(['0', '80', '99']),
+        ...bar(),
+        ...(engine.chance(0.5) ? bar() : []),
+      ],
     ],
     () => [scripts.BARRED, names('era', 'links', 'barred'), [era, node, link]],
     () => [scripts.FIND_BAR, names('era', 'barred', 'bars'), [era, ...who()]],

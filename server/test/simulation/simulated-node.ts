@@ -113,8 +113,7 @@ export class SimulatedNode {
       ...{ clock: this.clock, random: engine.bytes, log: SILENT, facts: {} },
       settings: { ...CLUSTER_SETTINGS, redisPartitions },
       link: redis.linkOf(this),
-      loadBars:
-        bars === undefined ? NO_BARS : loadBarsOf({ store: { bars: bars.of(this) }, limit: 2 }),
+      loadBars: bars === undefined ? NO_BARS : loadBarsOf({ store: { bars: bars.of(this) }, limit: 2 }),
       metrics: { directoryCalled() {}, linkLost() {}, eraChanged() {}, leaseEnded() {} },
     });
     this.cluster.onLeaseEnd((lease) => notes.leaseEnded(lease));
