@@ -33,7 +33,7 @@ const LINGER_MS = 1_000;
 const MAX_KEY_LANES = 10_000;
 
 /** The access key that a request names, before anything has been checked. */
-const CLAIMED_KEY = /Credential=(\w{1,128})\//;
+const CLAIMED_KEY = /Credential=([\w-]{1,128})\//;
 
 const NOTHING_HERE = textReply(404, 'there is nothing here\n');
 const HEAD_TOO_LONG = textReply(431, `${TOO_MANY_HEADERS}\n`);
@@ -110,7 +110,7 @@ export function createHttpListener({
       const answered = firstReply(sites, { callerIsKnown, readBody: body, ...head });
       const reply = answered instanceof Promise ? await answered : answered;
       memory.release();
-      if (!isKnown) noteCaller(response, false);
+      if (!isKnown) noteCaller(response, undefined);
       const handedOver = send(
         reply ?? NOTHING_HERE,
         { request, headers, response },
@@ -302,12 +302,13 @@ interface Callers {
 function createCallers(turns: Pick<Turns, 'prefer'>): Callers {
   const lanes = new Set<string>();
   const groupOf = ({ remoteAddress, peerAddress }: RequestHead) => addressGroup(remoteAddress ?? peerAddress);
-  const claimedLane = (group: string, { headers }: RequestHead) =>
-    `${group} ${CLAIMED_KEY.exec(headers.get('authorization')?.[0] ?? '')?.[1]}`;
+  const claimedKey = ({ headers }: RequestHead) => CLAIMED_KEY.exec(headers.get('authorization')?.[0] ?? '')?.[1];
+  const laneIn = (group: string, key: string | undefined) => `${group} ${key}`;
   return {
     add(response, head) {
-      noteCaller(response, true);
-      const lane = claimedLane(groupOf(head), head);
+      const key = claimedKey(head);
+      noteCaller(response, key ?? '');
+      const lane = laneIn(groupOf(head), key);
       // The sockets of a proxy bring the requests of many callers.
       if (!head.isForwarded && !head.mayBeProxied) parseInLane(response.req.socket, lane);
       if (lanes.has(lane)) return;
@@ -320,7 +321,7 @@ function createCallers(turns: Pick<Turns, 'prefer'>): Callers {
     },
     laneOf(head) {
       const group = groupOf(head);
-      const own = claimedLane(group, head);
+      const own = laneIn(group, claimedKey(head));
       return lanes.has(own) ? own : group;
     },
   };

@@ -16,11 +16,14 @@ import { parseInTurns } from './socket-turns.ts';
 
 const NOBODY = { isTrusted: () => false, clock: systemClock };
 
+/** Each socket brings a caller of its own. */
+const callerOf = ({ req }: ServerResponse) => String(req.socket.remotePort);
+
 async function serve(t: TestContext, { isTrusted = false } = {}) {
   let now = 0;
   const held: ServerResponse[] = [];
   const server = createServer((request, response) => {
-    if (request.url !== '/held') noteCaller(response, request.url === '/known');
+    if (request.url !== '/held') noteCaller(response, request.url === '/known' ? callerOf(response) : undefined);
     if (request.url?.startsWith('/held')) held.push(response);
     else response.end('ok');
   });
@@ -53,7 +56,7 @@ async function serve(t: TestContext, { isTrusted = false } = {}) {
   };
   /** Has the server know the callers of all requests that it holds. */
   const know = () => {
-    for (const response of held) noteCaller(response, true);
+    for (const response of held) noteCaller(response, callerOf(response));
   };
   const pass = (ms: number) => {
     now += ms;

@@ -18,6 +18,9 @@ interface Held extends Placed {
   requests: number;
 }
 
+/** The share of all places that one known caller may keep from newcomers. */
+const SHARE_OF_CALLER = 0.1;
+
 /** The property of a socket that leads to what is held for it, so that all sockets of a server share event handlers. */
 const HELD = Symbol('held');
 
@@ -46,7 +49,7 @@ export function limitSockets(
   },
 ): void {
   const sockets = new GroupCounter();
-  const order = new YieldOrder({ clock });
+  const order = new YieldOrder({ clock, maxKnownOfCaller: Math.ceil(settings.maxHttpSockets * SHARE_OF_CALLER) });
 
   function hold(socket: Carrier, group: string): void {
     const held: Held = { socket, group, standing: undefined, since: 0, order, requests: 0 };
@@ -127,14 +130,16 @@ function onAnswered(this: ServerResponse): void {
 }
 
 /**
- * Must be called before each request is answered, and as soon as the signature of one has been verified. The socket of a
- * caller who turns out to be unknown has a request under way until the answer has been sent.
+ * Must be called before each request is answered, and as soon as the signature of one has been verified: who the caller is,
+ * if they are known. The socket of a caller who turns out to be unknown, or has as many sockets as a known caller may, has a
+ * request under way until the answer has been sent.
  */
-export function noteCaller(response: ServerResponse, isKnown: boolean): void {
+export function noteCaller(response: ServerResponse, caller: string | undefined): void {
   const held = (response.req.socket as Carrier)[HELD];
-  if (held === undefined || held.standing === undefined || isKnown === (held.standing === 'known')) return;
-  held.order.move(held, isKnown ? 'known' : 'asking');
-  if (isKnown) return;
+  if (held === undefined || held.standing === undefined) return;
+  if (caller !== undefined && held.order.know(held, caller)) return;
+  if (held.standing !== 'known') return;
+  held.order.move(held, 'asking');
   held.requests += 1;
   response.on('close', onAnswered);
 }

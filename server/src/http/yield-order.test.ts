@@ -6,17 +6,18 @@ import { type Placed, YieldOrder } from './yield-order.ts';
 /** An order, and sockets that are named after their group and number in it. */
 function open() {
   let now = 0;
-  const order = new YieldOrder({ clock: { monotonic: () => now } });
+  const order = new YieldOrder({ clock: { monotonic: () => now }, maxKnownOfCaller: 3 });
   const names = new Map<Placed, string>();
   return {
     order,
     pass(ms: number) {
       now += ms;
     },
-    place(name: string, standing: 'silent' | 'idle' | 'asking' | 'known' = 'silent'): Placed {
+    place(name: string, standing: 'silent' | 'idle' | 'asking' | 'known' = 'silent', caller = 'somebody'): Placed {
       const placed: Placed = { socket: new Socket(), group: name.split(' ')[0] ?? '', standing: undefined, since: 0 };
       names.set(placed, name);
-      order.move(placed, standing);
+      order.move(placed, standing === 'known' ? 'asking' : standing);
+      if (standing === 'known') order.know(placed, caller);
       now += 1;
       return placed;
     },
@@ -67,6 +68,21 @@ test('known callers go only when there is nobody else, from whatever address', (
   for (const number of [1, 2, 3]) place(`office ${number}`, 'known');
   place('stranger 1', 'idle');
   assert.deepEqual(all(), ['stranger 1', 'office 1', 'office 2', 'office 3']);
+});
+
+test('of one caller only so many sockets go last, so that those who come anew can be known too', () => {
+  const { order, place, all } = open();
+  const known = [1, 2, 3, 4, 5].map((number) => place(`a ${number}`, 'known', 'viewer'));
+  assert.deepEqual(
+    known.map(({ standing }) => standing),
+    ['known', 'known', 'known', 'asking', 'asking'],
+  );
+  const [first, second] = known as [Placed, Placed];
+  order.move(first, 'asking');
+  assert.equal(order.know(second, 'another'), true, 'a proxy may bring the next request of somebody else');
+  for (const number of [6, 7, 8]) place(`a ${number}`, 'known', 'viewer');
+  place('newcomer 1');
+  assert.deepEqual(all(), ['a 4', 'a 5', 'a 1', 'a 8', 'newcomer 1', 'a 3', 'a 2', 'a 6', 'a 7']);
 });
 
 test('the networks of IPv6 that one customer may have count as one address', () => {

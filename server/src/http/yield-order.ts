@@ -22,6 +22,8 @@ export interface Placed {
   standing: Standing | undefined;
   /** Monotonic time since when. */
   since: number;
+  /** Which known caller it has brought, as long as it stands as the socket of one. */
+  caller?: string | undefined;
 }
 
 /** The sockets of one group by standing. In each set, the first has been there for longest. */
@@ -31,8 +33,9 @@ type Group = { total: number } & Readonly<Record<Standing, Set<Placed>>>;
  * Which socket gives way when all places are taken: one of the addresses that have most, so that a few addresses, however
  * many sockets they open and whatever they do with them, take places from each other and not from everybody else. Of
  * their sockets, a silent one goes first, then one that has been answered, then one with a request under way, then one
- * that has only just come. The sockets of known callers go last. The networks of IPv6 that one customer may have count as
- * one address.
+ * that has only just come. The sockets of known callers go last, but only so many of each caller: otherwise one caller could
+ * take all places from a few addresses, and everybody who came anew would give way before being known. The networks of IPv6
+ * that one customer may have count as one address.
  */
 export class YieldOrder {
   readonly #clock: Pick<Clock, 'monotonic'>;
@@ -40,13 +43,42 @@ export class YieldOrder {
   /** How many sockets a group has → the groups that have so many. */
   readonly #bySize = new Map<number, Set<Group>>();
   #most = 0;
+  readonly #maxKnownOfCaller: number;
+  /** Caller → how many sockets stand as those of a known caller because of them. */
+  readonly #knownOf = new Map<string, number>();
 
-  constructor({ clock }: { clock: Pick<Clock, 'monotonic'> }) {
+  constructor({ clock, maxKnownOfCaller }: { clock: Pick<Clock, 'monotonic'>; maxKnownOfCaller: number }) {
     this.#clock = clock;
+    this.#maxKnownOfCaller = maxKnownOfCaller;
+  }
+
+  /** Has the socket stand as that of a known caller, unless the caller has as many as they may. Says whether it does. */
+  know(placed: Placed, caller: string): boolean {
+    if (placed.caller === caller) return true;
+    const count = this.#knownOf.get(caller) ?? 0;
+    if (count >= this.#maxKnownOfCaller) return false;
+    this.#place(placed, 'known');
+    placed.caller = caller;
+    this.#knownOf.set(caller, count + 1);
+    return true;
+  }
+
+  #forgetCaller(placed: Placed): void {
+    const { caller } = placed;
+    if (caller === undefined) return;
+    placed.caller = undefined;
+    const left = (this.#knownOf.get(caller) ?? 0) - 1;
+    if (left > 0) this.#knownOf.set(caller, left);
+    else this.#knownOf.delete(caller);
   }
 
   /** Places the socket, or moves it to the end of those with this standing. */
-  move(placed: Placed, standing: Standing): void {
+  move(placed: Placed, standing: Exclude<Standing, 'known'>): void {
+    this.#place(placed, standing);
+  }
+
+  #place(placed: Placed, standing: Standing): void {
+    this.#forgetCaller(placed);
     const name = widestGroup(placed.group);
     const group = this.#groups.get(name) ?? {
       total: 0,
@@ -70,6 +102,7 @@ export class YieldOrder {
     const name = widestGroup(placed.group);
     const group = this.#groups.get(name);
     if (group === undefined || placed.standing === undefined) return;
+    this.#forgetCaller(placed);
     group[placed.standing].delete(placed);
     placed.standing = undefined;
     this.#resize(group, group.total - 1);
