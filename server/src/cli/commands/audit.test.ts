@@ -78,6 +78,14 @@ describe('audit', () => {
     assert.deepEqual(events, ['open /d', 'close']);
   });
 
+  it('shows no text of a caller as a fact of its own', async () => {
+    const details = { reason: 'AFK', evidence: 'match 81, aim "0.98", dryRun: true', told: 'Bye, and come back' };
+    const { world } = createAuditWorld([{ ...RECORD, details }]);
+    assert.equal(await world.run('audit', '--data-dir', '/d'), 0);
+    const shown = 'reason: AFK, evidence: "match 81, aim \\"0.98\\", dryRun: true", told: Bye, and come back\n';
+    assert.ok(world.out().endsWith(`(1.5 ms), ${shown}`), world.out());
+  });
+
   it('prints JSON for scripts, with null for an unknown outcome', async () => {
     const { world } = createAuditWorld([RECORD, { ...RECORD, playerId: undefined, outcome: undefined }]);
     await world.run('audit', '--json');

@@ -194,8 +194,13 @@ function forPeople(record: AuditRecord): string[] {
 }
 
 function describe({ Outcome: outcome, Details: details = {} }: AuditRecord): string {
-  const known = Object.entries(details).map(([name, value]) => `${name}: ${value}`);
+  const known = Object.entries(details).map(([name, value]) => `${name}: ${asOneFact(value)}`);
   return [describeOutcome(outcome), ...known].join(', ');
+}
+
+/** Whoever makes a call chooses some of the texts, which must not look like further facts that the server has written. */
+function asOneFact(value: string): string {
+  return /, [^\s,:]+: |^"/.test(value) ? JSON.stringify(value) : value;
 }
 
 function describeOutcome(outcome: AuditRecord['Outcome']): string {
