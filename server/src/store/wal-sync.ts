@@ -5,12 +5,12 @@ import { open } from 'node:fs/promises';
  * into the file. Rejects when that fails. Those who ask while one is under way share the next. SQLite's locks are on the
  * other two files, so this one may be closed.
  */
-export function createWalSync(file: string): () => Promise<void> {
+export function createWalSync(file: string, put: (wal: string) => Promise<void> = sync): () => Promise<void> {
   let current: Promise<void> | undefined;
   let next: Promise<void> | undefined;
   const begin = () => {
     next = undefined;
-    const syncing = sync(`${file}-wal`).finally(() => {
+    const syncing = put(`${file}-wal`).finally(() => {
       if (current === syncing) current = undefined;
     });
     current = syncing;
