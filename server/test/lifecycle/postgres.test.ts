@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import {
   CreateGameCommand,
@@ -12,7 +14,7 @@ import {
 import { usePostgres, whyNoPostgres } from '../support/postgres.ts';
 import { createWorkplace, type RunningServer } from '../support/process.ts';
 import { findRedisFault, RedisServer } from '../support/redis-server.ts';
-import { until } from '../support/server.ts';
+import { temporaryDirectory, until } from '../support/server.ts';
 
 const skip = whyNoPostgres;
 const server = usePostgres();
@@ -87,6 +89,24 @@ describe('[postgres] nodes on one database', { skip }, () => {
     await Promise.all(refused.map((next) => next.printed(says)));
     for (const next of refused) assert.doesNotMatch(next.out(), /Respark is serving/);
     assert.doesNotMatch(first.out(), /"level":50/);
+  });
+
+  test('with a copy of the data directory of one that runs waits for its end', {
+    skip: findRedisFault() ?? false,
+  }, async (t) => {
+    const url = await server.emptyDatabase(t);
+    const redis = await RedisServer.start(t);
+    const cluster = { RESPARK_REDIS_URL: redis.url, RESPARK_PUBLIC_URL: 'http://respark.example' };
+    const first = await serve(t, url, [], cluster);
+    const copy = join(temporaryDirectory(t), 'copy');
+    cpSync(first.dataDir, copy, { recursive: true });
+    const env = { ...environment(url), ...cluster, RESPARK_DATA_DIR: copy };
+    const next = createWorkplace(t).startRespark(['serve', '--port', '0'], { env });
+    await next.printed(/one is a copy of the other.*waiting for the end of another server/);
+    assert.doesNotMatch(next.out(), /Respark is serving/);
+    first.child.kill('SIGTERM');
+    await first.ended();
+    await next.printed(/Respark is serving/);
   });
 
   test('that are no cluster run one after the other: the next one waits for the end of the first', async (t) => {
