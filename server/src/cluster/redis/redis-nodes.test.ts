@@ -290,6 +290,25 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
     await one.closeStage('stage-1', TIMEOUT_MS);
   });
 
+  test('a node whose clock is set forward by mistake has the directory forget no bar', async (t) => {
+    const server = await RedisServer.start(t);
+    let aheadMs = 0;
+    const wrong = { ...clock, now: () => clock.now() + aheadMs };
+    const link = new NodeRedisLink({ url: server.url, timeoutMs: TIMEOUT_MS, clock });
+    const one = await join(t, link, { clock: wrong });
+    const until = clock.now() + 600_000;
+    const set = async (name: string) => {
+      const standing = { era: one.era(), node: one.node };
+      await one.setBar({ name, player: ALICE }, { version: 1, until, signedInBefore: undefined, note: '' }, standing);
+    };
+    await set('block');
+    aheadMs = 86_400_000;
+    for (const name of ['another', 'third']) await set(name);
+    aheadMs = 0;
+    const newcomer = { barNames: ['block'], at: clock.now(), signedInAt: 0 };
+    assert.equal((await one.findBar(ALICE, newcomer))?.barName, 'block');
+  });
+
   test('the keys of a former era are removed', async (t) => {
     const { one, server } = await open(t);
     await register(one, 'a');
@@ -325,9 +344,13 @@ async function open(t: TestContext) {
   return { server, one: await join(t, link()), other: await join(t, link()) };
 }
 
-async function join(t: TestContext, link: RedisLink, { recoveryMs = 100 } = {}): Promise<RedisCluster> {
+async function join(
+  t: TestContext,
+  link: RedisLink,
+  { recoveryMs = 100, clock: ownClock = clock } = {},
+): Promise<RedisCluster> {
   const cluster = new RedisCluster({
-    ...{ clock, random: createSystemRandom(), facts: {}, link, loadBars: NO_BARS },
+    ...{ clock: ownClock, random: createSystemRandom(), facts: {}, link, loadBars: NO_BARS },
     log: { debug() {}, info() {}, warn() {}, error() {} },
     metrics: { directoryCalled() {}, linkLost() {}, eraChanged() {}, leaseEnded() {} },
     settings: {
