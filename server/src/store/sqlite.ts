@@ -51,7 +51,8 @@ export function openSqlite({
   onFull?: () => void;
 }): Database {
   const { connection, mark, foreignVersion } = connect(file, clock);
-  const query = new Kysely<Schema>({ dialect: createDialect(connection, mark) });
+  const database = withPreparedStatements(connection, mark);
+  const query = new Kysely<Schema>({ dialect: createDialect({ connection, database, mark }) });
   const inTurn = createWriteTurns({ clock });
 
   async function transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
@@ -86,8 +87,8 @@ export function openSqlite({
     assertMigrated: () => assertMigrated({ query }),
     async close() {
       await query.destroy();
-      // Kysely closes the connection only if it has used it.
-      if (connection.open) connection.close();
+      // Kysely closes the database only if it has used it.
+      database.close();
     },
   };
 }
@@ -137,10 +138,17 @@ class WriterBusy extends Error {
   override readonly name = 'WriterBusy';
 }
 
-function createDialect(connection: Libsql.Database, mark: WalMark): Dialect {
+interface DriverParts {
+  readonly connection: Libsql.Database;
+  /** Over the connection. */
+  readonly database: SqliteDatabase;
+  readonly mark: WalMark;
+}
+
+function createDialect(parts: DriverParts): Dialect {
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new ImmediateDriver(connection, mark),
+    createDriver: () => new ImmediateDriver(parts),
     createIntrospector: (query) => new SqliteIntrospector(query),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   };
@@ -151,8 +159,8 @@ class ImmediateDriver extends SqliteDriver {
   readonly #connection: Libsql.Database;
   readonly #mark: WalMark;
 
-  constructor(connection: Libsql.Database, mark: WalMark) {
-    super({ database: withPreparedStatements(connection, mark) });
+  constructor({ connection, database, mark }: DriverParts) {
+    super({ database });
     this.#connection = connection;
     this.#mark = mark;
   }
@@ -190,9 +198,10 @@ class ImmediateDriver extends SqliteDriver {
   }
 }
 
-/** Prepares each query text only once. */
+/** Prepares each query text only once. To close it a second time does nothing. */
 function withPreparedStatements(connection: Libsql.Database, mark: WalMark): SqliteDatabase {
   const statements = new Map<string, SqliteStatement>();
+  let isClosed = false;
   return {
     prepare(text) {
       const known = statements.get(text);
@@ -203,6 +212,8 @@ function withPreparedStatements(connection: Libsql.Database, mark: WalMark): Sql
       return statement;
     },
     close() {
+      if (isClosed) return;
+      isClosed = true;
       statements.clear();
       if (!mark.mayClose()) {
         leaveOpen(connection);

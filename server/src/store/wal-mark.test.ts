@@ -175,6 +175,37 @@ for (const [what, look] of [
   });
 }
 
+test('a database that a loss of power has stopped between two marks is opened after it was opened and closed unused', async (t) => {
+  const directory = await crashedBetweenMarks(t);
+  await (async () => await openSqlite({ file: join(directory, FILE) }).close())();
+  await collectGarbage();
+  const { meta } = await open(t, directory);
+  assert.equal(await meta.get('fact'), 'kept');
+});
+
+test('it keeps its WAL when it is closed on a disk on which it cannot say that the file is whole', async (t) => {
+  const directory = await crashedBetweenMarks(t);
+  const { exec } = Libsql.prototype;
+  // A mock would keep the connection, which then is not collected.
+  Libsql.prototype.exec = function (sql) {
+    if (/PRAGMA user_version = /.test(sql)) throw new Libsql.SqliteError('database or disk is full', 'SQLITE_FULL', 13);
+    return exec.call(this, sql);
+  };
+  const mend = () => {
+    Libsql.prototype.exec = exec;
+  };
+  t.after(mend);
+  await (async () => {
+    const database = openSqlite({ file: join(directory, FILE) });
+    assert.equal(await createStore(database).meta.get('fact'), 'kept');
+    await database.close();
+  })();
+  await collectGarbage();
+  mend();
+  const { meta } = await open(t, directory);
+  assert.equal(await meta.get('fact'), 'kept');
+});
+
 test('files that are not of the same time are left as they are by whoever has refused them', async (t) => {
   const { directory, meta } = await open(t);
   await meta.set('fact', 'x'.repeat(100_000));
