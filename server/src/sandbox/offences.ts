@@ -8,8 +8,8 @@ const PAUSE_MS = 60_000;
 const MAX_STAGES = 10_000;
 /** About this much of a stage's latest time in threads counts. */
 const MEMORY_MS = 200;
-/** A stage that has had less time in threads than this has not shown yet how long its scripts take. */
-const KNOWN_MS = 200;
+/** A stage that has had less time in threads than this, some dozens of short messages, has not shown yet how long its scripts take. */
+const KNOWN_MS = 20;
 /** Games that are remembered; beyond that, the one whose threads had to be ended longest ago is forgotten. */
 const MAX_GAMES = 10_000;
 /** A stage is slow when it spends most of its time in threads on invocations that take longer than this. */
