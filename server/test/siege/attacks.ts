@@ -114,6 +114,10 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
     50,
     keptAlive(1, () => 'GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n'),
   ),
+  'pages for thousands of tags, of 50 addresses': ofMany(
+    50,
+    keptAlive(1, () => `GET /console/ HTTP/1.1\r\nHost: x\r\nIf-None-Match: ${','.repeat(15_000)}\r\n\r\n`),
+  ),
   'bodies in chunks of a byte for a known key id': endless(100, (target) =>
     signed(target, { method: 'POST', path: '/game', key: { ...WRONG, accessKeyId: target.key.accessKeyId } }).replace(
       '\r\n\r\n',

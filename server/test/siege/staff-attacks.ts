@@ -12,6 +12,9 @@ export const LARGE_WORDING = {
   Messages: Object.fromEntries(Array.from({ length: 8 }, (_, at) => [`en-${at}a`, 'x'.repeat(480)])),
 };
 
+/** As many as one call may name. */
+const NAMED_PLAYERS = Array.from({ length: 10_000 }, (_, at) => `player-with-a-long-id-${at}`);
+
 /** What somebody sends who has a key for the staff of one stage, and for the audit log. */
 export const STAFF_ATTACKS: Readonly<Record<string, Attack>> = {
   receipts: asStaff(8, ({ requestId }) => ({ path: `/respark/receipt/${requestId}` })),
@@ -25,6 +28,10 @@ export const STAFF_ATTACKS: Readonly<Record<string, Attack>> = {
   'disconnects with a receipt': asStaff(8, () => ({
     ...{ method: 'POST', path: `/runtime/game/${LARGE}/stage/${LARGE_STAGE}/player/p/disconnect` },
     body: JSON.stringify({ Receipt: true }),
+  })),
+  'dry runs of jobs for 10,000 players': asStaff(4, () => ({
+    ...{ method: 'POST', path: `${CROWD}/disconnect-job` },
+    body: JSON.stringify({ DryRun: true, Selector: { PlayerIds: NAMED_PLAYERS } }),
   })),
   // As many at once as come, each with transactions of its own.
   'token revocations over 50 connections': asStaff(50, (_, number) => ({
