@@ -136,7 +136,7 @@ async function start(
     cloudCode: await openCloudCode({ backends, settings, log, clock, closers }),
     providerTokens: openProviderTokens({ settings, log, clock, closers }),
     webhookPost: openWebhookPost(parts),
-    ...{ keyring, store, auditLog, eventLog, cluster, metrics, arns },
+    ...{ keyring, store, auditLog, eventLog, cluster, metrics, arns, databaseTime: backends.databaseTime },
     audit: createAuditWithinRoom({ audit, room, clock }),
     ...{ access, actions: ACTIONS },
     examine: examiner.examine,

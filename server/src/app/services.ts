@@ -145,6 +145,7 @@ export function createServices({
   examine,
   longWork,
   arns,
+  databaseTime,
 }: {
   store: Store;
   audit: Audit;
@@ -158,6 +159,8 @@ export function createServices({
   eventLog: EventLog;
   webhookPost: WebhookPost;
   keyring: Keyring;
+  /** What the clock of a database says that nodes may share; missing where there is none. */
+  databaseTime?: (() => Promise<number>) | undefined;
   settings: ServicesSettings;
   log: Log;
   clock: Clock;
@@ -218,7 +221,7 @@ export function createServices({
     log,
     settings,
   };
-  const jobWork = createDisconnectJobWork({ ...parts, arns });
+  const jobWork = createDisconnectJobWork({ ...parts, arns, databaseTime });
   const deployments = createDeployments(parts);
   const generatedCodeJobs = createGeneratedCodeJobs(parts);
   return {

@@ -23,6 +23,8 @@ export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended> {
   listUnfinished(): Promise<readonly Work[]>;
   /** The record as it is now. */
   find(store: Store, work: Work): Promise<Work | undefined>;
+  /** Called before each claim, outside of the transaction. */
+  prepare?(): Promise<void>;
   /** Calls the table's `claim`. */
   claim(store: Store, work: Work, owner: string): Promise<boolean>;
   /** Reads what the work needs, in the transaction of the claim; undefined when the work has become pointless. */
@@ -111,6 +113,7 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
     if (known === undefined || !isUnfinished(known)) return await isOver(work, owner);
     // The cluster is asked before the transaction, which all other writes wait for.
     if (await isTaken(known, owner)) return false;
+    await kind.prepare?.();
     const begun = await store.transaction((store) => take(store, known, owner));
     if (begun === 'taken') return false;
     if (begun === undefined) return await isOver(work, owner);

@@ -58,7 +58,7 @@ export interface DisconnectJobRecord extends JobProgress {
   readonly players: number;
   readonly createdAt: number;
   readonly updatedAt: number;
-  /** The job is about connections from before then; undefined until a node has begun. */
+  /** The job is about connections from before then, by a clock that all nodes share; undefined until a node has begun. */
   readonly begunAt: number | undefined;
 }
 

@@ -111,6 +111,7 @@ export interface DomainOptions extends Partial<typeof SETTINGS> {
   readonly auditLog?: Pick<AuditReader, 'find'>;
   /** By default every access key may sign. */
   readonly findCredential?: Access['findCredential'];
+  readonly databaseTime?: () => Promise<number>;
 }
 
 /** The rules over a store on disk and the cluster of one node, whose connections `nodes.closeStage` ends. */
@@ -127,6 +128,7 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     auditLog = { find: async () => ({ records: [], next: undefined }) },
     findCredential = async (accessKeyId) => ({ accessKeyId, secretAccessKey: 'secret', policies: [] }),
     providerTokens = NO_PROVIDERS,
+    databaseTime,
     ...changed
   } = options;
   const random = createSystemRandom();
@@ -142,7 +144,7 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
   const record: RecordLocally = (_, rule) => rule();
   const access = createAccess({ store, keyring, clock, random, actions: ACTIONS, record, arns });
   const services = createServices({
-    ...{ store, audit, auditLog, cluster, clock, random, log, examine, longWork, keyring, arns },
+    ...{ store, audit, auditLog, cluster, clock, random, log, examine, longWork, keyring, arns, databaseTime },
     ...{ access: { ...access, findCredential }, actions: ACTIONS },
     providerTokens,
     cloudCode: {

@@ -106,7 +106,13 @@ class Nodes {
       ...change,
     } as DisconnectJobRecord;
     const request = { isEverybody: true, selector: {}, ratePerSecond, confirmAbove };
-    return await new DisconnectJobRun(parts, { job, request, playerIds: undefined, owner: OWNER }).run();
+    return await new DisconnectJobRun(parts, {
+      job,
+      request,
+      playerIds: undefined,
+      owner: OWNER,
+      now: this.clock.now(),
+    }).run();
   }
 }
 

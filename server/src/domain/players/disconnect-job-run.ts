@@ -66,7 +66,14 @@ export class DisconnectJobRun {
 
   constructor(
     parts: RunParts,
-    work: { job: DisconnectJobRecord; request: JobRequest; playerIds: readonly string[] | undefined; owner: string },
+    work: {
+      job: DisconnectJobRecord;
+      request: JobRequest;
+      playerIds: readonly string[] | undefined;
+      owner: string;
+      /** By the clock that also said when the job began. */
+      now: number;
+    },
   ) {
     const { job, request, playerIds } = work;
     this.#parts = parts;
@@ -74,9 +81,8 @@ export class DisconnectJobRun {
     this.#request = request;
     this.#owner = work.owner;
     this.#selector = { ...request.selector, playerIds };
-    const { clock } = parts;
-    // A job cannot have begun in the future: the clock has been set back since, or was that of a node whose clock is ahead.
-    this.#beganAt = clock.monotonic() - Math.max(0, clock.now() - (job.begunAt ?? job.createdAt));
+    // A job cannot have begun in the future: the clock has been set back since.
+    this.#beganAt = parts.clock.monotonic() - Math.max(0, work.now - (job.begunAt ?? job.createdAt));
     this.#pace = createPace({ ratePerSecond: request.ratePerSecond, clock: parts.clock, pauses: parts.pauses });
     ({ closed: this.#closed, gone: this.#gone, unproven: this.#unproven, inFlight: this.#open } = job);
     this.#failures = [...job.failures];

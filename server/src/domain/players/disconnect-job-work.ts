@@ -30,6 +30,8 @@ type Parts = Omit<RunParts, 'disconnectJobs' | 'pauses' | 'log'> &
     readonly audit: Pick<Audit, 'around'>;
     readonly events: Pick<Events, 'emit'>;
     readonly arns: Pick<Arns, 'stage'>;
+    /** What the clock of a database says that nodes may share; missing where there is none. */
+    readonly databaseTime?: (() => Promise<number>) | undefined;
   };
 
 interface Begun {
@@ -39,9 +41,12 @@ interface Begun {
 }
 
 export function createDisconnectJobWork(parts: Parts): DisconnectJobWork {
-  const { store, cluster, clock, log } = parts;
+  const { store, cluster, clock, log, databaseTime } = parts;
   const pauses = createPauses(clock);
   const runParts = { ...parts, disconnectJobs: store.disconnectJobs, pauses };
+
+  /** By how much the clock of this node is ahead of the clock by which all nodes tell when a job began. */
+  let aheadMs = 0;
 
   const kind: WorkKind<DisconnectJobRecord, Begun, RunEnd, JobEnd> = {
     name: 'disconnect jobs',
@@ -53,7 +58,10 @@ export function createDisconnectJobWork(parts: Parts): DisconnectJobWork {
     ],
     listUnfinished: () => store.disconnectJobs.listUnfinished(),
     find: (store, { stageId, id }) => store.disconnectJobs.find(stageId, id),
-    claim: (store, { id }, owner) => store.disconnectJobs.claim(id, owner, clock.now()),
+    async prepare() {
+      if (databaseTime !== undefined) aheadMs = Math.round(clock.now() - (await databaseTime()));
+    },
+    claim: (store, { id }, owner) => store.disconnectJobs.claim(id, owner, clock.now() - aheadMs),
 
     async begin({ disconnectJobs }, { stageId, id }) {
       const job = await disconnectJobs.find(stageId, id);
@@ -63,7 +71,7 @@ export function createDisconnectJobWork(parts: Parts): DisconnectJobWork {
 
     async perform({ job, playerIds, owner }) {
       const request = JSON.parse(job.request) as JobRequest;
-      return await new DisconnectJobRun(runParts, { job, request, playerIds, owner }).run();
+      return await new DisconnectJobRun(runParts, { job, request, playerIds, owner, now: clock.now() - aheadMs }).run();
     },
 
     async end(store, { job: { id } }, result, owner) {

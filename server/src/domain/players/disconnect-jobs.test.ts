@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CHANGE, openDomain, ROLE } from '../../../test/support/domain.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import type { Audit, Change } from '../audit.ts';
 
 const STAGE = { gameName: 'Demo', stageName: 'Dev' };
@@ -114,4 +115,40 @@ test('a call with a client token starts one job, however often it is repeated', 
   await store.disconnectJobs.prune(stageId, 0);
   const forgotten = { code: 'conflict', message: /which is not kept any more/ };
   await assert.rejects(disconnectJobs.start(STAGE, call, CHANGE), forgotten);
+});
+
+test('whoever goes on with a job tells by the database when it began, whatever the clock of the node before said', async (t) => {
+  const clock = new ManualClock();
+  const start = clock.now();
+  const databaseTime = async () => start + clock.monotonic();
+  const { games, stages, disconnectJobs, cluster } = await openDomain(t, { clock, databaseTime });
+  await games.create({ name: 'Demo' }, CHANGE);
+  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
+  cluster.answer('count_connections', async () => ({ connections: 1, players: 1 }));
+  const asked: (number | undefined)[] = [];
+  cluster.answer('match_connections', async ({ beganAgoMs }) => {
+    asked.push(beganAgoMs);
+    const [job] = (await disconnectJobs.list(STAGE, {})).items;
+    if (job !== undefined && asked.length === 1) await disconnectJobs.pause(STAGE, job.id, CHANGE);
+    return { connections: [] };
+  });
+  const reached = async (id: string, wanted: string) => {
+    for (let turn = 0; turn < 1_000; turn += 1) {
+      if ((await disconnectJobs.get(STAGE, id)).state === wanted) return;
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(10);
+    }
+    assert.fail(`the job is not ${wanted}`);
+  };
+  // The first node is an hour behind.
+  clock.setForward(-3_600_000);
+  const { id } = await disconnectJobs.start(STAGE, EVERYBODY, CHANGE);
+  await reached(id, 'PAUSED');
+  clock.setForward(3_600_000);
+  clock.advance(5_000);
+  await disconnectJobs.resume(STAGE, id, CHANGE);
+  await reached(id, 'COMPLETED');
+  const [first = Number.NaN, second = Number.NaN] = asked;
+  assert.ok(first <= 10, String(asked));
+  assert.ok(second >= 5_000 && second <= clock.monotonic(), String(asked));
 });
