@@ -40,7 +40,7 @@ import { factsOf } from './node-facts.ts';
 import type { NodeFacts } from './node-watch.ts';
 import { playerDataLimitsOf } from './player-data-limits.ts';
 import type { CloudCode } from './services.ts';
-import { backUpOutdated, FORMS } from './sqlite-files.ts';
+import { backUpOutdated, FORMS, warnOfMissing } from './sqlite-files.ts';
 import { unlock } from './unlock.ts';
 
 /**
@@ -293,6 +293,7 @@ async function openServerData({
   const room = openRoom({ path: directory.path, clock, log, settings });
   closers.push('room of the disk', () => room.close());
   await backUpOutdated({ directory, log, clock });
+  warnOfMissing({ directory, log });
   const database = openSqlite({ file: directory.file(DATABASE_FILE), clock, onFull: () => room.release() });
   closers.push('database', () => database.close());
   await database.migrate();

@@ -226,3 +226,24 @@ test('a backup from before there was player data is restored', async (t) => {
     assert.equal((await playerData.get({ stageId: 'dev', playerId: 'anna' })).version, 0);
   });
 });
+
+test('a start says which databases are missing that others of the directory lack', async (t) => {
+  const settings = loadSettings({ env: {}, flags: { dataDir: join(temporaryDirectory(t), 'data') } });
+  const warningsOfStart = async () => {
+    const closers = new Closers();
+    const { log, lines } = recordedLog();
+    await openBackends({ metrics: NO_METRICS, settings, log, clock, random, closers });
+    await closers.close({ clock, log });
+    return lines.filter(({ msg }) => msg.startsWith('databases are missing')).map(({ missing }) => missing);
+  };
+  const remove = (...names: string[]) => {
+    for (const name of names) rmSync(join(settings.dataDir, name));
+  };
+  assert.deepEqual(await warningsOfStart(), [], 'a new directory');
+  assert.deepEqual(await warningsOfStart(), []);
+  remove('player-data.sqlite', 'audit.sqlite');
+  assert.deepEqual(await warningsOfStart(), [['audit.sqlite', 'player-data.sqlite']]);
+  assert.deepEqual(await warningsOfStart(), []);
+  remove('respark.sqlite');
+  assert.deepEqual(await warningsOfStart(), [['respark.sqlite']]);
+});

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { backUp, type LiveFiles } from '../data-directory/backup.ts';
@@ -57,6 +57,19 @@ export async function backUpOutdated({
     throw new StartupError(`the databases need an upgrade, before which a backup is made: ${reason}`, { cause: error });
   }
   log.info({ file }, 'a backup was made before the databases are brought up to this version');
+}
+
+/**
+ * Warns of databases that others in the directory lack, which SQLite would make anew without a word: as when some files were
+ * copied from another directory, such as that of the games without those of the players.
+ */
+export function warnOfMissing({ directory, log }: { directory: DataDirectory; log: Pick<Log, 'warn'> }): void {
+  const missing = Object.keys(FORMS).filter((name) => !existsSync(directory.file(name)));
+  if (missing.length === 0 || missing.length === Object.keys(FORMS).length) return;
+  log.warn(
+    { path: directory.path, missing },
+    'databases are missing in the data directory, and begin anew: if its files were copied, stop the server and copy all of them',
+  );
 }
 
 /** A supervisor that kills a server in its upgrade again and again must not fill the disk by that. */
