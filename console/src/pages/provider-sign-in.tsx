@@ -7,6 +7,9 @@ import { SignInError } from '../team-sign-in.ts';
 import { t } from '../texts/language.ts';
 import { forgetReturn, keepForReturn } from './drafts.ts';
 
+/** Whoever is here for so long after leaving has stayed, or waits for a slow provider, and may try again. */
+const STAY_MS = 3_000;
+
 /** The way in by the provider that the server's settings name; nothing where they name none. */
 export function ProviderSignIn({
   isBusy,
@@ -35,6 +38,8 @@ export function ProviderSignIn({
     keepForReturn();
     try {
       await beginAtProvider();
+      // Where something cannot be kept, the browser asks first, and its person may stay.
+      setTimeout(() => setLeaving(false), STAY_MS);
     } catch (thrown) {
       forgetReturn();
       onError(thrown);

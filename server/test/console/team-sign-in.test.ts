@@ -10,7 +10,7 @@ import { fileOf } from '../support/game-document.ts';
 import { importDocument } from '../support/publishing.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { scriptedGame } from '../support/scripted-game.ts';
-import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
+import { GAME, ROOT, STAGE, startTestServer, until } from '../support/server.ts';
 
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
 
@@ -342,4 +342,37 @@ test('[chromium] whoever steps back from the provider may go there again, and no
   assert.equal(await opened.page.evaluate("sessionStorage.getItem('respark.drafts')"), null);
   await Promise.all([opened.page.waitForNavigation(), opened.press(button)]);
   await opened.page.waitForSelector('input[name=login]');
+});
+
+test('[chromium] whoever stays because the browser asks whether they want to lose what they typed may go later', {
+  skip,
+}, async (t) => {
+  const { server, button } = await open(t);
+  await importDocument(server, fileOf(scriptedGame({ requests: { Greet: { script: 'return 1;' } } })));
+  const { json } = await rawCall(server, 'POST', '/respark/access-key', { body: { Role: 'developer' } });
+  const { AccessKeyId: id } = json.AccessKey as { AccessKeyId: string };
+  const hash = `#/configuration?${PLACE}&section=GameSparks.Core.RequestHandlers&entry=Greet`;
+  const opened = await openConsole(server.url, { hash });
+  await opened.page.evaluateOnNewDocument(`Object.defineProperty(globalThis, 'sessionStorage', {
+    get() { throw new DOMException('denied', 'SecurityError'); } })`);
+  await opened.page.reload();
+  await stayHere(opened);
+  await opened.fill('Access key id', id);
+  await opened.fill('Secret access key', String(json.SecretAccessKey));
+  await opened.press('Sign in');
+  await write(opened, "return 'mine';");
+  await opened.shows(/Greet not saved/);
+  await rawCall(server, 'DELETE', `/respark/access-key/${id}`);
+  await opened.press('Save');
+  await opened.shows('Your access key is no longer good');
+  const asked: string[] = [];
+  opened.page.on('dialog', (dialog) => {
+    asked.push(dialog.type());
+    void (asked.length === 1 ? dialog.dismiss() : dialog.accept());
+  });
+  await opened.press(button);
+  await until(() => asked.length === 1);
+  await Promise.all([opened.page.waitForNavigation(), opened.press(button)]);
+  await opened.page.waitForSelector('input[name=login]');
+  assert.deepEqual(asked, ['beforeunload', 'beforeunload']);
 });
