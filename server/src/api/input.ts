@@ -41,7 +41,7 @@ export function readLongInput(
   shape: StructureShape,
   sources: InputSources,
 ): MaybePromise<Record> {
-  const length = takesBody(shape) ? sources.body.length : 0;
+  const length = readsBody(shape) ? sources.body.length : 0;
   if (length <= LONG) return readInput(shape, sources);
   const reading = longWork.run({ owner: `caller ${caller}`, length }, (jobs) => jobs.readInput({ shape, sources }));
   return reading.then((input) => input ?? malformedBody());
@@ -54,7 +54,7 @@ export function readLongInput(
  */
 export function readInput(shape: StructureShape, { labels, rawQuery, body }: InputSources): Record {
   const queryValues = parseQuery(rawQuery) ?? [];
-  const json = takesBody(shape) ? parseBody(body) : {};
+  const json = readsBody(shape) ? parseBody(body) : {};
   const raw: { [name: string]: unknown } = {};
   for (const [name, member] of Object.entries(shape.members)) {
     if (member.location === 'uri') raw[name] = labels.get(name);
@@ -99,6 +99,7 @@ function malformedBody(): never {
   throw new Refusal('malformed_body', 'The body must be one JSON object in UTF-8, or empty');
 }
 
-function takesBody(shape: StructureShape): boolean {
-  return Object.values(shape.members).some(({ location }) => location === undefined);
+/** Also one that takes no member of it, where none may be ignored: whoever sends `DryRun` wants nothing to be done. */
+function readsBody(shape: StructureShape): boolean {
+  return shape.isExact || Object.values(shape.members).some(({ location }) => location === undefined);
 }

@@ -107,6 +107,8 @@ test('a block, a key or a closure of which the end is misspelled is not made for
     ['/respark/game/Demo/player/ada/block', { Seconds: null }],
     ['/respark/game/Demo/stage/Dev/closure', { Untill: '2030-01-01T00:00:00Z' }],
     ['/respark/game/Demo/stage/Dev/player/ada/token/revocation', { KeepConnection: true }],
+    // What takes nothing has no dry run either.
+    ['/respark/node/any/drain', { DryRun: true }],
     ['/respark/access-key', { Role: 'viewer', Lifetime: 60 }],
     ['/respark/access-key', { Role: 'viewer', GameName: null }],
     ['/respark/game/Demo/webhook', { Url: 'https://hooks.example', Events: ['connection.closed'] }],
