@@ -10,7 +10,7 @@ import { addClientOptions, createClient, hasOwnEndpoint } from '../management-cl
 import { settingsOf } from '../options.ts';
 import { patiently } from '../patiently.ts';
 import { listAt, nextTokenIn, textAt } from '../reply.ts';
-import { formatJson, formatTable } from '../table.ts';
+import { formatJson, formatJsonLine, formatTable } from '../table.ts';
 import { parseCount, parseSince } from '../times.ts';
 import { CommandError, type World } from '../world.ts';
 import { auditVerifyCommand } from './audit-verify.ts';
@@ -200,7 +200,7 @@ function describe({ Outcome: outcome, Details: details = {} }: AuditRecord): str
 
 /** Whoever makes a call chooses some of the texts, which must not look like further facts that the server has written. */
 function asOneFact(value: string): string {
-  return /, [^\s,:]+: |^"/.test(value) ? JSON.stringify(value) : value;
+  return /, [^\s,:]+: |^"/.test(value) ? formatJsonLine(value).trimEnd() : value;
 }
 
 function describeOutcome(outcome: AuditRecord['Outcome']): string {
