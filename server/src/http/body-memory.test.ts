@@ -36,3 +36,16 @@ test('a body that is longer than its own memory counts with all that it takes', 
   assert.equal(second.grow(11, 30), true, 'all of them');
   assert.equal(first.grow(11, 12), false);
 });
+
+test('bodies that are not proven leave half of the memory to those that are, and give back what they held', () => {
+  const hold = createBodyMemory({ ownBytes: 0, sharedBytes: 20_000_000 });
+  const [stranger, another, known] = [hold(), hold(), hold()];
+  assert.equal(stranger.grow(9_000_000, 9_000_000), true);
+  assert.equal(another.grow(1_000_001, 1_000_001), false);
+  assert.equal(known.grow(9_000_000, 9_000_000, true), true);
+  assert.equal(another.grow(1_000_000, 1_000_000), true);
+  assert.equal(known.grow(10_000_001, 10_000_001, true), false, 'all of it is used');
+  stranger.release();
+  known.release();
+  assert.equal(hold().grow(9_000_000, 9_000_000), true);
+});

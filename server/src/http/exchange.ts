@@ -27,9 +27,10 @@ export interface HttpRequest {
    * Reads the whole body; empty when there is none. Fails with a BodyError when the body is longer than `maxBytes`, is
    * malformed or does not arrive whole in time, and with a `throttled` ServiceError when other bodies use the memory that it needs.
    * May be called once, by the site that answers; a client that waits to be asked for its body is asked only then.
-   * `onPart` is called with each part as it arrives, for work that would take long on the whole body at once.
+   * `onPart` is called with each part as it arrives, for work that would take long on the whole body at once. A proven body,
+   * which a known caller has signed if it is what its head says, finds room where others do not.
    */
-  readBody(maxBytes: number, onPart?: (part: Uint8Array) => void): MaybePromise<Uint8Array>;
+  readBody(maxBytes: number, onPart?: (part: Uint8Array) => void, isProven?: boolean): MaybePromise<Uint8Array>;
 }
 
 /** A reply to send over HTTP. A reply to HEAD has the body that GET would get, but only its length is sent. */

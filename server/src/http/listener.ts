@@ -96,9 +96,9 @@ export function createHttpListener({
     const { headers } = head;
     const memory = holdMemory();
     const timeoutMs = settings.requestTimeoutMs;
-    const body: HttpRequest['readBody'] = (maxBytes, onPart) => {
+    const body: HttpRequest['readBody'] = (maxBytes, onPart, isProven) => {
       const isBroken = unreadable.isBroken(socket);
-      return readBody({ request, headers, response, isBroken, maxBytes, timeoutMs, memory, clock, onPart });
+      return readBody({ request, headers, response, isBroken, maxBytes, timeoutMs, memory, clock, onPart, isProven });
     };
     let isKnown = false;
     const callerIsKnown = () => {

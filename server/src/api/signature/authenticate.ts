@@ -57,6 +57,8 @@ const MAX_SUSPECT_BODY_BYTES = 16_384;
  * of address and key instead, so that others behind the same address cannot hold up a caller with a valid signature. Not
  * even those that know the key's id can: after too many failures of a pair its signatures are still verified, but no
  * longer with long bodies that anyone may have sent.
+ * Where the head of a long body says its SHA-256, the signature is verified before the body is read, and the body finds room
+ * that others do not.
  * A long body waits, whoever sends it, while too many bytes of such bodies have come from its address.
  * Throws a Refusal, or a `throttled` ServiceError.
  */
@@ -90,20 +92,23 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
     const claim = { method, rawPath, rawQuery, headers, readings, authorization, secretAccessKey, signingKeys };
     const claimedHash = headers.get('x-amz-content-sha256')?.[0];
     const isSuspect = failures.waitOf(caller) > 0;
-    if (isSuspect && claimedHash !== undefined) {
-      const forged = verifySignatureOfHash(claim, claimedHash);
-      if ('name' in forged) return failures.refuse(caller, forged, seen);
-    }
+    const refuseForged = (hash: string): void => {
+      const forged = verifySignatureOfHash(claim, hash);
+      if ('name' in forged) failures.refuse(caller, forged, seen);
+    };
+    if (isSuspect && claimedHash !== undefined) refuseForged(claimedHash);
     const mayBeForged = isSuspect && claimedHash === undefined;
     const maxBytes = mayBeForged ? Math.min(maxBodyBytes, MAX_SUSPECT_BODY_BYTES) : maxBodyBytes;
     const spend = longBodies.admit({ address, headers, maxBytes });
+    const isProven = spend !== undefined && claimedHash !== undefined;
+    if (isProven && !isSuspect) refuseForged(claimedHash);
     let payload: Hash | undefined;
-    const read = () =>
-      request.readBody(maxBytes, (part) => {
-        spend?.(part.length);
-        payload ??= createHash('sha256');
-        payload.update(part);
-      });
+    const onPart = (part: Uint8Array) => {
+      spend?.(part.length);
+      payload ??= createHash('sha256');
+      payload.update(part);
+    };
+    const read = () => request.readBody(maxBytes, onPart, isProven);
     const reading = orElse(read, (error) => {
       if (!(error instanceof BodyError)) throw error;
       if (mayBeForged) failures.check(caller, seen);
