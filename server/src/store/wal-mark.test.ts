@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -204,6 +204,35 @@ test('it keeps its WAL when it is closed on a disk on which it cannot say that t
   mend();
   const { meta } = await open(t, directory);
   assert.equal(await meta.get('fact'), 'kept');
+});
+
+test('a database is opened after it was closed while another process was killed between two marks', async (t) => {
+  const directory = temporaryDirectory(t);
+  const file = join(directory, FILE);
+  await (async () => {
+    const database = openSqlite({ file });
+    await database.migrate();
+    const { meta } = createStore(database);
+    await meta.set('fact', 'kept');
+    const program = `const { default: Libsql } = await import(process.argv[1]);
+      const other = new Libsql(process.argv[2]);
+      const [{ mark }] = other.prepare('SELECT user_version AS mark FROM pragma_user_version').all();
+      other.exec(\`PRAGMA user_version = \${mark + 1}; PRAGMA wal_checkpoint(PASSIVE)\`);
+      process.kill(process.pid, 'SIGKILL');`;
+    const { signal } = spawnSync(process.execPath, [
+      '--input-type=module',
+      '-e',
+      program,
+      import.meta.resolve('libsql'),
+      file,
+    ]);
+    assert.equal(signal, 'SIGKILL');
+    await meta.set('other fact', 'kept too');
+    await database.close();
+  })();
+  await collectGarbage();
+  const { meta } = await open(t, directory);
+  assert.deepEqual([await meta.get('fact'), await meta.get('other fact')], ['kept', 'kept too']);
 });
 
 test('files that are not of the same time are left as they are by whoever has refused them', async (t) => {

@@ -168,6 +168,8 @@ function watchMark({
     mayClose: inSteps(function* () {
       try {
         yield* settled(complete());
+        // Another process may have set an even one and been killed before the odd one.
+        if (mark() > 0 && !isOdd(mark())) yield* settled(set(mark() + 1));
         return true;
       } catch {
         return false;
