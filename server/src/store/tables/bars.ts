@@ -118,21 +118,31 @@ export function barTable(scope: Scope): BarTable {
 }
 
 function createRemovals({ read, write }: Scope): Pick<BarTable, 'removeEnded' | 'removeAll'> {
+  async function removeSome(at: number, limit: number, gameId: string | undefined): Promise<number> {
+    const all = read.selectFrom('bars').select('name').where('until', '<=', at).where(IS_ENFORCED);
+    const ended = gameId === undefined ? all : all.where('game_id', '=', gameId);
+    const names = (await ended.limit(limit).execute()).map(({ name }) => name);
+    if (names.length === 0) return 0;
+    const { numDeletedRows } = await write((query) =>
+      query
+        .deleteFrom('bars')
+        .where('name', 'in', names)
+        .where('until', '<=', at)
+        .where(IS_ENFORCED)
+        .executeTakeFirstOrThrow(),
+    );
+    return Number(numDeletedRows);
+  }
+
   return {
     async removeEnded(at, limit, gameId) {
-      const all = read.selectFrom('bars').select('name').where('until', '<=', at).where(IS_ENFORCED);
-      const ended = gameId === undefined ? all : all.where('game_id', '=', gameId);
-      const names = (await ended.limit(limit).execute()).map(({ name }) => name);
-      if (names.length === 0) return 0;
-      const { numDeletedRows } = await write((query) =>
-        query
-          .deleteFrom('bars')
-          .where('name', 'in', names)
-          .where('until', '<=', at)
-          .where(IS_ENFORCED)
-          .executeTakeFirstOrThrow(),
-      );
-      return Number(numDeletedRows);
+      for (let removed = 0; ; ) {
+        const asked = Math.min(REMOVED_AT_ONCE, limit - removed);
+        const some = await removeSome(at, asked, gameId);
+        removed += some;
+        if (some < asked || removed === limit) return removed;
+        await setImmediate();
+      }
     },
     async removeAll({ gameId, stageId }, leaving) {
       const ofGame = read.selectFrom('bars').where('game_id', '=', gameId);
