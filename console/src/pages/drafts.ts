@@ -157,11 +157,14 @@ function ask(event: BeforeUnloadEvent): void {
   event.preventDefault();
 }
 
-/** Has what was left by a key be drafts of whoever is signed in now. What they have typed themselves stays. */
+/** Has what was left by a key be drafts of whoever is signed in now. Of what they have typed in themselves, it stays left. */
 export function takeLeftDrafts(by: string): void {
-  for (const { key, name, text, base, entry } of [...left.values()])
-    if (key === by && !drafts.has(name)) setDraft(name, { text, base, entry });
-  dropLeftDrafts(by);
+  for (const [id, { key, name, text, base, entry }] of [...left]) {
+    if (key !== by || drafts.has(name)) continue;
+    left.delete(id);
+    setDraft(name, { text, base, entry });
+  }
+  tellLeft();
   taken.set(taken.get() + 1);
 }
 

@@ -77,6 +77,8 @@ test('[chromium] what was typed under several keys is kept apart, and is there a
     await opened.fill('Secret access key', secret);
     await opened.press('Sign in');
     await opened.page.waitForSelector('.console main');
+    // Where the address names no stage, the console chooses the only one, and goes there.
+    await opened.page.waitForFunction("location.hash.includes('stage=')");
   };
   const show = (entry: string) => opened.page.evaluate(`location.hash = ${JSON.stringify(hashOf(entry))}`);
   const lose = async ({ id }: typeof first) => {
@@ -113,4 +115,17 @@ test('[chromium] what was typed under several keys is kept apart, and is there a
     later.includes(`The key: ${first.id}`) && !later.includes(second.id) && !/Greet not saved/.test(later),
     later,
   );
+  // Nothing that was typed takes the place of something else that was.
+  await show('Greet');
+  await untilScriptIs(opened, 'return 1;');
+  await write(opened, "return 'of the third';");
+  await opened.shows(/Greet not saved/);
+  await opened.press('They are mine: go on with them');
+  await untilScriptIs(opened, "return 'of the third';");
+  await opened.shows(`The key: ${first.id}`);
+  await opened.press('Discard the changes');
+  await untilScriptIs(opened, 'return 1;');
+  await opened.press('They are mine: go on with them');
+  await untilScriptIs(opened, "return 'of the first';");
+  assert.doesNotMatch(await opened.shows(/Greet not saved/), /under another key/);
 });
