@@ -374,3 +374,20 @@ describe('close()', () => {
     assert.equal(clock.timers, 0);
   });
 });
+
+test('a browser is given the time to say why the server has closed, when the end of its stream gets lost', async () => {
+  const lose = () => {
+    const all = setUpReady({ heartbeatMs: 20_000 });
+    Object.defineProperty(all.socket, 'terminate', { value: undefined });
+    all.socket.readyState = 2;
+    return all;
+  };
+  const heard = lose();
+  await heard.clock.advance(45_000);
+  assert.deepEqual(heard.told, []);
+  heard.socket.closes(4500, 'out');
+  assert.deepEqual([heard.told, heard.clock.timers], [['ended 4500 stop'], 0]);
+  const unheard = lose();
+  await unheard.clock.advance(60_000);
+  assert.deepEqual([unheard.told, unheard.clock.timers], [['ended 1006 reconnect'], 0]);
+});

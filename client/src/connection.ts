@@ -47,6 +47,8 @@ type State = 'opening' | 'greeting' | 'ready' | 'closing' | 'ended';
 /** How much may wait in the socket before messages are refused: a server that does not read must not fill memory. */
 export const MAX_BUFFERED_BYTES = 1_048_576;
 const CLOSE_TIMEOUT_MS = 1_000;
+/** Longer than any browser waits for the end of a connection that the server closes; Firefox waits for ten seconds. */
+const BROWSER_CLOSE_MS = 12_000;
 /** A `readyState` of WebSockets. */
 const CLOSING = 2;
 
@@ -267,9 +269,14 @@ export class Connection {
   #drop(reason: string, lateMs = 0): void {
     const socket = this.#socket;
     const isClosing = this.#state === 'closing';
-    // The server has said why it closes, and only the end of its stream has got lost: `ws` tells once the socket is gone.
-    const willSayWhy = !isClosing && socket.readyState === CLOSING && socket.terminate !== undefined;
-    if (!willSayWhy) this.#end(isClosing ? CLOSED_BY_CLIENT : closureOf(closeCode('abnormal'), reason), lateMs);
+    const end = () => this.#end(isClosing ? CLOSED_BY_CLIENT : closureOf(closeCode('abnormal'), reason), lateMs);
+    // The server has said why it closes, and only the end of its stream has got lost: `ws` tells once the socket is gone,
+    // and a browser when it has waited for that end.
+    if (isClosing || socket.readyState !== CLOSING) end();
+    else if (socket.terminate === undefined) {
+      this.#stopTimers();
+      this.#cancelDeadline = this.#clock.after(BROWSER_CLOSE_MS, end);
+    }
     if (socket.terminate === undefined) socket.close();
     else socket.terminate();
   }
