@@ -4,7 +4,13 @@ import { ManualClock } from '../../test/support/manual-clock.ts';
 import { ServiceError } from '../errors.ts';
 import { type HttpRequest, textReply } from '../http/exchange.ts';
 import { createSystemRandom } from '../random.ts';
-import { createManagementPages, createObservationPages, optionsOfServer, playerPages } from './pages.ts';
+import {
+  createManagementPages,
+  createObservationPages,
+  createPlayerProbes,
+  optionsOfServer,
+  playerPages,
+} from './pages.ts';
 
 const EXPORT = { fileName: 'Demo-Snapshot_1:2"\r\n.json', contentType: 'application/json', body: Buffer.from('{}') };
 const LOCAL = '127.0.0.1';
@@ -216,6 +222,22 @@ test('the players’ own listener tells clients of the API, whatever they call, 
     const misplaced = await playerPages(requestFor('/game', { method }));
     assert.deepEqual([misplaced?.status, misplaced?.headers.connection], [404, 'close'], method);
     assert.equal(misplaced?.headers['x-amzn-errortype'], 'UnknownOperationException', method);
+  }
+});
+
+test('load balancers ask the players’ own listener whether it should get players', async () => {
+  const { observe, clock, causes } = openPages();
+  causes.push('draining');
+  const probes = createPlayerProbes({ observe, clock, settings: { pagesPerSecondPerAddress: 4 } });
+  for (const [path, method, status] of [
+    ['/readyz', 'GET', 503],
+    ['/readyz', 'HEAD', 503],
+    ['/readyz', 'OPTIONS', 503],
+    ['/healthz', 'GET', 200],
+    ['/healthz', 'GET', 429],
+    ['/metrics', 'GET', undefined],
+  ] as const) {
+    assert.equal((await probes(requestFor(path, { method })))?.status, status, `${method} ${path}`);
   }
 });
 

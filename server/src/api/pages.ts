@@ -83,13 +83,7 @@ export function createManagementPages({
   clock: Clock;
   random: RandomBytes;
 }): Site {
-  const ratePerSecond = settings.pagesPerSecondPerAddress;
-  const allowances = createAddressBuckets({
-    ratePerSecond,
-    burst: ratePerSecond,
-    maxKeys: MAX_COUNTED_ADDRESSES,
-    clock,
-  });
+  const refuse = createPageLimit(settings, clock);
 
   function isPage(rawPath: string): boolean {
     if (rawPath === CONNECT_PATH) return hasPlayers;
@@ -116,15 +110,14 @@ export function createManagementPages({
     if (method === 'GET' || method === 'HEAD') return await find(request);
     if (method !== 'OPTIONS') return refusalReply(requestId, wrongMethod(['GET', 'HEAD'], method));
     // A probe may go by the status, whatever its method, so these two mean it here too.
-    const isProbed = rawPath === '/healthz' || rawPath === '/readyz';
-    const status = isProbed ? (await observe(request))?.status : undefined;
+    const status = isProbed(rawPath) ? (await observe(request))?.status : undefined;
     return optionsReply(PAGE_METHODS, status);
   }
 
   async function serve(request: HttpRequest, isOfPage: boolean): Promise<HttpReply | undefined> {
     const requestId = uuidV7(random, clock.now());
-    const waitMs = allowances.take(addressGroup(request.remoteAddress ?? request.peerAddress));
-    if (waitMs > 0) return tooOften('this address asks for too many pages', waitMs);
+    const refusal = refuse(request);
+    if (refusal !== undefined) return refusal;
     const page = (await optionsOfServer(request)) ?? (isOfPage ? await answer(request, requestId) : undefined);
     if (page === undefined) return undefined;
     return { ...page, headers: { ...page.headers, 'x-amzn-requestid': requestId } };
@@ -133,6 +126,23 @@ export function createManagementPages({
   return function managementPages(request) {
     const isOfPage = isPage(request.rawPath);
     return isOfPage || request.rawPath === '*' ? serve(request, isOfPage) : undefined;
+  };
+}
+
+function isProbed(rawPath: string): boolean {
+  return rawPath === '/healthz' || rawPath === '/readyz';
+}
+
+/** Makes what counts the pages of addresses, and refuses one more than an address may have. */
+function createPageLimit(
+  { pagesPerSecondPerAddress: ratePerSecond }: { readonly pagesPerSecondPerAddress: number },
+  clock: Clock,
+): (request: HttpRequest) => HttpReply | undefined {
+  const limits = { ratePerSecond, burst: ratePerSecond, maxKeys: MAX_COUNTED_ADDRESSES };
+  const allowances = createAddressBuckets({ ...limits, clock });
+  return ({ remoteAddress, peerAddress }) => {
+    const waitMs = allowances.take(addressGroup(remoteAddress ?? peerAddress));
+    return waitMs > 0 ? tooOften('this address asks for too many pages', waitMs) : undefined;
   };
 }
 
@@ -196,6 +206,24 @@ function fileReply({ fileName, contentType, body }: DownloadedFile): HttpReply {
       'x-content-type-options': 'nosniff',
     },
     body,
+  };
+}
+
+/** `/healthz` and `/readyz` on the players' own listener, since load balancers ask the port that they send players to. */
+export function createPlayerProbes({
+  observe,
+  settings,
+  clock,
+}: {
+  observe: Site;
+  settings: { readonly pagesPerSecondPerAddress: number };
+  clock: Clock;
+}): Site {
+  const refuse = createPageLimit(settings, clock);
+  return async function playerProbes(request) {
+    if (!isProbed(request.rawPath)) return undefined;
+    const reply = refuse(request) ?? (await observe(request));
+    return request.method === 'OPTIONS' ? optionsReply(PAGE_METHODS, reply?.status) : reply;
   };
 }
 

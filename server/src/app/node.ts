@@ -6,6 +6,7 @@ import type { InputJobs } from '../api/input.ts';
 import {
   createManagementPages,
   createObservationPages,
+  createPlayerProbes,
   type NotReadyCauses,
   optionsOfServer,
   type PageSite,
@@ -140,7 +141,7 @@ export function createNode(parts: {
     // The API answers every request that reaches it, so it comes last.
     // Pages of other origins have no business with codes, so these are outside of what lets them in.
     management: listenerFor(...signInSites, cors(pages, isGateway ? playerPages : pipeline)),
-    players: listenerFor(optionsOfServer, playerPages),
+    players: listenerFor(optionsOfServer, createPlayerProbes({ observe, settings, clock }), playerPages),
     metrics: listenerFor(optionsOfServer, observe),
   };
   const upgrade = createUpgradeHandler({ gateway, limits, readHead, turns, warn, metrics, settings });

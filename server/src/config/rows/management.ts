@@ -202,7 +202,7 @@ const rows = {
     default: 100,
     min: 1,
     max: 1_000_000,
-    help: 'Pages without a signature that one address (IPv6: /64) gets per second from the management listener: /healthz, /readyz, /metrics, downloads; more are refused with 429. A listener for metrics has no such limit.',
+    help: 'Pages without a signature that one address (IPv6: /64) gets per second from the management listener: /healthz, /readyz, /metrics, downloads; and of the first two from that of the players; more are refused with 429. A listener for metrics has no such limit.',
   }),
   replyBytesPerSecond: integer({
     default: 4 * MEBIBYTE,
