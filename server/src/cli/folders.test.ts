@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   linkSync,
@@ -64,6 +65,20 @@ for (const file of ['handlers/Greet.js', 'handlers/Fish.js', 'messages/Greet.jso
     assert.deepEqual(await run('unpack', document, folder), refused);
     assert.equal(readFileSync(victim, 'utf8'), SECRET);
     assert.ok(existsSync(kept));
+  });
+}
+
+for (const [what, make] of [
+  ['a directory', (path: string) => mkdirSync(path)],
+  ['a pipe, a socket or a device', (path: string) => execFileSync('mkfifo', [path])],
+] as const) {
+  test(`pack refuses ${what} in the place of a file`, { skip: process.platform === 'win32' }, async (t) => {
+    const { folder, run } = await openFolder(t);
+    const path = join(folder, 'handlers/Greet.js');
+    rmSync(path);
+    make(path);
+    const err = `cannot read "${path}": it is ${what}: put a file in its place\n`;
+    assert.deepEqual(await run('pack', folder), { exitCode: 1, out: '', err });
   });
 }
 
