@@ -40,7 +40,7 @@ import { factsOf } from './node-facts.ts';
 import type { NodeFacts } from './node-watch.ts';
 import { playerDataLimitsOf } from './player-data-limits.ts';
 import type { CloudCode } from './services.ts';
-import { backUpOutdated, FORMS, warnOfMissing } from './sqlite-files.ts';
+import { backUpOutdated, FORMS, findMissing } from './sqlite-files.ts';
 import { unlock } from './unlock.ts';
 
 /**
@@ -277,6 +277,9 @@ async function openBackendsOfCommand({
   return { directory, keyring, installation, store, auditLog };
 }
 
+const MISSING_DATABASES =
+  'databases are missing in the data directory, and begin anew: if its files were copied, stop the server and copy all of them';
+
 async function openServerData({
   settings: { dataDir, secretKey, nextSecretKey, ...settings },
   log,
@@ -293,12 +296,13 @@ async function openServerData({
   const room = openRoom({ path: directory.path, clock, log, settings });
   closers.push('room of the disk', () => room.close());
   await backUpOutdated({ directory, log, clock });
-  warnOfMissing({ directory, log });
+  const missing = findMissing(directory);
   const database = openSqlite({ file: directory.file(DATABASE_FILE), clock, onFull: () => room.release() });
   closers.push('database', () => database.close());
   await database.migrate();
   const store = createStore(database);
   const keyring = await unlock({ directory, store, isShared: false, isKeyOfSettings: secretKey !== undefined });
+  if (missing.length > 0) log.warn({ path: directory.path, missing }, MISSING_DATABASES);
   return { directory, keyring, installation: await openInstallation({ store, keyring }), store, room };
 }
 

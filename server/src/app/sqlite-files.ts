@@ -60,16 +60,13 @@ export async function backUpOutdated({
 }
 
 /**
- * Warns of databases that others in the directory lack, which SQLite would make anew without a word: as when some files were
- * copied from another directory, such as that of the games without those of the players.
+ * Databases that others in the directory lack, which SQLite makes anew without a word: as when some files were copied from
+ * another directory, such as that of the games without those of the players. None for a new directory.
  */
-export function warnOfMissing({ directory, log }: { directory: DataDirectory; log: Pick<Log, 'warn'> }): void {
-  const missing = Object.keys(FORMS).filter((name) => !existsSync(directory.file(name)));
-  if (missing.length === 0 || missing.length === Object.keys(FORMS).length) return;
-  log.warn(
-    { path: directory.path, missing },
-    'databases are missing in the data directory, and begin anew: if its files were copied, stop the server and copy all of them',
-  );
+export function findMissing({ file }: Pick<DataDirectory, 'file'>): readonly string[] {
+  const names = Object.keys(FORMS);
+  const missing = names.filter((name) => !existsSync(file(name)));
+  return missing.length === names.length ? [] : missing;
 }
 
 /** A supervisor that kills a server in its upgrade again and again must not fill the disk by that. */
