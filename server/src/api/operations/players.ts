@@ -6,7 +6,7 @@ import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { additions, type Call, COMMON_ERRORS, operation } from '../operation.ts';
 import { durationMembers } from '../own-operations/block-shapes.ts';
 import { classesOfWords, farewellOf, WORDING, wordingMembers, wordingOf } from '../own-operations/wording.ts';
-import { boolean, exact, label, list, type StructureShape, string, structure, type Value } from '../shape.ts';
+import { boolean, exact, label, list, nullable, type StructureShape, string, structure, type Value } from '../shape.ts';
 import { stageTags } from './resources.ts';
 import { connectionId, connectionIds, connections, dateTime, gameName, playerId, stageName } from './shapes.ts';
 
@@ -60,8 +60,8 @@ const ORDER = {
   BlockSeconds: durationMembers.Seconds,
   BlockUntil: durationMembers.Until,
   DryRun: boolean(),
-  Details: boolean(),
-  Receipt: boolean(),
+  Details: nullable(boolean()),
+  Receipt: nullable(boolean()),
 } as const;
 
 type OrderInput = Value<StructureShape<typeof ORDER, never>>;
@@ -129,7 +129,7 @@ const orders = additions({
     ),
   }),
   decisions: [
-    'A call with a JSON body may say more than the model has; AWS clients send none, and get what the model has. A body with a member that is not one of the following is a `ValidationException`, and so is one that is null, except texts, since a misspelled or missing `ConnectionIds` would close everything. All of them are optional.',
+    'A call with a JSON body may say more than the model has; AWS clients send none, and get what the model has. A body with a member that is not one of the following is a `ValidationException`, and so is one that is null, except texts, `Details` and `Receipt`, since a misspelled or missing `ConnectionIds` would close everything. All of them are optional.',
     WORDING,
     '`Reason`, `Message` and `Messages` reach the player: a client that has been welcomed gets them as the notification `Respark.Farewell` right before the close frame, in the same write, so that an accepted close frame proves both. A client whose outbox has no room for it gets the close frame alone. With everything around it, the notification may have 8,192 bytes, or `RESPARK_MAX_FRAME_BYTES` if that is less.',
     '`Evidence` is for the audit record alone, which has the reason and the selected ids too; neither the player nor the log gets it.',
