@@ -106,7 +106,9 @@ describe('a mounted volume', { skip }, () => {
     const path = volume(t, { uid: OTHER, gid: NOBODY, mode: 0o2770 });
     assert.throws(() => asNobody(() => open(path)), {
       name: 'StartupError',
-      message: new RegExp(`or set RESPARK_DATA_DIR to a directory of your own, such as ${join(path, 'respark')}$`),
+      message: new RegExp(
+        `or set RESPARK_DATA_DIR to a directory of your own, such as ${join(path, 'respark')} if you trust that user$`,
+      ),
     });
     asNobody(() => open(join(path, 'respark')));
   });

@@ -116,7 +116,8 @@ function assertDirectory(path: string, found: Stats): void {
 
 function assertOwner(path: string, found: Stats, advice: string): void {
   if (isOwn(found) || found.uid === ROOT_USER) return;
-  const own = mayMakeIn(path) ? `, such as ${join(path, 'respark')}` : '';
+  // Whoever owns the directory can put another one in the place of what is in it.
+  const own = mayMakeIn(path) ? `, such as ${join(path, 'respark')} if you trust that user` : '';
   throw new StartupError(
     `the data directory ${path} belongs to user ${found.uid}, but this runs as user ${process.geteuid?.()}: ${advice}, or set RESPARK_DATA_DIR to a directory of your own${own}`,
   );
