@@ -80,6 +80,11 @@ export interface RunningServer {
   readonly warnings: readonly string[];
   /** Resolves when an operator has asked the node to drain: the caller then stops it as at a signal. */
   readonly drainAsked: Promise<void>;
+  /**
+   * Resolves when another server has taken the database, which this one could not reach: the caller then closes it at once,
+   * because the other would say of its players that they are not connected.
+   */
+  readonly displaced: Promise<void>;
   /** What the server holds at the moment, so that a test can check that nothing is left behind. */
   counts(): Readonly<Record<string, number>>;
   /**
@@ -182,7 +187,7 @@ async function start(
       ...directory.warnings,
       ...warningsOf({ settings, management, playerServer, nodeVersion: process.versions.node, openFileLimit, clock }),
     ],
-    drainAsked,
+    ...{ drainAsked, displaced: backends.displaced ?? new Promise(() => {}) },
     counts: () => ({ ...node.counts(), inFlight: requests.inFlight }),
     async turnAway(hurry) {
       gateway.turnAway();

@@ -48,6 +48,7 @@ interface PostgresBackends {
   readonly stageLogs: StageLogs;
   readonly eventLog: EventLog;
   readonly countServers: () => Promise<number>;
+  readonly displaced: Promise<void>;
   readonly databaseTime: () => Promise<number>;
   readonly unwritableMs: () => number;
 }
@@ -67,7 +68,7 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
   const presence =
     settings.redisUrl === undefined ? 'alone' : ({ directory: directoryOf(settings), journal: node } as const);
   const { database, sessions, claimed, ...shared } = await openPostgres({ settings, clock, log, presence });
-  const { countServers, time: databaseTime, unwritableMs } = shared;
+  const { countServers, displaced, time: databaseTime, unwritableMs } = shared;
   closers.push('database', () => database.close());
   await claimed(OTHERS_WAIT_MS);
   await database.migrate();
@@ -99,7 +100,7 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
   closers.push('events', () => eventLog.close());
   return {
     ...{ directory, keyring, installation, room, store, auditLog, playerData, stageLogs, eventLog },
-    ...{ countServers, databaseTime, unwritableMs },
+    ...{ countServers, displaced, databaseTime, unwritableMs },
   };
 }
 

@@ -40,6 +40,8 @@ export interface Postgres {
    * still does after `waitMs`; a machine that was lost counts for 20 s.
    */
   claimed(waitMs: number): Promise<void>;
+  /** Resolves when another server has taken the place of this one, which lost its connection: it must not serve players any more. */
+  readonly displaced: Promise<void>;
   /** How many servers have claimed their presence on the database, this one included. */
   countServers(): Promise<number>;
   /** What the clock of the database says, milliseconds since 1970. */
@@ -117,6 +119,7 @@ export async function openPostgres({
     database,
     sessions,
     versions,
+    displaced: claim?.displaced ?? new Promise(() => {}),
     hears: hearsOthers,
     async countServers() {
       const { rows } = await sessions.use((session) => session.query<{ present: number }>(COUNT_PRESENT));

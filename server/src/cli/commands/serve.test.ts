@@ -21,6 +21,7 @@ function createFakeServer(parts: Partial<RunningServer> = {}) {
     demo: { gameName: 'Demo', stageName: 'Dev', gameKey: 'k3y', playerId: 'demo-player' },
     warnings: [],
     drainAsked: new Promise(() => {}),
+    displaced: new Promise(() => {}),
     counts: () => ({}),
     turnAway: async (hurry) => {
       events.push('turn away');
@@ -192,6 +193,17 @@ describe('serve', () => {
     drained();
     assert.equal(await exitCode, 0);
     assert.deepEqual(events, ['turn away', 'drain', 'close']);
+    assert.equal(world.handlers(), 0);
+  });
+
+  it('closes at once, and fails, when another server has taken the database', async () => {
+    const { world, events, exitCode } = await start(
+      { server: { displaced: Promise.resolve() } },
+      ...['--drain-delay-ms', '7000'],
+    );
+    assert.equal(await exitCode, 1);
+    assert.deepEqual(events, ['close'], 'its players do not stay for the time of a drain');
+    assert.match(world.err(), /stopped because another server uses the database since this one lost its connection/);
     assert.equal(world.handlers(), 0);
   });
 

@@ -27,7 +27,10 @@ RESPARK_SECRET_KEY, RESPARK_SECRET_KEY_FILE, RESPARK_ROOT_SECRET_ACCESS_KEY, RES
   return addSettingOptions(command);
 }
 
-/** Serves until the first signal, DrainNode or uncaught error, then drains and closes. After an error it throws a CommandError. */
+/**
+ * Serves until the first signal, DrainNode or uncaught error, then drains and closes. After an error, and when another server
+ * has taken the database, it throws a CommandError.
+ */
 async function serve(world: World, settings: Settings, isDemo: boolean): Promise<void> {
   const log = createLog({ level: settings.logLevel, destination: { write: (line) => void world.stderr.write(line) } });
   letHeapsGrow();
@@ -38,7 +41,17 @@ async function serve(world: World, settings: Settings, isDemo: boolean): Promise
     const isTerminal = world.stdout.isTTY === true;
     world.stdout.write(banner({ server, settings, showSecret: isTerminal, platform: world.platform }));
     for (const warning of server.warnings) world.stderr.write(`\nWarning: ${warning}\n`);
-    const reason = await Promise.race([stop.reason, server.drainAsked.then(() => 'DrainNode' as const)]);
+    const reason = await Promise.race([
+      stop.reason,
+      server.drainAsked.then(() => 'DrainNode' as const),
+      server.displaced.then(() => 'displaced' as const),
+    ]);
+    if (reason === 'displaced') {
+      await server.close();
+      throw new CommandError(
+        'stopped because another server uses the database since this one lost its connection: run one of them, or make both nodes of one cluster by RESPARK_REDIS_URL',
+      );
+    }
     const say = (what: string) => void world.stderr.write(`${reason}: ${what}\n`);
     const { drainDelayMs, drainTimeoutMs } = settings;
     // A person who presses Ctrl-C in a terminal waits for no load balancer.

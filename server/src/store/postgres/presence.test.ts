@@ -17,7 +17,7 @@ async function open(t: TestContext, url: string, presence: Presence) {
   const { log, lines } = recordedLog();
   let offsetMs = 0;
   const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + offsetMs };
-  const { database, claimed, countServers } = await openPostgres({
+  const { database, claimed, displaced, countServers } = await openPostgres({
     settings: databaseSettings(url),
     clock,
     log,
@@ -32,7 +32,7 @@ async function open(t: TestContext, url: string, presence: Presence) {
   const pass = (ms: number) => {
     offsetMs += ms;
   };
-  return { claimed, countServers, close, lines, pass };
+  return { claimed, displaced, countServers, close, lines, pass };
 }
 
 test('[postgres] a server that is no node of a cluster has the database for itself, until it ends', {
@@ -118,6 +118,70 @@ test('[postgres] a server that loses its connection claims the database again, a
   assert(!messages().includes(error));
   first.pass(31_000);
   await until(() => messages().includes(error));
+});
+
+const AS_BOTH = ['alone', { directory: 'one', journal: 'a' }] as const;
+
+/** A server's claim, and connections for it. */
+async function claimBy(t: TestContext, url: string, presence: Presence) {
+  const claim = createClaim({ presence, clock: systemClock, log: recordedLog().log });
+  let isDisplaced = false;
+  void claim.displaced.then(() => {
+    isDisplaced = true;
+  });
+  const connect = async () => {
+    const client = new pg.Client({ connectionString: url });
+    client.on('error', () => {});
+    t.after(() => client.end());
+    await client.connect();
+    return client;
+  };
+  return { claim, connect, isDisplaced: () => isDisplaced };
+}
+
+test('[postgres] a server that has lost its connection, and finds another one in its place, is displaced', {
+  skip,
+}, async (t) => {
+  for (const presence of AS_BOTH) {
+    const url = await server.emptyDatabase(t);
+    const { claim, connect, isDisplaced } = await claimBy(t, url, presence);
+    const lost = await connect();
+    await claim.beat(lost);
+    await lost.end();
+    const other = await claimBy(t, url, 'alone');
+    const others = await other.connect();
+    await until(async () => {
+      await other.claim.beat(others);
+      return other.claim.outcome === 'made';
+    });
+    claim.begin();
+    const connection = await connect();
+    await claim.beat(connection);
+    assert.deepEqual([claim.outcome, isDisplaced()], ['taken', false], 'the other may only be trying');
+    await claim.beat(connection);
+    await claim.displaced;
+    await other.claim.beat(others);
+    assert.equal(other.isDisplaced(), false);
+  }
+});
+
+test('[postgres] a server whose former connection is still there takes its place from it, and is not displaced', {
+  skip,
+}, async (t) => {
+  for (const presence of AS_BOTH) {
+    const url = await server.emptyDatabase(t);
+    const { claim, connect, isDisplaced } = await claimBy(t, url, presence);
+    await claim.beat(await connect());
+    const node = await claimBy(t, url, { directory: 'one', journal: 'b' });
+    if (presence !== 'alone') await node.claim.beat(await node.connect());
+    claim.begin();
+    const connection = await connect();
+    await until(async () => {
+      await claim.beat(connection);
+      return claim.outcome === 'made';
+    });
+    assert.deepEqual([isDisplaced(), node.isDisplaced()], [false, false]);
+  }
 });
 
 test('[postgres] a node that is stopped while it asks for a place keeps nobody off', { skip }, async (t) => {

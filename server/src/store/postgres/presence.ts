@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 
@@ -36,10 +36,15 @@ const ADVICE: Readonly<Record<Outcome, string>> = {
     'give each node a data directory of its own, which is empty at its first start: one is a copy of the other',
 };
 
-/** Asks on a connection of its own for the lock of a presence, which goes with the connection. */
+/** The connection that has the locks of a presence, which go with it. */
 interface Query {
-  query(text: string): Promise<{ readonly rows: readonly { readonly claim?: Outcome }[] }>;
+  query(text: string): Promise<{
+    readonly rows: readonly { readonly claim?: Outcome; readonly pid?: number; readonly name?: string | null }[];
+  }>;
 }
+
+/** The name of a connection with a presence begins so, and ends with what is the process's own. */
+const NAME = 'respark ';
 
 /**
  * What has become of an attempt: `taken` where a server is there that bears no other, or that this one does not bear;
@@ -54,7 +59,9 @@ export interface Claim {
    * there: that one may have lost its place in the same moment, and must not find it taken when it comes back for it.
    */
   readonly claimed: Promise<void>;
-  /** Whether it has rejected. */
+  /** Resolves when another server has taken the place that this one had: it must not serve players any more. */
+  readonly displaced: Promise<void>;
+  /** Whether `claimed` has rejected. */
   readonly isGivenUp: boolean;
   /** What has become of the last attempt. */
   readonly outcome: Outcome | undefined;
@@ -66,7 +73,9 @@ export interface Claim {
 
 /**
  * Keeps servers off a database that would know nothing of each other's players: one of them would answer that a player of
- * another has no connections. A server that finds another there waits; one that has lost its place goes on, and says so.
+ * another has no connections. A server that finds another there waits. One that has lost its connection, and with it its
+ * place, takes it again: from what is left of its own former connection, of whose end the database may not have heard, but not
+ * from another server. It goes on while it cannot tell who is there, and says so.
  */
 export function createClaim({
   presence,
@@ -83,6 +92,9 @@ export function createClaim({
   let isSaid = false;
   let outcome: Outcome | undefined;
   let isGivenUp = false;
+  let isNamed = false;
+  let wasOtherThere = false;
+  const name = `${NAME}${randomUUID()}`;
   const attempt = attemptOf(presence);
   let noteClaimed = () => {};
   let giveUp = () => {};
@@ -91,6 +103,22 @@ export function createClaim({
     giveUp = () => reject(new Error('the connection to the database has ended'));
   });
   claimed.catch(() => {});
+  let displace = () => {};
+  const displaced = new Promise<void>((resolve) => {
+    displace = resolve;
+  });
+
+  /** Ends this server's own former connections that still have the place, and finds out whether another server has it. */
+  async function lookWhoIsThere(connection: Query): Promise<void> {
+    const { rows } = await connection.query(holdersOf(presence, outcome));
+    for (const { pid, name: holder } of rows) {
+      if (holder === name) await connection.query(`select pg_terminate_backend(${pid})`);
+    }
+    const isOtherThere = rows.some(({ name: holder }) => holder !== name && holder?.startsWith(NAME));
+    // One that only tries has a lock for a moment.
+    if (isOtherThere && wasOtherThere) displace();
+    wasOtherThere = isOtherThere;
+  }
 
   function sayWhoIsThere(): void {
     refusedSince ??= clock.monotonic();
@@ -104,6 +132,7 @@ export function createClaim({
 
   return {
     claimed,
+    displaced,
     get outcome() {
       return outcome;
     },
@@ -112,6 +141,7 @@ export function createClaim({
     },
     begin() {
       isMade = false;
+      isNamed = false;
       if (hasBeenMade || refusedSince === undefined) return;
       isGivenUp = true;
       giveUp();
@@ -121,11 +151,18 @@ export function createClaim({
         await connection.query('select 1');
         return;
       }
+      if (!isNamed) await connection.query(`set application_name = '${name}'`);
+      isNamed = true;
       const { rows } = await connection.query(attempt);
       outcome = rows[0]?.claim;
       isMade = outcome === 'made';
-      if (!isMade) return sayWhoIsThere();
+      if (!isMade) {
+        sayWhoIsThere();
+        if (hasBeenMade) await lookWhoIsThere(connection);
+        return;
+      }
       hasBeenMade = true;
+      wasOtherThere = false;
       refusedSince = undefined;
       isSaid = false;
       noteClaimed();
@@ -158,6 +195,21 @@ function attemptOf(presence: Presence): string {
     when pg_advisory_unlock_shared(${PRESENCE_LOCK}) and pg_advisory_unlock_shared(${own}) and ${unlockJournal}
       then 'other_directory'
     end as claim`;
+}
+
+/** The connections that keep the place from a server, with those names that it may see. */
+function holdersOf(presence: Presence, outcome: Outcome | undefined): string {
+  let lock = `objsubid = 1 and (classid::bigint << 32) + objid::bigint = ${PRESENCE_LOCK}`;
+  if (presence !== 'alone') {
+    // Nodes are there together, and are kept off by what is there alone.
+    lock += " and mode = 'ExclusiveLock'";
+    const journal = numberOf(presence.journal ?? '') >>> 0;
+    if (outcome === 'same_journal')
+      lock = `objsubid = 2 and classid = ${JOURNAL_LOCKS} and objid = ${journal}::bigint::oid`;
+  }
+  return `select pid, application_name as name from pg_locks left join pg_stat_activity using (pid)
+    where locktype = 'advisory' and granted and ${lock}
+      and database = (select oid from pg_database where datname = current_database())`;
 }
 
 function numberOf(name: string): number {
