@@ -113,6 +113,23 @@ export function testDisconnectJobs(open: OpenStore): void {
     assert.equal(await disconnectJobs.claim('J1', 'a', NOW), false);
   });
 
+  test('whom a job names is forgotten when it ends, and not before', async (t) => {
+    const { disconnectJobs } = await openZoo(open, t);
+    const names = async (id: string) => (await disconnectJobs.playerIds(id))?.includes('alice');
+    const end = { wish: 'RUN', progress: NOTHING, at: NOW + 5 } as const;
+    for (const id of ['J1', 'J2']) await disconnectJobs.insert(sample(id, { playerIds: ['alice'] }));
+    await disconnectJobs.claim('J1', 'a', NOW);
+    await disconnectJobs.end('J1', 'a', { ...end, state: 'PAUSED' });
+    await disconnectJobs.update('J1', { state: 'PENDING', updatedAt: NOW });
+    await disconnectJobs.claim('J1', 'a', NOW);
+    await disconnectJobs.end('J1', 'b', { ...end, state: 'COMPLETED' });
+    assert.equal(await names('J1'), true);
+    await disconnectJobs.end('J1', 'a', { ...end, state: 'COMPLETED' });
+    assert.deepEqual([await names('J1'), await names('J2')], [false, true], 'it means no player then, rather than all');
+    await disconnectJobs.update('J2', { state: 'CANCELLED', updatedAt: NOW });
+    assert.equal(await names('J2'), false);
+  });
+
   test('jobs that have ended are forgotten but for the newest, and all with their stage', async (t) => {
     const { disconnectJobs, stages } = await openZoo(open, t);
     for (const id of ['J1', 'J2', 'J3', 'J4']) {

@@ -82,7 +82,7 @@ export interface DisconnectJobTable {
   listUnconfirmed(before: number, limit: number): Promise<DisconnectJobRecord[]>;
   /** Those of a stage that have not ended. */
   countOpen(stageId: string): Promise<number>;
-  /** The players whom the job names, if it does. */
+  /** The players whom the job names, if it does. They are forgotten when it ends, since they may take half a megabyte. */
   playerIds(id: string): Promise<readonly string[] | undefined>;
   insert(job: NewDisconnectJob): Promise<void>;
   /** To be made in a transaction that has found the job in a state that allows it. */

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import type { DisconnectJobRecord, DisconnectJobTable, JobProgress } from '../disconnect-jobs.ts';
+import type { Query } from '../database.ts';
+import type { DisconnectJobRecord, DisconnectJobState, DisconnectJobTable, JobProgress } from '../disconnect-jobs.ts';
 import type { Schema } from '../schema.ts';
 import { gameIdOf, insertUnique, type OfGame, type Scope, UNFINISHED } from './scope.ts';
 
@@ -122,7 +123,10 @@ function createChanges(scope: Scope): Pick<DisconnectJobTable, 'insert' | 'updat
         ...(connections !== undefined && { connections }),
         ...(players !== undefined && { players }),
       };
-      await write((query) => query.updateTable('disconnect_jobs').set(change).where('id', '=', id).execute());
+      await write(async (query) => {
+        await query.updateTable('disconnect_jobs').set(change).where('id', '=', id).execute();
+        if (state !== undefined && isEnded(state)) await forgetPlayers(query, id);
+      });
     },
     async prune(stageId, keep) {
       await write((query) => {
@@ -174,19 +178,27 @@ function createSteps({ write }: Scope): Pick<DisconnectJobTable, 'claim' | 'adva
       return row?.wish;
     },
     async end(id, owner, { state, wish, progress, at }) {
-      const { numUpdatedRows } = await write((query) =>
-        query
+      return await write(async (query) => {
+        const { numUpdatedRows } = await query
           .updateTable('disconnect_jobs')
           .set({ ...toColumns(progress), state, claimed_by: null, updated_at: at })
           .where('id', '=', id)
           .where('claimed_by', '=', owner)
           .where('wish', '=', wish)
           .where('state', 'in', UNFINISHED)
-          .executeTakeFirst(),
-      );
-      return numUpdatedRows > 0n;
+          .executeTakeFirst();
+        if (numUpdatedRows > 0n && isEnded(state)) await forgetPlayers(query, id);
+        return numUpdatedRows > 0n;
+      });
     },
   };
+}
+
+const isEnded = (state: DisconnectJobState) => ENDED.some((ended) => ended === state);
+
+/** The list of players whom a job named is not asked for once it has ended, and may take half a megabyte. */
+async function forgetPlayers(query: Query, id: string): Promise<void> {
+  await query.deleteFrom('disconnect_job_players').where('job_id', '=', id).execute();
 }
 
 type JobRow = Pick<Schema['disconnect_jobs'], (typeof RECORD)[number]> & OfGame;
