@@ -169,6 +169,10 @@ function receiptLinks(text: string, file: string): KnownLink[] {
 
 function headLinks(text: string, file: string): KnownLink[] {
   const { chains }: Pick<Verification, 'chains'> = JSON.parse(text);
+  if (chains.length === 0) {
+    const advice = 'print it anew with "respark audit verify --json"';
+    throw new CommandError(`${file} has no head: the audit log had no chain yet when it was printed; ${advice}`);
+  }
   return chains.map(({ id, number, hash }) => ({
     chain: id,
     number,
