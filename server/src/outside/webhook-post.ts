@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import type { Clock } from '../clock.ts';
-import type { WebhookAnswer, WebhookPost } from '../domain/events/post-webhook.ts';
+import { MAX_POSTS_AT_ONCE, type WebhookAnswer, type WebhookPost } from '../domain/events/post-webhook.ts';
 import type { Log } from '../log.ts';
 import { createRareWarnings } from '../rare-warnings.ts';
 import { shown } from '../text.ts';
@@ -14,7 +14,11 @@ import { bareHostOf, placeOf } from './url-place.ts';
 const VARIABLE = 'RESPARK_WEBHOOK_PRIVATE_HOSTS';
 /** What a receiver says beside its status is thrown away. */
 const MAX_ANSWER_BYTES = 65_536;
-const CONNECTIONS = { maxPerHost: 64, maxPerScheme: 512, maxIdle: 128, maxIdleMs: 20_000 };
+/** Whoever posts sees to it that no game has all of these. A bound of each host would make games that share one wait for each other. */
+const CONNECTIONS = {
+  ...{ maxPerHost: MAX_POSTS_AT_ONCE, maxPerScheme: MAX_POSTS_AT_ONCE },
+  ...{ maxIdle: 128, maxIdleMs: 20_000 },
+};
 
 export interface WebhookPostSettings {
   readonly webhookTimeoutMs: number;

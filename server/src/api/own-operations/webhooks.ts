@@ -240,7 +240,7 @@ export const testWebhook = ownOperation({
   errors,
   ...onGame,
   decisions: [
-    'Sends one event of type `webhook.test`, once, and says what the receiver has answered. `Status` is missing when there was no answer, and `Message` says why. Another test of the webhook meanwhile is a `ThrottlingException`.',
+    'Sends one event of type `webhook.test`, once, and says what the receiver has answered. `Status` is missing when there was no answer, and `Message` says why. Another test of the webhook meanwhile is a `ThrottlingException`, and so is one while receivers of the game take as long with as many events as may be sent at once.',
   ],
   async handler({ input, services, change }) {
     const { isAccepted, status, message } = await services.webhooks.test(input.GameName, input.WebhookId, change);

@@ -290,10 +290,10 @@ export class Delivery {
     return isOpen && this.#ready.size > 0 && this.#sending.size < most;
   }
 
-  /** Gives whether there was something to send. */
-  #sendNext(): boolean {
+  /** Undefined if there was nothing to send. */
+  #sendNext(): Promise<void> | undefined {
     const [lane] = this.#ready;
-    if (lane === undefined || !this.#canSend()) return false;
+    if (lane === undefined || !this.#canSend()) return undefined;
     this.#ready.delete(lane);
     lane.state = 'sending';
     const sending = this.#send(lane, lane.entries[0] as Entry).finally(() => {
@@ -303,7 +303,7 @@ export class Delivery {
     });
     this.#sending.add(sending);
     this.#ask();
-    return true;
+    return sending;
   }
 
   #planWake(now: number): void {

@@ -8,13 +8,17 @@ import { createPostPace } from './post-pace.ts';
 function open({ postsPerSecond = 100, receivers }: { postsPerSecond?: number; receivers: readonly string[] }) {
   const clock = new ManualClock();
   const turns: (() => void)[] = [];
-  const pace = createPostPace({ postsPerSecond, clock, later: (task) => turns.push(task) });
+  const pace = createPostPace({
+    ...{ postsPerSecond, clock, later: (task: () => void) => turns.push(task) },
+    // No post ends while the test does not wait.
+    maxUnderWay: Number.POSITIVE_INFINITY,
+  });
   const posted: string[] = [];
   const ask = (receiver: string): (() => void) =>
     pace.ask(receiver[0] ?? '', receiver, () => {
       posted.push(receiver);
       ask(receiver);
-      return true;
+      return Promise.resolve();
     });
   const cancels = receivers.map(ask);
   /** One turn of the event loop. */
@@ -62,7 +66,7 @@ test('what was taken back is not posted, and what posts nothing is not counted',
     (name: string, hasPosted = true) =>
     () => {
       posted.push(name);
-      return hasPosted;
+      return hasPosted ? Promise.resolve() : undefined;
     };
   const cancel = pace.ask('a', 'a1', post('taken back'));
   pace.ask('b', 'b1', post('other'));
@@ -70,4 +74,37 @@ test('what was taken back is not posted, and what posts nothing is not counted',
   for (let index = 0; index < 10; index += 1) pace.ask('c', `c${index}`, post('nothing', false));
   for (let turn = 0; turn < 20; turn += 1) await setImmediate();
   assert.deepEqual(posted, ['other', ...Array(10).fill('nothing')]);
+});
+
+test('games whose receivers take long leave places to others, and go on when one of them has answered', async () => {
+  const clock = new ManualClock();
+  const pace = createPostPace({ postsPerSecond: 100_000, clock, maxUnderWay: 16 });
+  const underWay = new Map<string, (() => void)[]>();
+  const want = (game: string) => {
+    pace.ask(game, game, () => {
+      want(game);
+      return new Promise((end) => underWay.set(game, [...(underWay.get(game) ?? []), end]));
+    });
+  };
+  const settle = async () => {
+    for (let turn = 0; turn < 50; turn += 1) await setImmediate();
+  };
+  const countOfGame = (game: string) => underWay.get(game)?.length ?? 0;
+
+  want('a');
+  await settle();
+  assert.equal(countOfGame('a'), 7, 'one game has less than half of the places');
+  assert.equal(pace.enter('a'), undefined);
+  for (const game of ['b', 'c', 'd', 'e']) {
+    want(game);
+    await settle();
+    assert.ok(countOfGame(game) > 0, `game ${game} has a place`);
+  }
+  const leave = pace.enter('f');
+  assert.ok(leave, 'and so has whoever comes then');
+  leave();
+  const before = countOfGame('a');
+  for (const end of underWay.get('a') ?? []) end();
+  await settle();
+  assert.ok(countOfGame('a') > before, 'what waits goes on');
 });

@@ -1,20 +1,30 @@
 import type { Clock } from '../../clock.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
+import { MAX_POSTS_AT_ONCE } from './post-webhook.ts';
 
 /**
  * Spaces out the posts of all webhooks, so that whatever waits for receivers, and whoever has it sent again, costs the
- * calls and players of the node little: one post in a turn of the event loop, and so many a second.
+ * calls and players of the node little: one post in a turn of the event loop, and so many a second. Receivers decide how
+ * long they take, so there are only so many posts at once too, and no games can have all of their places: a game may have
+ * about as many as it leaves free.
  */
 export interface PostPace {
   /**
-   * Has `post` called once, when it is the turn of its game, and of its receiver within the game. It gives whether it has
-   * posted; otherwise nothing is counted. Gives what takes that back.
+   * Has `post` called once, when it is the turn of its game, and of its receiver within the game. It gives what settles when
+   * the post is over, and must not reject; undefined if it has posted nothing, and then nothing is counted. Gives what takes
+   * that back.
    */
-  ask(gameId: string, receiverId: string, post: () => boolean): () => void;
+  ask(gameId: string, receiverId: string, post: Post): () => void;
+  /** Takes a place for a post that does not wait for its turn, and gives what frees it; undefined if there is none. */
+  enter(gameId: string): (() => void) | undefined;
 }
+
+type Post = () => Promise<void> | undefined;
 
 /** One game may use so much of what the node may post. */
 const SHARE_OF_GAME = 0.5;
+/** So many of the places are for games that have none yet: games that come one after the other would take all otherwise. */
+const SHARE_OF_FIRST = 0.125;
 /** So much of a second's posts may go out without a pause. */
 const BURST_SECONDS = 0.1;
 const MAX_GAMES = 10_000;
@@ -23,9 +33,11 @@ export function createPostPace({
   postsPerSecond,
   clock,
   later = setImmediate,
+  maxUnderWay = MAX_POSTS_AT_ONCE,
 }: {
   readonly postsPerSecond: number;
   readonly clock: Clock;
+  readonly maxUnderWay?: number;
   /** Runs a task in the next turn of the event loop. */
   readonly later?: (task: () => void) => unknown;
 }): PostPace {
@@ -34,7 +46,8 @@ export function createPostPace({
   const ofNode = bucketsOf(postsPerSecond, 1);
   const ofGame = bucketsOf(postsPerSecond * SHARE_OF_GAME, MAX_GAMES);
   /** Game → receiver → its post. Whose turn it is comes first. A game without one is not there. */
-  const games = new Map<string, Map<string, () => boolean>>();
+  const games = new Map<string, Map<string, Post>>();
+  const underWay = createPlaces(maxUnderWay);
   let isPlanned = false;
   let cancelTimer: (() => void) | undefined;
 
@@ -50,6 +63,8 @@ export function createPostPace({
     isPlanned = false;
     let waitMs = Number.POSITIVE_INFINITY;
     for (const [gameId, asking] of games) {
+      // The end of a post looks again.
+      if (!underWay.hasPlace(gameId)) continue;
       const left = Math.max(ofNode.peek(''), ofGame.peek(gameId));
       waitMs = Math.min(waitMs, left);
       if (left > 0) continue;
@@ -57,19 +72,29 @@ export function createPostPace({
       games.delete(gameId);
       if (receiverId !== undefined) asking.delete(receiverId);
       if (asking.size > 0) games.set(gameId, asking);
-      if (post?.() === true) {
+      const posting = post?.();
+      if (posting !== undefined) {
         ofNode.take('');
         ofGame.take(gameId);
+        void posting.then(enter(gameId));
       }
       plan();
       return;
     }
-    if (games.size > 0) cancelTimer = clock.after(waitMs, plan);
+    if (waitMs !== Number.POSITIVE_INFINITY) cancelTimer = clock.after(waitMs, plan);
+  }
+
+  function enter(gameId: string): () => void {
+    underWay.take(gameId);
+    return () => {
+      underWay.free(gameId);
+      plan();
+    };
   }
 
   return {
     ask(gameId, receiverId, post) {
-      const asking = games.get(gameId) ?? new Map<string, () => boolean>();
+      const asking = games.get(gameId) ?? new Map<string, Post>();
       asking.set(receiverId, post);
       games.set(gameId, asking);
       plan();
@@ -78,6 +103,30 @@ export function createPostPace({
         asking.delete(receiverId);
         if (asking.size === 0 && games.get(gameId) === asking) games.delete(gameId);
       };
+    },
+    enter: (gameId) => (underWay.hasPlace(gameId) ? enter(gameId) : undefined),
+  };
+}
+
+/** Places of which a game may have about as many as are free, so that however many others want, there are some for each. */
+function createPlaces(max: number) {
+  const ofGame = new Map<string, number>();
+  const ofMany = max * (1 - SHARE_OF_FIRST);
+  let taken = 0;
+  return {
+    hasPlace(gameId: string): boolean {
+      const own = ofGame.get(gameId) ?? 0;
+      return own === 0 ? taken < max : own < ofMany - taken;
+    },
+    take(gameId: string): void {
+      taken += 1;
+      ofGame.set(gameId, (ofGame.get(gameId) ?? 0) + 1);
+    },
+    free(gameId: string): void {
+      taken -= 1;
+      const left = (ofGame.get(gameId) ?? 1) - 1;
+      if (left === 0) ofGame.delete(gameId);
+      else ofGame.set(gameId, left);
     },
   };
 }

@@ -1,3 +1,6 @@
+/** Whoever posts asks for no more at once. */
+export const MAX_POSTS_AT_ONCE = 512;
+
 /** What a receiver has answered. */
 export interface WebhookAnswer {
   readonly status: number;

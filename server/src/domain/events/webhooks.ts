@@ -13,6 +13,7 @@ import { getActiveGame, getGame } from '../games.ts';
 import type { Deliveries } from './deliveries.ts';
 import { EVENT_TYPE_NAMES } from './event-types.ts';
 import type { Interest } from './interest.ts';
+import type { PostPace } from './post-pace.ts';
 import type { WebhookPost } from './post-webhook.ts';
 import { secretsOf } from './receiver.ts';
 import { sendEvent } from './send-event.ts';
@@ -83,6 +84,7 @@ export interface WebhooksParts extends WebhookDeliveriesParts {
   readonly deliveries: Pick<Deliveries, 'look'>;
   readonly interest: Pick<Interest, 'add'>;
   readonly post: WebhookPost;
+  readonly pace: Pick<PostPace, 'enter'>;
   readonly sealer: Sealer;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -213,7 +215,16 @@ function createTest(parts: WebhooksParts, get: Webhooks['get']): Webhooks['test'
     }
     testing.add(id);
     try {
-      return await parts.audit.around(recorded(change, id), async () => await sendTest(await get(gameName, id), parts));
+      return await parts.audit.around(recorded(change, id), async () => {
+        const webhook = await get(gameName, id);
+        const leave = parts.pace.enter(webhook.gameId);
+        if (leave === undefined) {
+          const message =
+            'the receivers of the game’s webhooks are asked for too much at the moment: try again in a second';
+          throw new ServiceError('throttled', message, { retryAfterMs: 1_000 });
+        }
+        return await sendTest(webhook, parts).finally(leave);
+      });
     } finally {
       testing.delete(id);
     }
