@@ -86,6 +86,8 @@ export function openSqlite({
     migrate: () => migrate({ transaction }),
     assertMigrated: () => assertMigrated({ query }),
     async close() {
+      // What waits for its turn was asked for before, and would find no connection any more.
+      await inTurn(async () => {});
       await query.destroy();
       // Kysely closes the database only if it has used it.
       database.close();

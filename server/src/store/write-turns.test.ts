@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ManualClock } from '../../test/support/manual-clock.ts';
+import { openSqlite } from './sqlite.ts';
 import { openTestStore, temporaryDirectory } from './test-store.ts';
 import { createWriteTurns } from './write-turns.ts';
 
@@ -45,4 +46,13 @@ test('writes are done in the order in which they come, the first at once, and on
   await Promise.resolve();
   assert.ok(isDone, 'one for which nobody waits begins in the same turn of the loop');
   await alone;
+});
+
+test('what was asked for before a database is closed is written', async (t) => {
+  const database = openSqlite({ file: join(temporaryDirectory(t), 'respark.db') });
+  await database.migrate();
+  const writing = [1, 2, 3, 4].map((number) => database.transaction(async () => number));
+  const closing = database.close();
+  assert.deepEqual(await Promise.all(writing), [1, 2, 3, 4]);
+  await closing;
 });
