@@ -200,6 +200,10 @@ class ImmediateDriver extends SqliteDriver {
   }
 }
 
+function isLocked(error: unknown): boolean {
+  return error instanceof Libsql.SqliteError && error.code === 'SQLITE_LOCKED';
+}
+
 /** Prepares each query text only once. To close it a second time does nothing. */
 function withPreparedStatements(connection: Libsql.Database, mark: WalMark): SqliteDatabase {
   const statements = new Map<string, SqliteStatement>();
@@ -225,8 +229,8 @@ function withPreparedStatements(connection: Libsql.Database, mark: WalMark): Sql
       try {
         connection.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       } catch (error) {
-        // Then nothing was written either.
-        if (!isReadOnly(error)) throw error;
+        // Then nothing was written either, or the WAL stays, as the mark in the file says: a statement has not ended.
+        if (!isReadOnly(error) && !isLocked(error)) throw error;
       } finally {
         connection.close();
       }
