@@ -84,7 +84,7 @@ const rows = {
     default: 10_000,
     min: 1,
     max: 1_000_000,
-    help: 'How many messages may wait for a thread, with 64 MiB of payloads together; one more is answered with the error busy, or takes the place of one of the game that has most of them, which is then answered so.',
+    help: 'How many messages may wait for a thread, with 64 MiB of payloads together; one more is answered with the error busy, or, if its game has fewer of them than another, takes the place of one of the game that has most, which is answered with busy instead.',
   }),
   scriptMaxWaitingPerStage: integer({
     default: 2_000,

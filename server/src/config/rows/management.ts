@@ -115,7 +115,7 @@ const rows = {
     default: 5_000,
     min: 1,
     max: 10_000_000,
-    help: 'Maximum number of sockets of one listener that are not a WebSocket, or not yet; one more takes the place of one that has brought no signed call, from an address that has most of them. Of one access key, a tenth of them counts as having brought one.',
+    help: 'Maximum number of sockets of one listener that are not a WebSocket, or not yet; one more takes the place of one that has brought no signed call, from an address that has most of them. Of the sockets of one access key, at most a tenth of this number counts as having brought one.',
   }),
   maxHttpSocketsPerAddress: integer({
     default: 500,
