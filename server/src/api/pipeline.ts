@@ -120,16 +120,16 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     trace.principal = principal.id;
 
     // Throttle: 429 with the time to wait.
-    count(principal.id, operation.throttleClass);
+    count(principal.holder, operation.throttleClass);
 
     // Validate: 400 that names the faults, or 400 for a body that is not a JSON object.
     const form: Form = body.length === 0 ? operation : (operation.additions ?? operation);
     const input = yield* settled(
-      readLongInput(longWork, principal.id, form.input, { labels, rawQuery: request.rawQuery, body }),
+      readLongInput(longWork, principal.holder, form.input, { labels, rawQuery: request.rawQuery, body }),
     );
 
     // Throttle again, what the input asks for beside the operation's own work: nothing has been done yet.
-    for (const further of form.furtherClasses?.(input) ?? []) count(principal.id, further);
+    for (const further of form.furtherClasses?.(input) ?? []) count(principal.holder, further);
 
     // Authorize: 403 that names the action and the resource, and leaves a record too.
     const resources = operation.resource(input, arns);
@@ -159,7 +159,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       const asked = { request, operation, action: operation.action, principal, input, resources };
       return streamReply(requestId, streamOf(output, asked));
     }
-    return charged(throttle, principal.id, successReply(requestId, serialize(form.output, output)));
+    return charged(throttle, principal.holder, successReply(requestId, serialize(form.output, output)));
   });
 
   return function pipeline(request) {

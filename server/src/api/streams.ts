@@ -30,13 +30,13 @@ export function createStreams({
 
   const sinkOf = (sink: ReplySink, call: Parameters<Authorize>[0]): StreamSink => ({
     write(text) {
-      throttle.replied(call.principal.id, Buffer.byteLength(text));
+      throttle.replied(call.principal.holder, Buffer.byteLength(text));
       sink.write(text);
     },
     get bufferedBytes() {
       return sink.bufferedBytes;
     },
-    waitMs: () => throttle.streamWaitMs(call.principal.id),
+    waitMs: () => throttle.streamWaitMs(call.principal.holder),
     isAllowed: () => isAllowed(call),
     end: () => sink.end(),
   });

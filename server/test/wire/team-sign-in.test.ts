@@ -381,3 +381,19 @@ test('a server without a provider offers none', async (t) => {
   const named = await open(t, { settings: { signInName: 'Studio' } });
   assert.deepEqual(await (await fetch(`${named.server.url}/console/sign-in`)).json(), { provider: 'Studio' });
 });
+
+test('whoever signs in again has no more calls than before', async (t) => {
+  const settings = { readCallsPerSecond: 1, readCallsBurst: 20 };
+  const { server, signIn } = await open(t, { settings: { ...settings, signInRoles: ['live-ops=viewer'] } });
+  const read = (key: Said) => call(server, key, 'GET', '/respark/server');
+  const first = (await signIn()).said;
+  let refused = 0;
+  for (let count = 0; count < 40; count += 1) refused += Number((await read(first)).status === 429);
+  assert.ok(refused > 0);
+  const second = (await signIn()).said;
+  const answers: number[] = [];
+  for (let count = 0; count < 10; count += 1) answers.push((await read(second)).status);
+  assert.ok(answers.filter((status) => status === 429).length >= 8, `answers: ${answers.join(' ')}`);
+  const other = (await signIn({ ...ADA, sub: 'bob-2' })).said;
+  assert.equal((await read(other)).status, 200, 'another person is not counted with the first');
+});

@@ -46,7 +46,7 @@ export const listActivity = ownOperation({
     'It is an `InternalServerException` while the directory of the cluster is away. While that is recovering, nodes that have not joined it yet are missing.',
   ],
   async handler({ input, services, principal }) {
-    const nodes = await services.clusterActivity.list(input.After ?? 0, principal.id);
+    const nodes = await services.clusterActivity.list(input.After ?? 0, principal.holder);
     return {
       Nodes: nodes.map(({ node, steps }) => ({
         IsKnown: steps !== undefined,

@@ -52,7 +52,7 @@ export const listAuditChains = ownOperation({
     '`Unchained` counts the records from before there were chains. `Late` and `Strays` have request ids of some records that no server can have written so: in no link although there is a chain, or in a link that is not there.',
   ],
   async handler({ services, principal }) {
-    const { chains, loose } = await services.auditChains.list(principal.id);
+    const { chains, loose } = await services.auditChains.list(principal.holder);
     const { unchained, late, strays } = loose;
     return {
       Chains: chains.map(({ writer, id, installation, beganAt, number, hash, base }) => ({
@@ -87,7 +87,7 @@ export const listAuditLinks = ownOperation({
   ],
   async handler({ input, services, principal }) {
     const { Writer: writer, After: after = 0, MaxResults: limit = 100 } = input;
-    const links = await services.auditChains.links({ writer, after, limit }, principal.id);
+    const links = await services.auditChains.links({ writer, after, limit }, principal.holder);
     return {
       Links: links.map((link) => ({
         Content: link.content,

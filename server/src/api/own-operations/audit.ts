@@ -74,7 +74,7 @@ export const listAuditRecords = ownOperation({
       until: input.Until,
     };
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
-    const page = await services.auditRecords.list({ ...filter, order }, request, principal.id);
+    const page = await services.auditRecords.list({ ...filter, order }, request, principal.holder);
     return { AuditRecords: page.items.map(toDetails), NextToken: page.nextToken };
   },
 });

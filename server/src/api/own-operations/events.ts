@@ -104,10 +104,14 @@ export const watchEvents = ownOperation({
     'On other nodes of a cluster a game is recorded from about a second after its first watcher has come.',
     ORDER,
   ],
-  async handler({ input, services, header, change }) {
+  async handler({ input, services, header, principal }) {
     const last = header('last-event-id');
     const after = last !== undefined && /^\d{1,15}$/.test(last) ? Number(last) : input.After;
-    const watch = await services.eventRecords.watch(input.GameName, toAsked({ ...input, After: after }), change.actor);
+    const watch = await services.eventRecords.watch(
+      input.GameName,
+      toAsked({ ...input, After: after }),
+      principal.holder,
+    );
     return new StreamedOutput((sink) => watch.start(sink));
   },
 });

@@ -127,6 +127,7 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
     return {
       principal: {
         id: accessKeyId,
+        holder: current.subject ?? accessKeyId,
         arn: arns.accessKey(accessKeyId),
         policies: current.policies,
         signedInWith: 'access_key',

@@ -47,7 +47,7 @@ test('no call reads all keys there are, of which each has kilobytes', async (t) 
   });
   const paginate = createPaginate({ pageTokens: createPageTokens({ sealer: keyring }) });
   const keys = createAccessKeys({ access, actions: ACTIONS, audit: UNRECORDED, paginate });
-  const maker = { id: 'A', arn: 'arn:a', policies: [ALLOW_ALL], signedInWith: 'access_key' } as const;
+  const maker = { id: 'A', holder: 'A', arn: 'arn:a', policies: [ALLOW_ALL], signedInWith: 'access_key' } as const;
 
   const { accessKeyId } = await keys.create({ policy: POLICY, lifetimeSeconds: 60 }, maker, CHANGE);
   assert.equal((await keys.get('B')).id, 'B');

@@ -20,6 +20,8 @@ export interface AccessKeyPair {
 /** A key that may sign, and the policies that say what it may do. */
 export interface Credential extends AccessKeyPair {
   readonly policies: readonly Policy[];
+  /** The person whose key it is, if a sign-in gave it. */
+  readonly subject?: string;
 }
 
 /** A key without its secret. Times are milliseconds since 1970. */
@@ -344,7 +346,7 @@ function isSameKey(a: AccessKeyRecord, b: AccessKeyRecord): boolean {
 function openCredential(
   keyring: Keyring,
   actions: readonly string[],
-  { id, sealedSecret, policy, isRoot }: AccessKeyRecord,
+  { id, sealedSecret, policy, isRoot, subject }: AccessKeyRecord,
 ): Credential {
   const secret = keyring.open(sealedSecret, id);
   if (secret === undefined)
@@ -353,6 +355,7 @@ function openCredential(
     accessKeyId: id,
     secretAccessKey: Buffer.from(secret).toString(),
     policies: [isRoot ? ALLOW_ALL : parseStoredPolicy(id, policy, actions)],
+    ...(subject !== undefined && { subject }),
   };
 }
 
