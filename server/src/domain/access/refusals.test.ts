@@ -64,3 +64,19 @@ test('repeated denials are on record every minute for as long as they go on, and
   await close();
   assert.deepEqual([records.length, countOf(records.at(-1))], [4, '30']);
 });
+
+test('keys that are denied everything that there is leave each other key a record of its own', async () => {
+  const { clock, records, denied } = open();
+  for (let key = 0; key < 20; key += 1) {
+    for (let action = 0; action < 100; action += 1)
+      await denied({ ...CHANGE, actor: `FLOOD${key}` }, `respark:Action${action}`);
+  }
+  for (const action of ['gamesparks:DisconnectPlayer', 'respark:BlockPlayer'])
+    await denied({ ...CHANGE, actor: 'LATER' }, action);
+  const own = () =>
+    records.filter(({ actor }) => actor === 'LATER').map(({ details: { count, ...details } = {} }) => [count, details]);
+  assert.deepEqual(own(), [['1', { action: 'gamesparks:DisconnectPlayer' }]]);
+  clock.advance(60_000);
+  await nextTurn();
+  assert.deepEqual(own().at(-1), ['1', { action: 'respark:BlockPlayer', actions: 'several', resources: 'several' }]);
+});

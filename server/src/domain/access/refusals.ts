@@ -33,8 +33,13 @@ export interface Refusals {
 const PERIOD_MS = 60_000;
 /** How many different refusals of one caller leave a trace each; beyond that, only what they have in common counts. */
 const MAX_KINDS_PER_CALLER = 10;
-/** How many different refusals are told apart at once. Beyond that, all that follow within the minute are one kind. */
+/** How many different refusals are told apart at once. Beyond that, all that follow of one caller within the minute are one kind. */
 const MAX_KINDS = 1_000;
+/**
+ * How many callers are told apart beyond that. Those who have signed in with keys are only so many, and none of them may hide
+ * among others; those who have not may come from any number of addresses, and are all one.
+ */
+const MAX_KEYS_BEYOND = 10_000;
 
 const REASON_CHARACTERS = 20;
 
@@ -47,6 +52,7 @@ export function createRefusals({ audit, clock, log }: { audit: AuditOfRefusals; 
   });
   const denied = createTally<{ readonly change: Change; readonly action: string }>({
     clock,
+    maxCallersBeyond: MAX_KEYS_BEYOND,
     report: ({ change, action }, count, covers) =>
       audit.refused({ ...change, details: { action, count: String(count), ...COVERED[covers] } }, 'access_denied'),
   });
@@ -77,11 +83,12 @@ export function createRefusals({ audit, clock, log }: { audit: AuditOfRefusals; 
 const COVERED = {
   kind: {},
   caller: { resources: 'several' },
+  actions: { actions: 'several', resources: 'several' },
   all: { actors: 'several', resources: 'several' },
 } as const satisfies Record<Coverage, Readonly<Record<string, string>>>;
 
-/** Whether what was counted is all of one kind, of one caller, or of several callers. */
-type Coverage = 'kind' | 'caller' | 'all';
+/** Whether what was counted is all of one kind, of one caller and action, of one caller, or of several callers. */
+type Coverage = 'kind' | 'caller' | 'actions' | 'all';
 
 interface Kind {
   readonly caller: string;
@@ -104,9 +111,12 @@ interface Counted<Event> {
  */
 function createTally<Event>({
   clock,
+  maxCallersBeyond = 0,
   report,
 }: {
   clock: Clock;
+  /** How many callers have a kind of their own when there are too many kinds. */
+  maxCallersBeyond?: number;
   report: (latest: Event, count: number, covers: Coverage) => Promise<void>;
 }) {
   let kinds = new Map<string, Counted<Event>>();
@@ -135,8 +145,10 @@ function createTally<Event>({
     if (kinds.has(own)) return { name: own, covers: 'kind' };
     const isRare = (kindsOfCaller.get(caller) ?? 0) < MAX_KINDS_PER_CALLER;
     const name = isRare ? own : `${caller} ${commonKind} …`;
-    if (!kinds.has(name) && kinds.size >= MAX_KINDS) return { name: '…', covers: 'all' };
-    return { name, covers: isRare ? 'kind' : 'caller' };
+    if (kinds.has(name) || kinds.size < MAX_KINDS) return { name, covers: isRare ? 'kind' : 'caller' };
+    const ofCaller = `${caller} …`;
+    const hasPlace = kinds.has(ofCaller) || kinds.size < MAX_KINDS + maxCallersBeyond;
+    return hasPlace ? { name: ofCaller, covers: 'actions' } : { name: '…', covers: 'all' };
   }
 
   return {
