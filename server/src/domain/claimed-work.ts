@@ -13,7 +13,7 @@ interface WorkRecord {
 }
 
 /** One kind of work that a node claims, does outside of any transaction, and ends only while the claim is still its own. */
-export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended> {
+export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended, Prepared = void> {
   readonly name: string;
   /** What is logged when an attempt fails and will be made again. */
   readonly failure: string;
@@ -23,12 +23,12 @@ export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended> {
   listUnfinished(): Promise<readonly Work[]>;
   /** The record as it is now. */
   find(store: Store, work: Work): Promise<Work | undefined>;
-  /** Called before each claim, outside of the transaction. */
-  prepare?(): Promise<void>;
+  /** Called before each claim, outside of the transaction, for what that one attempt is to know. */
+  prepare?(): Promise<Prepared>;
   /** Calls the table's `claim`. */
-  claim(store: Store, work: Work, owner: string): Promise<boolean>;
+  claim(store: Store, work: Work, owner: string, prepared: Prepared | undefined): Promise<boolean>;
   /** Reads what the work needs, in the transaction of the claim; undefined when the work has become pointless. */
-  begin(store: Store, work: Work): Promise<Begun | undefined>;
+  begin(store: Store, work: Work, prepared: Prepared | undefined): Promise<Begun | undefined>;
   /**
    * Does the work. Rejects only with `Interrupted` and for failures that may pass: the whole attempt is then repeated.
    */
@@ -52,14 +52,14 @@ export function isUnfinished({ state }: Pick<WorkRecord, 'state'>): boolean {
  * looked at again until it has ended or that node is dead. A node that has lost its claim, because it was taken for
  * dead, finds out at the end: a late end changes nothing, and its result is dropped.
  */
-export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>({
+export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended, Prepared = void>({
   kind,
   store,
   cluster,
   clock,
   log,
 }: {
-  kind: WorkKind<Work, Begun, Result, Ended>;
+  kind: WorkKind<Work, Begun, Result, Ended, Prepared>;
   store: Store;
   cluster: Pick<Cluster, 'node' | 'isAlive'>;
   clock: Clock;
@@ -73,11 +73,17 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
     return claimedBy !== undefined && claimedBy !== owner && (await cluster.isAlive(claimedBy));
   }
 
-  async function take(store: Store, known: Work, owner: string): Promise<Begun | 'taken' | undefined> {
+  async function take(
+    store: Store,
+    known: Work,
+    owner: string,
+    prepared: Prepared | undefined,
+  ): Promise<Begun | 'taken' | undefined> {
     const found = await kind.find(store, known);
     if (found === undefined || !isUnfinished(found)) return undefined;
     if (found.claimedBy !== known.claimedBy) return 'taken';
-    return (await kind.claim(store, found, owner)) ? await kind.begin(store, found) : undefined;
+    const isClaimed = await kind.claim(store, found, owner, prepared);
+    return isClaimed ? await kind.begin(store, found, prepared) : undefined;
   }
 
   /** Ends of which it is not known whether they are on disk, because the commit got no answer. */
@@ -113,8 +119,8 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended>
     if (known === undefined || !isUnfinished(known)) return await isOver(work, owner);
     // The cluster is asked before the transaction, which all other writes wait for.
     if (await isTaken(known, owner)) return false;
-    await kind.prepare?.();
-    const begun = await store.transaction((store) => take(store, known, owner));
+    const prepared = await kind.prepare?.();
+    const begun = await store.transaction((store) => take(store, known, owner, prepared));
     if (begun === 'taken') return false;
     if (begun === undefined) return await isOver(work, owner);
     inDoubt.delete(work.id);

@@ -38,17 +38,20 @@ interface Begun {
   readonly job: DisconnectJobRecord;
   readonly playerIds: readonly string[] | undefined;
   readonly owner: string;
+  readonly now: SharedNow;
 }
+
+/** The time by the clock by which all nodes tell when a job began. */
+type SharedNow = () => number;
 
 export function createDisconnectJobWork(parts: Parts): DisconnectJobWork {
   const { store, cluster, clock, log, databaseTime } = parts;
   const pauses = createPauses(clock);
   const runParts = { ...parts, disconnectJobs: store.disconnectJobs, pauses };
 
-  /** By how much the clock of this node is ahead of the clock by which all nodes tell when a job began. */
-  let aheadMs = 0;
+  const ownNow: SharedNow = () => clock.now();
 
-  const kind: WorkKind<DisconnectJobRecord, Begun, RunEnd, JobEnd> = {
+  const kind: WorkKind<DisconnectJobRecord, Begun, RunEnd, JobEnd, SharedNow> = {
     name: 'disconnect jobs',
     failure: 'a disconnect job was interrupted and will be gone on with',
     maxAtOnce: MAX_AT_ONCE,
@@ -59,19 +62,26 @@ export function createDisconnectJobWork(parts: Parts): DisconnectJobWork {
     listUnfinished: () => store.disconnectJobs.listUnfinished(),
     find: (store, { stageId, id }) => store.disconnectJobs.find(stageId, id),
     async prepare() {
-      if (databaseTime !== undefined) aheadMs = Math.round(clock.now() - (await databaseTime()));
+      if (databaseTime === undefined) return ownNow;
+      const time = await databaseTime();
+      // The question may have waited for a connection, so the clock is read with the answer. Each attempt keeps what it has
+      // read: another reading would move the time at which its job began.
+      const aheadMs = Math.round(clock.now() - time);
+      return () => clock.now() - aheadMs;
     },
-    claim: (store, { id }, owner) => store.disconnectJobs.claim(id, owner, clock.now() - aheadMs),
+    claim: (store, { id }, owner, now = ownNow) => store.disconnectJobs.claim(id, owner, now()),
 
-    async begin({ disconnectJobs }, { stageId, id }) {
+    async begin({ disconnectJobs }, { stageId, id }, now = ownNow) {
       const job = await disconnectJobs.find(stageId, id);
       const owner = job?.claimedBy;
-      return job && owner !== undefined ? { job, owner, playerIds: await disconnectJobs.playerIds(id) } : undefined;
+      return job && owner !== undefined
+        ? { job, owner, now, playerIds: await disconnectJobs.playerIds(id) }
+        : undefined;
     },
 
-    async perform({ job, playerIds, owner }) {
+    async perform({ job, playerIds, owner, now }) {
       const request = JSON.parse(job.request) as JobRequest;
-      return await new DisconnectJobRun(runParts, { job, request, playerIds, owner, now: clock.now() - aheadMs }).run();
+      return await new DisconnectJobRun(runParts, { job, request, playerIds, owner, now: now() }).run();
     },
 
     async end(store, { job: { id } }, result, owner) {

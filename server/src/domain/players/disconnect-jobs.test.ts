@@ -152,3 +152,30 @@ test('whoever goes on with a job tells by the database when it began, whatever t
   assert.ok(first <= 10, String(asked));
   assert.ok(second >= 5_000 && second <= clock.monotonic(), String(asked));
 });
+
+test('a job means those who are there when it begins, however long it waits for a connection to the database', async (t) => {
+  const clock = new ManualClock();
+  const start = clock.now();
+  const answers: (() => void)[] = [];
+  const databaseTime = async () => {
+    await new Promise<void>((resolve) => answers.push(resolve));
+    return start + clock.monotonic();
+  };
+  const { games, stages, disconnectJobs, cluster } = await openDomain(t, { clock, databaseTime });
+  await games.create({ name: 'Demo' }, CHANGE);
+  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
+  cluster.answer('count_connections', async () => ({ connections: 1, players: 1 }));
+  const asked: (number | undefined)[] = [];
+  cluster.answer('match_connections', async ({ beganAgoMs }) => {
+    asked.push(beganAgoMs);
+    return { connections: [] };
+  });
+  const { id } = await disconnectJobs.start(STAGE, EVERYBODY, CHANGE);
+  while (answers.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(5_000);
+  const begunAt = start + clock.monotonic();
+  answers.shift()?.();
+  for (let turn = 0; turn < 1_000 && asked.length === 0; turn += 1)
+    await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual([(await disconnectJobs.get(STAGE, id)).begunAt, asked], [begunAt, [0]]);
+});
