@@ -73,15 +73,10 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended,
     return claimedBy !== undefined && claimedBy !== owner && (await cluster.isAlive(claimedBy));
   }
 
-  async function take(
-    store: Store,
-    known: Work,
-    owner: string,
-    prepared: Prepared | undefined,
-  ): Promise<Begun | 'taken' | undefined> {
+  async function take(store: Store, known: Work, owner: string, prepared?: Prepared) {
     const found = await kind.find(store, known);
     if (found === undefined || !isUnfinished(found)) return undefined;
-    if (found.claimedBy !== known.claimedBy) return 'taken';
+    if (found.claimedBy !== known.claimedBy) return 'taken' as const;
     const isClaimed = await kind.claim(store, found, owner, prepared);
     return isClaimed ? await kind.begin(store, found, prepared) : undefined;
   }
