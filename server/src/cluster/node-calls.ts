@@ -117,8 +117,13 @@ export interface NodeCalls {
     readonly request: {
       readonly stageId: string;
       readonly selector: ConnectionSelector;
-      /** How long ago the job began. A node of an earlier version does not say; its selector has a time by its own clock. */
+      /** How long ago the job began. A node of an earlier version does not say. */
       readonly beganAgoMs?: number | undefined;
+      /**
+       * What the job itself asks, where `beganAgoMs` is there: the selector's is then for nodes of an earlier version, which know
+       * by that alone when the job began, by the clock of the node that asks.
+       */
+      readonly connectedBefore?: number | undefined;
       readonly limit: number;
     };
     readonly reply: { readonly connections: readonly NamedConnection[] };

@@ -35,8 +35,10 @@ export function answerBulkRequests({
     return { connections, players: players.size };
   });
 
-  cluster.answer('match_connections', async ({ stageId, selector, beganAgoMs = 0, limit }) => {
-    const began: Moment = { monotonic: clock.monotonic() - beganAgoMs, wall: clock.now() - beganAgoMs };
+  cluster.answer('match_connections', async ({ stageId, selector: asked, connectedBefore, beganAgoMs, limit }) => {
+    const selector = beganAgoMs === undefined ? asked : { ...asked, connectedBefore };
+    const agoMs = beganAgoMs ?? 0;
+    const began: Moment = { monotonic: clock.monotonic() - agoMs, wall: clock.now() - agoMs };
     const connections: NamedConnection[] = [];
     await lookThrough(membership.all(), { stageId, selector, clock }, (named, connection) => {
       if (!connection.hasRegisteredBefore(began)) return true;

@@ -37,6 +37,8 @@ class Nodes {
   readonly ended: string[] = [];
   /** How long ago the job began, as each request for connections said. */
   readonly beganAgo: number[] = [];
+  /** When that was, as the selector of each says. */
+  readonly before: number[] = [];
   /** What is wanted at each step; the last for all that follow. */
   wishes: (DisconnectJobWish | undefined)[] = ['RUN'];
   readonly saved: JobProgress[] = [];
@@ -60,6 +62,7 @@ class Nodes {
     const there = this.there.get(node) ?? [];
     if (kind === 'match_connections') {
       this.beganAgo.push(Number(request.beganAgoMs));
+      this.before.push(Number(Object(request.selector).connectedBefore));
       const connections = there
         .slice(0, Number(request.limit))
         .map((connectionId) => ({ connectionId, playerId: 'p' }));
@@ -154,6 +157,12 @@ test('nodes are told how long ago the job began, which is never in the future', 
     // It takes ten seconds to end the first thousand.
     const second = nodes.beganAgo[1] ?? 0;
     assert.ok(second > least + 9_000 && second < least + 11_000, String(nodes.beganAgo));
+    // Nodes of an earlier version look at the selector alone.
+    const began = BEGUN - least;
+    assert.deepEqual(
+      nodes.before,
+      nodes.before.map(() => began),
+    );
   }
 });
 

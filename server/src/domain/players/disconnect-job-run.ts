@@ -150,6 +150,16 @@ export class DisconnectJobRun {
     return { closed: this.#closed, gone: this.#gone, unproven: this.#unproven, inFlight, failures, silentNodes };
   }
 
+  /** What says to nodes whom the job means. */
+  #meant() {
+    const { clock } = this.#parts;
+    const beganAgoMs = clock.monotonic() - this.#beganAt;
+    const { connectedBefore } = this.#selector;
+    const before = Math.min(connectedBefore ?? Number.POSITIVE_INFINITY, clock.now() - beganAgoMs);
+    const selector = { ...this.#selector, connectedBefore: before };
+    return { stageId: this.#job.stageId, selector, connectedBefore, beganAgoMs };
+  }
+
   /** Fills the queue. Returns whether every node has said whom it has. */
   async #findMore(): Promise<boolean> {
     const { cluster } = this.#parts;
@@ -161,9 +171,7 @@ export class DisconnectJobRun {
       nodes.map(async (node): Promise<readonly JobTarget[] | undefined> => {
         if (this.#silentNodes.has(node)) return [];
         if (this.#mustWait(node)) return undefined;
-        const beganAgoMs = this.#parts.clock.monotonic() - this.#beganAt;
-        const { stageId } = this.#job;
-        const request = { stageId, selector: this.#selector, beganAgoMs, limit: PAGE + known.size };
+        const request = { ...this.#meant(), limit: PAGE + known.size };
         try {
           const { connections } = await cluster.request(node, 'match_connections', request, MATCH_TIMEOUT_MS);
           // While it still has to end some, only their ends say that it does what it is asked.
