@@ -203,3 +203,12 @@ test('a group that has all bytes gives those up that others need, and what was p
   assert.deepEqual(displaced, ['full b', 'full c']);
   assert(!queue.add('other c', 'p', 'too much', 200), 'the last of the other group stays');
 });
+
+test('of a group that gives places up, the party that has most of them does', () => {
+  const displaced: string[] = [];
+  const queue = inGroups({ ...LIMITS, maxWaiting: 6 }, displaced);
+  for (const work of ['few 1', 'few 2']) assert(queue.add('full a', 'few', work, 1));
+  for (const work of ['many 1', 'many 2', 'many 3', 'many 4']) assert(queue.add('full a', 'many', work, 1));
+  for (const work of ['1', '2']) assert(queue.add('other a', 'p', work, 1));
+  assert.deepEqual(displaced, ['many 4', 'many 3']);
+});

@@ -247,16 +247,13 @@ function takeFirst<T>({ returned, parties }: Lane<T>): Entry<T> {
   return taken;
 }
 
-/** Takes the newest work of the first party that has more than one, or else that of the first; undefined if none waits. */
+/** Takes the newest work of the party that has most waiting; undefined if none waits. */
 function takeNewest<T>({ parties }: Lane<T>): Entry<T> | undefined {
-  let [party] = parties.keys();
-  for (const [name, { length }] of parties) {
-    if (length < 2) continue;
-    party = name;
-    break;
-  }
-  const entries = party === undefined ? [] : (parties.get(party) ?? []);
+  let [most] = parties;
+  if (most === undefined) return undefined;
+  for (const each of parties) if (each[1].length > most[1].length) most = each;
+  const [party, entries] = most;
   const taken = entries.pop();
-  if (party !== undefined && entries.length === 0) parties.delete(party);
+  if (entries.length === 0) parties.delete(party);
   return taken;
 }
