@@ -81,10 +81,10 @@ export interface RunningServer {
   /** Resolves when an operator has asked the node to drain: the caller then stops it as at a signal. */
   readonly drainAsked: Promise<void>;
   /**
-   * Resolves when another server has taken the database, which this one could not reach: the caller then closes it at once,
-   * because the other would say of its players that they are not connected.
+   * Resolves, with advice, when another server has taken the database, which this one could not reach: the caller then closes
+   * it at once, because the other would say of its players that they are not connected.
    */
-  readonly displaced: Promise<void>;
+  readonly displaced: Promise<string>;
   /** What the server holds at the moment, so that a test can check that nothing is left behind. */
   counts(): Readonly<Record<string, number>>;
   /**

@@ -62,8 +62,8 @@ export interface Backends {
   readonly cluster: Cluster;
   /** How many servers use the database; missing where there is no database that several may use. */
   readonly countServers?: () => Promise<number>;
-  /** Resolves when another server has taken the database; missing where none can. */
-  readonly displaced?: Promise<void>;
+  /** Resolves, with advice, when another server has taken the database; missing where none can. */
+  readonly displaced?: Promise<string>;
   /** What the clock of a database says that nodes may share, milliseconds since 1970. */
   readonly databaseTime?: () => Promise<number>;
   /** How long the database has taken no writes; missing where there is none that can be read and not written. */

@@ -48,7 +48,7 @@ interface PostgresBackends {
   readonly stageLogs: StageLogs;
   readonly eventLog: EventLog;
   readonly countServers: () => Promise<number>;
-  readonly displaced: Promise<void>;
+  readonly displaced: Promise<string>;
   readonly databaseTime: () => Promise<number>;
   readonly unwritableMs: () => number;
 }

@@ -40,8 +40,11 @@ export interface Postgres {
    * still does after `waitMs`; a machine that was lost counts for 20 s.
    */
   claimed(waitMs: number): Promise<void>;
-  /** Resolves when another server has taken the place of this one, which lost its connection: it must not serve players any more. */
-  readonly displaced: Promise<void>;
+  /**
+   * Resolves, with advice, when another server has taken the place of this one, which lost its connection: it must not serve
+   * players any more.
+   */
+  readonly displaced: Promise<string>;
   /** How many servers have claimed their presence on the database, this one included. */
   countServers(): Promise<number>;
   /** What the clock of the database says, milliseconds since 1970. */

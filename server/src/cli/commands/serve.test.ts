@@ -198,12 +198,12 @@ describe('serve', () => {
 
   it('closes at once, and fails, when another server has taken the database', async () => {
     const { world, events, exitCode } = await start(
-      { server: { displaced: Promise.resolve() } },
+      { server: { displaced: Promise.resolve('stop one of them') } },
       ...['--drain-delay-ms', '7000'],
     );
     assert.equal(await exitCode, 1);
     assert.deepEqual(events, ['close'], 'its players do not stay for the time of a drain');
-    assert.match(world.err(), /stopped because another server uses the database since this one lost its connection/);
+    assert.match(world.err(), /another server uses the database since this one lost its connection: stop one of them/);
     assert.equal(world.handlers(), 0);
   });
 

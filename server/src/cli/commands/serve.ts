@@ -44,12 +44,12 @@ async function serve(world: World, settings: Settings, isDemo: boolean): Promise
     const reason = await Promise.race([
       stop.reason,
       server.drainAsked.then(() => 'DrainNode' as const),
-      server.displaced.then(() => 'displaced' as const),
+      server.displaced.then((advice) => ({ advice })),
     ]);
-    if (reason === 'displaced') {
+    if (typeof reason === 'object') {
       await server.close();
       throw new CommandError(
-        'stopped because another server uses the database since this one lost its connection: run one of them, or make both nodes of one cluster by RESPARK_REDIS_URL',
+        `stopped because another server uses the database since this one lost its connection: ${reason.advice}`,
       );
     }
     const say = (what: string) => void world.stderr.write(`${reason}: ${what}\n`);

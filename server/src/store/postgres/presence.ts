@@ -59,8 +59,10 @@ export interface Claim {
    * there: that one may have lost its place in the same moment, and must not find it taken when it comes back for it.
    */
   readonly claimed: Promise<void>;
-  /** Resolves when another server has taken the place that this one had: it must not serve players any more. */
-  readonly displaced: Promise<void>;
+  /**
+   * Resolves, with advice, when another server has taken the place that this one had: it must not serve players any more.
+   */
+  readonly displaced: Promise<string>;
   /** Whether `claimed` has rejected. */
   readonly isGivenUp: boolean;
   /** What has become of the last attempt. */
@@ -103,8 +105,8 @@ export function createClaim({
     giveUp = () => reject(new Error('the connection to the database has ended'));
   });
   claimed.catch(() => {});
-  let displace = () => {};
-  const displaced = new Promise<void>((resolve) => {
+  let displace = (_advice: string) => {};
+  const displaced = new Promise<string>((resolve) => {
     displace = resolve;
   });
 
@@ -116,7 +118,7 @@ export function createClaim({
     }
     const isOtherThere = rows.some(({ name: holder }) => holder !== name && holder?.startsWith(NAME));
     // One that only tries has a lock for a moment.
-    if (isOtherThere && wasOtherThere) displace();
+    if (isOtherThere && wasOtherThere) displace(ADVICE[outcome ?? 'taken']);
     wasOtherThere = isOtherThere;
   }
 
