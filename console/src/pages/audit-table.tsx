@@ -5,7 +5,7 @@ import { Copied } from '../parts/notice.tsx';
 import { Badge } from '../parts/page.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
-import { Id, Untrusted } from '../parts/untrusted.tsx';
+import { breakable, CAMEL_CASE, Id, Untrusted } from '../parts/untrusted.tsx';
 import { type Place, place } from '../place.ts';
 import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
@@ -47,8 +47,8 @@ function columnsOf(of: Place, hidesPlayer: boolean): readonly Column<AuditRecord
     {
       head: t('operation'),
       cell: ({ Operation = '' }) => (
-        <span class="name">
-          <Untrusted text={Operation} />
+        <span class="name words">
+          <Untrusted text={Operation} breaks={CAMEL_CASE} />
         </span>
       ),
     },
@@ -71,7 +71,7 @@ export function placeOf({ Resource = '' }: Pick<AuditRecord, 'Resource'>, at: Pl
 function OutcomeOf({ record: { Outcome, Details: details } }: { record: AuditRecord }) {
   if (Outcome === undefined) return <Badge kind="warning">{t('outcomeUnknown')}</Badge>;
   const { Error: error, ConnectionsClosed = [], ConnectionsNotProvenClosed = [], Counts: counts } = Outcome;
-  if (error !== undefined) return <Badge kind="bad">{error}</Badge>;
+  if (error !== undefined) return <Badge kind="bad">{breakable(error, CAMEL_CASE)}</Badge>;
   // It has looked at what it would do, and has done none of it.
   if (details?.dryRun === 'true') return <Badge kind="plain">{t('outcomeDryRun')}</Badge>;
   const unproven = ConnectionsNotProvenClosed.length;

@@ -35,23 +35,35 @@ function isInEmoji(text: string, offset: number): boolean {
 /** No more than three marks on one letter: a pile of them would cover the lines above and below. */
 const tamed = (text: string) => text.replace(/(\p{Mark}{3})\p{Mark}+/gu, '$1…');
 
+/** Before each word of a name in camel case. */
+export const CAMEL_CASE = /(?<=[a-z])(?=[A-Z])/;
+/** Between the parts of a time in an id, as snapshots have it. */
+const TIME_IN_ID = /(?<=_|\dT)(?=\d)|(?=\.\d)/;
+
+/** The text, where a line may end at what matches. */
+export const breakable = (text: string, breaks: RegExp) =>
+  text.split(breaks).map((part, index) => (index === 0 ? part : [<wbr key={index} />, part]));
+
 /** A name, a reason, a line of a log: somebody else's text, which must neither act as ours nor hide what it is. */
 export function Untrusted({
   text,
   keepsLines = false,
   isWhole = false,
+  breaks,
 }: {
   text: string;
   keepsLines?: boolean;
   /** Whether it is what the page is for, so that nobody need ask for more of it. */
   isWhole?: boolean;
+  /** Where a narrow column had better end a line. */
+  breaks?: RegExp;
 }) {
   const [isLong, setLong] = useState(isWhole);
   const limit = isLong ? LONG : SHORT;
   const shown = tamed(visible(text.slice(0, limit), { keepsLines }));
   return (
     <bdi class={keepsLines ? 'untrusted lines' : 'untrusted'}>
-      {shown}
+      {breaks === undefined ? shown : breakable(shown, breaks)}
       {text.length > limit && '…'}
       {text.length > SHORT && !isLong && (
         <button type="button" class="link" onClick={() => setLong(true)}>
@@ -75,7 +87,7 @@ export function Id({ id, isShort = false }: { id: string; isShort?: boolean | 'm
   if (!isShort || id.length <= (isMiddle ? MIDDLE.longest : SHORT_ID)) {
     return (
       <code class="id">
-        <Untrusted text={id} />
+        <Untrusted text={id} breaks={TIME_IN_ID} />
       </code>
     );
   }

@@ -31,6 +31,13 @@ const PAGES = {
   audit: ['BlockPlayer', 'BlockPlayer'],
 } as const;
 
+/** The words of operations that take more than one line. */
+const BROKEN_WORDS = `[...document.querySelectorAll('.words .untrusted')].flatMap(({ childNodes }) => [...childNodes]).filter((node) => {
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  return range.getClientRects().length > 1;
+}).map(({ textContent }) => textContent)`;
+
 const READERS = [
   { name: 'in English on a desk', theme: 'light', language: 'en', width: 1280 },
   { name: 'in German in the dark', theme: 'dark', language: 'de', width: 1280 },
@@ -61,6 +68,7 @@ test('[chromium] every page is sound for every reader, and no page or table is w
           "[...document.querySelectorAll('.table')].filter((each) => each.scrollWidth > each.clientWidth).map(({ ariaLabel }) => ariaLabel)",
         );
         assert.deepEqual(scrolling, [], 'tables that somebody has to scroll sideways');
+        assert.deepEqual(await opened.page.evaluate(BROKEN_WORDS), [], 'operations that are broken within a word');
         await opened.assertSound();
       });
     }
