@@ -141,6 +141,14 @@ export async function getGame(store: Pick<Store, 'games'>, name: string): Promis
   return (await store.games.find(name)) ?? gameNotFound(name);
 }
 
+/** Whether the game of this id still exists. A later game may have the same name. */
+export async function isGameThere(
+  store: Pick<Store, 'games'>,
+  { id, name }: { readonly id: string; readonly name: string },
+): Promise<boolean> {
+  return (await store.games.find(name))?.id === id;
+}
+
 /** The game, for a rule that changes what is in it. Throws `not_found`, also while the game is being deleted. */
 export async function getActiveGame(store: Pick<Store, 'games'>, name: string): Promise<Game> {
   const game = await store.games.find(name);

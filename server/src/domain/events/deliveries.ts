@@ -1,6 +1,8 @@
 import type { Cluster } from '../../cluster/cluster.ts';
 import { createRareWarnings } from '../../rare-warnings.ts';
 import { createSettledTime } from '../../settled-time.ts';
+import type { Store } from '../../store/store.ts';
+import { isGameThere } from '../games.ts';
 import { type ClaimedWebhooksParts, createClaimedWebhooks, type WebhookLag } from './claimed-webhooks.ts';
 import { endOfOrphan } from './events.ts';
 import type { Interest } from './interest.ts';
@@ -15,6 +17,7 @@ const DAY_MS = 86_400_000;
 export interface DeliveriesParts extends ClaimedWebhooksParts {
   readonly cluster: Pick<Cluster, 'node' | 'isAlive' | 'answer'>;
   readonly interest: Interest;
+  readonly store: ClaimedWebhooksParts['store'] & Pick<Store, 'games'>;
   readonly settings: ClaimedWebhooksParts['settings'] & {
     readonly nodeRole: string;
     readonly leaseMs: number;
@@ -73,7 +76,9 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
 
   async function lookOnce(): Promise<void> {
     const webhooks = await store.webhooks.listAll();
-    const watched = await eventLog.watched(clock.now());
+    const watched: { id: string; name: string }[] = [];
+    // Who watches a game that was deleted must not be told of a later one of its name.
+    for (const game of await eventLog.watched(clock.now())) if (await isGameThere(store, game)) watched.push(game);
     interest.set(
       new Map([
         ...watched.map(({ name, id }) => [name, id] as const),

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import type { EventFilter, EventLog, PlacedEvent } from '../../store/events/event-log.ts';
 import type { Store } from '../../store/store.ts';
-import { getGame } from '../games.ts';
+import { getGame, isGameThere } from '../games.ts';
 import { createListShare } from '../list-turns.ts';
 import { isWanted } from './event-filter.ts';
 import type { Interest } from './interest.ts';
@@ -104,7 +104,13 @@ export function createEventRecords(parts: Parts): EventRecords {
         return {
           start(sink) {
             cancel();
-            return watchers.add({ ...from, filter: asked, sink, ended: leave });
+            return watchers.add({
+              ...from,
+              filter: asked,
+              sink,
+              isThere: () => isGameThere(store, from.game),
+              ended: leave,
+            });
           },
         };
       } catch (error) {

@@ -32,6 +32,8 @@ interface NewWatcher {
   readonly position: number;
   readonly filter: EventFilter;
   readonly sink: WatcherSink;
+  /** Whether the game still exists. One that is made later under its name is another one. */
+  readonly isThere: () => MaybePromise<boolean>;
   /** Called once when the stream is over. */
   readonly ended: () => void;
 }
@@ -342,16 +344,20 @@ class Watcher {
     return this.#isFull() || this.#parts.sink.waitMs() > 0;
   }
 
-  /** Ends the stream of a caller whose key was revoked, or may no longer watch. */
+  /** Ends the stream of a game that is gone, and of a caller whose key was revoked, or may no longer watch. */
   #check(now: number): void {
     if (this.#isChecking) return;
     this.#isChecking = true;
     this.#checkAt = now + ACCESS_MS;
-    const { game, sink } = this.#parts;
-    (async () => await sink.isAllowed())().then(
-      (isAllowed) => {
+    const { game, sink, isThere } = this.#parts;
+    const findReason = async () => {
+      if (!(await isThere())) return 'deleted';
+      return (await sink.isAllowed()) ? undefined : 'access';
+    };
+    findReason().then(
+      (reason) => {
         this.#isChecking = false;
-        if (!isAllowed) this.end('access');
+        if (reason !== undefined) this.end(reason);
       },
       (error: unknown) => {
         this.#isChecking = false;
