@@ -56,7 +56,8 @@ export function openSqlite({
   const inTurn = createWriteTurns({ clock });
 
   async function transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
-    for (let waitedMs = 0; waitedMs <= maxWriteWaitMs; waitedMs += BLOCKING_WAIT_MS + RETRY_PAUSE_MS) {
+    let busySince: number | undefined;
+    for (let waitedMs = 0; ; waitedMs += BLOCKING_WAIT_MS + RETRY_PAUSE_MS) {
       try {
         return await inTurn(() => query.transaction().execute(work));
       } catch (error) {
@@ -65,6 +66,9 @@ export function openSqlite({
         }
         if (!(error instanceof WriterBusy)) throw error;
       }
+      busySince ??= clock.monotonic();
+      // Each try waits for its turn behind those of all other writes, which may take much longer than the try itself.
+      if (Math.max(waitedMs, clock.monotonic() - busySince) > maxWriteWaitMs) break;
       // Unlike the clock's, this timer keeps the process alive: a command must not end silently while it waits.
       await setTimeout(RETRY_PAUSE_MS);
     }
