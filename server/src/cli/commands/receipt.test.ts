@@ -17,12 +17,12 @@ const PAYLOAD: ReceiptPayload = {
 };
 
 /** A directory with a receipt, its key in both forms, and another key. */
-function files(t: TestContext) {
+function files(t: TestContext, payload: object = PAYLOAD) {
   const directory = temporaryDirectory(t);
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const header = { alg: 'EdDSA', typ: 'respark-receipt+jws', kid: thumbprintOf(jwkOf(publicKey)) };
-  const text = `${encode(header)}.${encode(PAYLOAD)}`;
+  const text = `${encode(header)}.${encode(payload)}`;
   const receipt = `${text}.${sign(null, Buffer.from(text), privateKey).toString('base64url')}`;
   const pem = publicKey.export({ format: 'pem', type: 'spki' }).toString();
   const other = generateKeyPairSync('ed25519').publicKey.export({ format: 'pem', type: 'spki' }).toString();
@@ -64,6 +64,19 @@ test('a receipt is verified with either form of the public key, and says in word
   }
   assert.ok(!out.includes('\u001b'), 'what others chose cannot steer a terminal');
   assert.deepEqual(JSON.parse((await verify(receipt, pem, '--json')).out), PAYLOAD);
+});
+
+test('the links in which a call is on record are named, once where they are the same', async (t) => {
+  const intent = PAYLOAD.chain.intent;
+  for (const [outcome, links] of [
+    [{ ...intent, digest: 'cc' }, 'link 4'],
+    [{ ...intent, link: 5 }, 'link 4 and link 5'],
+    [null, 'link 4 and no link'],
+  ] as const) {
+    const { receipt, jwk } = files(t, { ...PAYLOAD, chain: { ...PAYLOAD.chain, outcome } });
+    const { out } = await verify(receipt, jwk);
+    assert.ok(out.includes(`on record in ${links} of the audit chain c of server`), out);
+  }
 });
 
 test('what is wrong is said, with the exit code 1', async (t) => {

@@ -112,13 +112,15 @@ function describe(payload: ReceiptPayload): string {
     `  outcome  ${describeOutcome(outcome)}`,
     ...connectionsOf(outcome).map((connection) => `           ${connection}`),
     `  request  ${payload.requestId}`,
-    `  on record in ${linkOf(chain.intent)} and ${linkOf(chain.outcome)} of the audit chain ${chain.id} of ${chain.writer}`,
+    `  on record in ${linksOf(chain)} of the audit chain ${chain.id} of ${chain.writer}`,
   ];
   return `${lines.map(printable).join('\n')}\n`;
 }
 
-function linkOf(link: ReceiptPayload['chain']['intent']): string {
-  return link === null ? 'no link' : `link ${link.link}`;
+/** What was to be done and what came of it are often in one link. */
+function linksOf({ intent, outcome }: ReceiptPayload['chain']): string {
+  const [first, second] = [intent, outcome].map((link) => (link === null ? 'no link' : `link ${link.link}`));
+  return first === second ? `${first}` : `${first} and ${second}`;
 }
 
 function describeOutcome(outcome: ReceiptPayload['outcome']): string {
