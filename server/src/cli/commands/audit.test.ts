@@ -79,10 +79,12 @@ describe('audit', () => {
   });
 
   it('shows no text of a caller as a fact of its own', async () => {
-    const details = { reason: 'AFK', evidence: 'match 81, aim "0.98", dryRun: true', told: 'Bye, and come back' };
+    const forged = { evidence: 'match 81, aim "0.98", dryRun: true', until: 'x,  dryRun: true' };
+    const details = { reason: 'AFK', ...forged, told: 'Bye, and come back' };
     const { world } = createAuditWorld([{ ...RECORD, details }]);
     assert.equal(await world.run('audit', '--data-dir', '/d'), 0);
-    const shown = 'reason: AFK, evidence: "match 81, aim \\"0.98\\", dryRun: true", told: Bye, and come back\n';
+    const shown =
+      'reason: AFK, evidence: "match 81, aim \\"0.98\\", dryRun: true", until: "x,  dryRun: true", told: Bye, and come back\n';
     assert.ok(world.out().endsWith(`(1.5 ms), ${shown}`), world.out());
   });
 

@@ -200,7 +200,7 @@ function describe({ Outcome: outcome, Details: details = {} }: AuditRecord): str
 
 /** Whoever makes a call chooses some of the texts, which must not look like further facts that the server has written. */
 function asOneFact(value: string): string {
-  return /, [^\s,:]+: |^"/.test(value) ? formatJsonLine(value).trimEnd() : value;
+  return /,[^,:]*:|^"/.test(value) ? formatJsonLine(value).trimEnd() : value;
 }
 
 function describeOutcome(outcome: AuditRecord['Outcome']): string {
