@@ -359,24 +359,6 @@ test('a write that waited too long may be tried again, and has not run', async (
   await store.meta.set('fact', 'after');
 });
 
-test('many writes that wait for another process give up when each of them has waited too long', async (t) => {
-  const file = temporaryFile(t);
-  const { store } = await open(t, file, { maxWriteWaitMs: 200 });
-  const other = new Libsql(file);
-  t.after(() => other.close());
-  other.exec('BEGIN IMMEDIATE');
-  let tries = 0;
-  const exec = Libsql.prototype.exec;
-  t.mock.method(Libsql.prototype, 'exec', function (this: Libsql.Database, text: string) {
-    if (text === 'begin immediate') tries += 1;
-    return exec.call(this, text);
-  });
-  const writing = Array.from({ length: 20 }, () => store.transaction(async () => {}));
-  const ends = await Promise.allSettled(writing);
-  assert(ends.every(({ status }) => status === 'rejected'));
-  assert(tries <= 40, `in ${tries} tries, each of which holds everything up`);
-});
-
 test('a database that cannot be checkpointed, as on a full disk, is closed all the same', async (t) => {
   const database = openSqlite({ file: temporaryFile(t) });
   await database.migrate();

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import Libsql from 'libsql';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { openSqlite } from './sqlite.ts';
 import { openTestStore, temporaryDirectory } from './test-store.ts';
@@ -55,4 +56,24 @@ test('what was asked for before a database is closed is written', async (t) => {
   const closing = database.close();
   assert.deepEqual(await Promise.all(writing), [1, 2, 3, 4]);
   await closing;
+});
+
+test('many writes that wait for another process give up when each of them has waited too long', async (t) => {
+  const file = join(temporaryDirectory(t), 'respark.db');
+  const database = openSqlite({ file, maxWriteWaitMs: 200 });
+  t.after(() => database.close());
+  await database.migrate();
+  const other = new Libsql(file);
+  t.after(() => other.close());
+  other.exec('BEGIN IMMEDIATE');
+  let tries = 0;
+  const exec = Libsql.prototype.exec;
+  t.mock.method(Libsql.prototype, 'exec', function (this: Libsql.Database, text: string) {
+    if (text === 'begin immediate') tries += 1;
+    return exec.call(this, text);
+  });
+  const writing = Array.from({ length: 20 }, () => database.transaction(async () => {}));
+  const ends = await Promise.allSettled(writing);
+  assert(ends.every(({ status }) => status === 'rejected'));
+  assert(tries <= 40, `in ${tries} tries, each of which holds everything up`);
 });
