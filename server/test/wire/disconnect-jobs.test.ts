@@ -122,6 +122,17 @@ test('a job means those who are there when it begins, also when the clock was ah
   for (const { closed } of players) assert.equal((await closed).code, 4500);
 });
 
+test('a job leaves those alone who have connected after the time that it names', async (t) => {
+  const server = await startTestServer(t);
+  const [first, last] = [await playerNamed(server, 'first'), await playerNamed(server, 'last')];
+  const { json } = await rawCall(server, 'GET', `${IN_STAGE}/connection?PlayerIdPrefix=last`);
+  const [{ Created }] = json.Connections as unknown as [{ Created: string }];
+  const { State, Closed } = await endOf(server, await start(server, { Selector: { ConnectedBefore: Created } }));
+  assert.deepEqual([State, Closed], ['COMPLETED', 1]);
+  assert.equal((await first.closed).code, 4500);
+  assert.equal(last.ws.readyState, last.ws.OPEN);
+});
+
 test('nobody is sent away twice by a job that began when the clock was ahead', async (t) => {
   let aheadMs = 240_000;
   const server = await startTestServer(t, { clock: { ...systemClock, now: () => Date.now() + aheadMs } });
