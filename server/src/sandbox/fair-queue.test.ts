@@ -206,9 +206,19 @@ test('a group that has all bytes gives those up that others need, and what was p
 
 test('of a group that gives places up, the party that has most of them does', () => {
   const displaced: string[] = [];
-  const queue = inGroups({ ...LIMITS, maxWaiting: 6 }, displaced);
+  const queue = inGroups({ ...LIMITS, maxWaiting: 6, maxWaitingPerLane: 6 }, displaced);
   for (const work of ['few 1', 'few 2']) assert(queue.add('full a', 'few', work, 1));
   for (const work of ['many 1', 'many 2', 'many 3', 'many 4']) assert(queue.add('full a', 'many', work, 1));
   for (const work of ['1', '2']) assert(queue.add('other a', 'p', work, 1));
   assert.deepEqual(displaced, ['many 4', 'many 3']);
+});
+
+test('nothing is displaced for work that finds no room all the same', () => {
+  const displaced: string[] = [];
+  const queue = inGroups({ ...LIMITS, maxBytesPerLane: 1_000 }, displaced);
+  for (const work of ['1', '2']) assert(queue.add('two a', 'p', work, 260));
+  assert(queue.add('one a', 'p', 'alone', 480));
+  assert(!queue.add('other a', 'p', 'too much', 300));
+  assert.deepEqual([displaced, queue.size], [[], 3]);
+  assert.deepEqual(takeAll(queue).sort(), ['1', '2', 'alone']);
 });

@@ -41,6 +41,10 @@ interface Returned<T> extends Entry<T> {
   readonly party: string;
 }
 
+interface Given<T> extends Returned<T> {
+  readonly lane: Lane<T>;
+}
+
 /** How much may wait, in all and in each lane. */
 export interface QueueLimits {
   readonly maxWaiting: number;
@@ -164,34 +168,46 @@ export class FairQueue<T> {
     this.#bytes += bytes;
   }
 
-  /** Whether there is room for work of the group, if need be that of another group's work. */
+  /** Whether there is room for work of the group, if need be that of other groups' work, which stays where it is not enough. */
   #hasRoom(group: Group<T>, bytes: number): boolean {
     const { maxWaiting, maxBytes } = this.#limits;
+    const given: Given<T>[] = [];
     for (;;) {
-      if (this.#waiting >= maxWaiting) {
-        if (!this.#displace('waiting', group.waiting + 1)) return false;
-      } else if (this.#bytes + bytes > maxBytes) {
-        if (!this.#displace('bytes', group.bytes + bytes)) return false;
-      } else return true;
+      const isFull = this.#waiting >= maxWaiting;
+      if (!isFull && this.#bytes + bytes <= maxBytes) break;
+      const next = isFull ? this.#giveUp('waiting', group.waiting + 1) : this.#giveUp('bytes', group.bytes + bytes);
+      if (next === undefined) {
+        for (const each of given.reverse()) this.#giveBack(each);
+        return false;
+      }
+      given.push(next);
     }
+    for (const { work } of given) this.#displaced(work);
+    return true;
   }
 
-  /** Forgets work of the group that has most waiting, if that is more than `than`. The last of a group is never forgotten. */
-  #displace(measure: 'waiting' | 'bytes', than: number): boolean {
+  /** Takes work of the group that has most waiting, if that is more than `than`. The last of a group is never taken. */
+  #giveUp(measure: 'waiting' | 'bytes', than: number): Given<T> | undefined {
     const group = largest(
       [...this.#groups.values()].filter(({ waiting }) => waiting > 1),
       measure,
     );
-    if (group === undefined || group[measure] <= than) return false;
+    if (group === undefined || group[measure] <= than) return undefined;
     const lane = largest(
       [...group.lanes].filter(({ parties }) => parties.size > 0),
       measure,
     );
-    const entry = lane && takeNewest(lane);
-    if (lane === undefined || entry === undefined) return false;
-    this.#count(lane, -1, -entry.bytes);
-    this.#displaced(entry.work);
-    return true;
+    const taken = lane && takeNewest(lane);
+    if (lane === undefined || taken === undefined) return undefined;
+    this.#count(lane, -1, -taken.bytes);
+    return { ...taken, lane };
+  }
+
+  #giveBack({ lane, party, work, bytes }: Given<T>): void {
+    const entries = lane.parties.get(party);
+    if (entries === undefined) lane.parties.set(party, [{ work, bytes }]);
+    else entries.push({ work, bytes });
+    this.#count(lane, 1, bytes);
   }
 
   #laneOf(name: string, work: T): Lane<T> {
@@ -248,12 +264,12 @@ function takeFirst<T>({ returned, parties }: Lane<T>): Entry<T> {
 }
 
 /** Takes the newest work of the party that has most waiting; undefined if none waits. */
-function takeNewest<T>({ parties }: Lane<T>): Entry<T> | undefined {
+function takeNewest<T>({ parties }: Lane<T>): Returned<T> | undefined {
   let [most] = parties;
   if (most === undefined) return undefined;
   for (const each of parties) if (each[1].length > most[1].length) most = each;
   const [party, entries] = most;
   const taken = entries.pop();
   if (entries.length === 0) parties.delete(party);
-  return taken;
+  return taken && { ...taken, party };
 }
