@@ -306,6 +306,16 @@ export function testChain(open: (t: TestContext, limits?: { readonly maxBytes: n
     assert.equal(message, 'the chain ends with link 3, but a receipt is in link 4: its end was cut off');
   });
 
+  test('a chain that is not there is told of once, however many links of it are known from one place', async (t) => {
+    const { auditLog } = await fresh(t);
+    const link = { chain: 'other', hash: 'aa', digests: [], source: 'a receipt' };
+    const { findings } = await verify(auditLog, { known: [1, 2].map((number) => ({ ...link, number })) });
+    assert.deepEqual(
+      findings.map(({ message }) => message),
+      ['a receipt is in the chain other, which is not there at all'],
+    );
+  });
+
   test('a chain that was written again from some record on is found by whoever knows a later link', async (t) => {
     const log = await fresh(t);
     const { chains } = await verify(log.auditLog);
