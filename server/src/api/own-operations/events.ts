@@ -100,7 +100,7 @@ export const watchEvents = ownOperation({
     'Answers with server-sent events (`text/event-stream`), which go on until the client goes away: the event’s type as `event`, its position in the log as `id`, and the same JSON that webhooks get as `data`. Without `After` or `Since` the stream begins with what happens from now on.',
     'The header `Last-Event-ID`, which must be signed, or `After`, goes on behind that position. When events behind it were dropped, `events.lost` says how many.',
     'A comment comes at least every fifteen seconds. An event of type `end` with `{"reason": "…"}` says why the server ends a stream: `draining`, `slow` for a watcher that has taken nothing for half a minute, or `access` within about a second when the access key was revoked or its policy no longer allows the call, and `deleted` when the game is gone; a later game of its name is another one.',
-    'A node has at most `RESPARK_EVENTS_MAX_WATCHERS` streams, ten of them of one access key; another one is a ThrottlingException. What a stream writes counts as bytes of replies of its key, and it waits while the key has had half of those that it may have at once.',
+    'A node has at most `RESPARK_EVENTS_MAX_WATCHERS` streams, ten of them of one access key, and nineteen of twenty of one game; another one is a ThrottlingException. What a stream writes counts as bytes of replies of its key, and it waits while the key has had half of those that it may have at once.',
     'On other nodes of a cluster a game is recorded from about a second after its first watcher has come.',
     ORDER,
   ],

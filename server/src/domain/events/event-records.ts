@@ -97,7 +97,7 @@ export function createEventRecords(parts: Parts): EventRecords {
 
     async watch(gameName, asked, caller) {
       // Before anything is waited for: calls that come together must not all find the same place free.
-      const leave = places.take(caller);
+      const leave = places.take(caller, gameName);
       try {
         const from = await prepare(gameName, asked);
         const cancel = clock.after(START_MS, leave);

@@ -2,18 +2,22 @@ import { ServiceError } from '../../errors.ts';
 
 /** One caller must not take the streams of all others. */
 const MAX_OF_CALLER = 10;
+/** The watchers of one game, by however many keys, leave one place in so many to those of others. */
+const PLACES_FOR_ONE_LEFT = 20;
 const RETRY_AFTER_MS = 5_000;
 
 /** How many streams of events there are on this node, and whose. */
 export interface WatcherPlaces {
   /** Takes a place, or throws `throttled`. Gives what must be called when the stream is over; again does no harm. */
-  take(caller: string): () => void;
+  take(caller: string, gameName: string): () => void;
   /** Lets nobody in any more. */
   close(): void;
 }
 
 export function createWatcherPlaces({ max }: { readonly max: number }): WatcherPlaces {
   const byCaller = new Map<string, number>();
+  const byGame = new Map<string, number>();
+  const maxOfGame = max - Math.floor(max / PLACES_FOR_ONE_LEFT);
   let taken = 0;
   let isClosed = false;
 
@@ -21,38 +25,43 @@ export function createWatcherPlaces({ max }: { readonly max: number }): WatcherP
     throw new ServiceError('throttled', message, { retryAfterMs: RETRY_AFTER_MS });
   }
 
-  function assertFree(caller: string): void {
+  function assertFree(caller: string, gameName: string): void {
     if (isClosed) refuse('this node is about to stop: try again');
     if ((byCaller.get(caller) ?? 0) >= MAX_OF_CALLER) {
       refuse(`this access key has ${MAX_OF_CALLER} streams of events on this node, as many as it may have: end one`);
     }
-    if (taken >= max) {
+    if (taken >= max || (byGame.get(gameName) ?? 0) >= maxOfGame) {
       refuse(
         `this node has ${taken} watchers of events, as many as it may have: try again later, or raise RESPARK_EVENTS_MAX_WATCHERS`,
       );
     }
   }
 
-  function change(caller: string, by: 1 | -1): void {
+  function change(caller: string, gameName: string, by: 1 | -1): void {
     taken += by;
-    const count = (byCaller.get(caller) ?? 0) + by;
-    if (count === 0) byCaller.delete(caller);
-    else byCaller.set(caller, count);
+    add(byCaller, caller, by);
+    add(byGame, gameName, by);
   }
 
   return {
-    take(caller) {
-      assertFree(caller);
-      change(caller, 1);
+    take(caller, gameName) {
+      assertFree(caller, gameName);
+      change(caller, gameName, 1);
       let isLeft = false;
       return () => {
         if (isLeft) return;
         isLeft = true;
-        change(caller, -1);
+        change(caller, gameName, -1);
       };
     },
     close() {
       isClosed = true;
     },
   };
+}
+
+function add(counts: Map<string, number>, name: string, by: 1 | -1): void {
+  const count = (counts.get(name) ?? 0) + by;
+  if (count === 0) counts.delete(name);
+  else counts.set(name, count);
 }
