@@ -64,7 +64,11 @@ const GAME_AND_STAGES = ['', '/*'].map((rest) => `arn:aws:gamesparks:*:*:*/${LAR
 const OF_GAME = [{ Effect: 'Allow', Action: ['gamesparks:*', 'respark:*'], Resource: GAME_AND_STAGES }];
 const OF_STAFF = [
   { Effect: 'Allow', Action: ['gamesparks:*', 'respark:*'], Resource: GAME_AND_STAGES },
-  { Effect: 'Allow', Action: ['respark:ListAudit*', 'respark:GetReceipt', 'respark:RevokeOwn*'], Resource: '*' },
+  {
+    Effect: 'Allow',
+    Action: ['respark:ListAudit*', 'respark:GetReceipt', 'respark:RevokeOwn*', 'respark:Explain*'],
+    Resource: '*',
+  },
   // So that tags have to be looked up for each decision.
   { Effect: 'Deny', Action: '*', Resource: '*', Condition: { StringEquals: { 'aws:ResourceTag/siege': 'none' } } },
 ];

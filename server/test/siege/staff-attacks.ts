@@ -15,10 +15,20 @@ export const LARGE_WORDING = {
 /** As many as one call may name. */
 const NAMED_PLAYERS = Array.from({ length: 10_000 }, (_, at) => `player-with-a-long-id-${at}`);
 
+/** As many patterns as a policy has room for, each of which has to be compared with the names of all actions. */
+const LONG_POLICY = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: { Effect: 'Allow', Action: Array(470).fill('respark:*'), Resource: '*' },
+});
+
 /** What somebody sends who has a key for the staff of one stage, and for the audit log. */
 export const STAFF_ATTACKS: Readonly<Record<string, Attack>> = {
   receipts: asStaff(8, ({ requestId }) => ({ path: `/respark/receipt/${requestId}` })),
   'own permissions': asStaff(8, () => ({ path: `/respark/permission?GameName=${LARGE}&StageName=${LARGE_STAGE}` })),
+  'explanations of long policies': asStaff(8, () => ({
+    ...{ method: 'POST', path: '/respark/access-explanation' },
+    body: JSON.stringify({ Policy: LONG_POLICY, Action: 'respark:GetServerInfo' }),
+  })),
   // Every key may make this call, and a key that has no end of its own is refused.
   'own keys given back': asStaff(8, () => ({ method: 'DELETE', path: '/respark/own-access-key' })),
   'links of the audit log': asStaff(8, () => ({ path: '/respark/audit-chain/server/link' })),
