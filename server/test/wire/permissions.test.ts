@@ -133,3 +133,18 @@ test('ListPermissions leaves out what needs a place that is not given', async (t
   assert(allowed.includes('respark:ListNodes') && allowed.includes('gamesparks:ListGames'));
   assert(!allowed.includes('gamesparks:GetGame') && !allowed.includes('gamesparks:DisconnectPlayer'));
 });
+
+test('explanations of a policy count as write calls too, and those of a key do not', async (t) => {
+  const server = await startTestServer(t, { settings: { writeCallsPerSecond: 1, writeCallsBurst: 3 } });
+  const statement = { Effect: 'Allow', Action: '*', Resource: '*' };
+  const Policy = JSON.stringify({ Version: '2012-10-17', Statement: statement });
+  const { accessKeyId: AccessKeyId } = await createKey(server, [statement]);
+  const explain = async (asked: object) => {
+    const body = { ...asked, Action: 'respark:GetServerInfo' };
+    return (await rawCall(server, 'POST', '/respark/access-explanation', { body })).status;
+  };
+  const answers: number[] = [];
+  for (let count = 0; count < 10; count += 1) answers.push(await explain({ Policy }));
+  assert.ok(answers.includes(200) && answers.includes(429), answers.join(' '));
+  assert.equal(await explain({ AccessKeyId }), 200);
+});

@@ -13,6 +13,8 @@ export const explainAccess = ownOperation({
   http: { method: 'POST', path: '/respark/access-explanation' },
   isIdempotent: true,
   throttleClass: 'read',
+  // To read a document takes milliseconds, as it does for CreateAccessKey.
+  furtherClasses: ({ Policy }) => (Policy === undefined ? [] : ['write']),
   input: structure(
     {
       AccessKeyId: accessKeyId,
@@ -44,7 +46,7 @@ export const explainAccess = ownOperation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: () => [],
   decisions: [
-    'Says whether a call would be allowed to the key `AccessKeyId`, or to one with this `Policy`, which none need have yet, and why: what each statement has to do with it, and which have decided. It changes nothing, and leaves no record.',
+    'Says whether a call would be allowed to the key `AccessKeyId`, or to one with this `Policy`, which none need have yet, and why: what each statement has to do with it, and which have decided. It changes nothing, and leaves no record. With a `Policy` it counts as a write call too, since reading one takes long.',
     'The `Action` is that of an operation, such as `gamesparks:DisconnectPlayer`. What it would be called on is named as calls name it, by `GameName`, `StageName` and `PlayerId`; `Resources` has the ARNs that policies are matched against, and is empty where only `*` matches. A call of a player’s without `PlayerId` is one for a player with an empty id.',
     'It is the evaluation that calls go through, now, from `SourceAddress` or else from where this call comes. Of conditions on tags, those of the game or the stage count, and the call is taken to add none.',
     '`Reason` is as with ListPermissions, and there unless the call is allowed. `Path` is where the statement is in its document. The root key has one statement that allows everything.',

@@ -181,7 +181,8 @@ function parseActions(path: string, statement: JsonObject, known: readonly strin
   const name = getOneOf(path, statement, 'Action', 'NotAction');
   const named = new Set<string>();
   const others: string[] = [];
-  const patterns = getTexts(`${path}.${name}`, statement[name]);
+  // A document has room for hundreds of patterns, and each is compared with the names of all actions.
+  const patterns = [...new Set(getTexts(`${path}.${name}`, statement[name]))];
   for (const pattern of patterns) {
     const matching = pattern === '*' ? known : findActions(pattern, known);
     for (const action of matching) named.add(action);
@@ -205,12 +206,26 @@ function parseActions(path: string, statement: JsonObject, known: readonly strin
   };
 }
 
+/** Known actions → each in lower case. The list of the server is one and the same, and a policy may have hundreds of patterns. */
+const lowerCase = new WeakMap<readonly string[], readonly string[]>();
+
+function lowerCaseOf(known: readonly string[]): readonly string[] {
+  const made = lowerCase.get(known) ?? known.map((action) => action.toLowerCase());
+  lowerCase.set(known, made);
+  return made;
+}
+
 /** The known actions that match, whatever their case. Like IAM, this accepts no wildcard in the service's name. */
 function findActions(pattern: string, known: readonly string[]): readonly string[] {
   const lower = pattern.toLowerCase();
-  if (/[*?]/.test(lower.split(':', 1)[0] ?? '')) return [];
+  const service = lower.split(':', 1)[0] ?? '';
+  if (/[*?]/.test(service)) return [];
+  const names = lowerCaseOf(known);
   const matches = compileWildcard(lower);
-  return known.filter((action) => matches(action.toLowerCase()));
+  return known.filter((_, index) => {
+    const name = names[index] ?? '';
+    return name.startsWith(service) && matches(name);
+  });
 }
 
 function parseResources(
