@@ -5,7 +5,7 @@ import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
 import { dropLeftDrafts, leftDrafts, takeLeftDrafts } from './drafts.ts';
 
-/** Somebody has typed something here under other keys, which may have been somebody else. */
+/** Something was typed here under other keys, perhaps by another person. */
 export function LeftDrafts() {
   const all = useSignal(leftDrafts);
   const named = (text: string, key: string) => (all.length === 1 ? text : `${text} ${key}`);

@@ -24,7 +24,7 @@ interface LeftDraft extends Draft {
   readonly name: string;
 }
 
-/** It is shown to nobody until they sign in with that key, or say that it is theirs. What was left last is at the end. */
+/** It is not shown before its writer signs in with that key, or says that it is theirs. What was left last is at the end. */
 const left = new Map<string, LeftDraft>();
 
 /** By which keys that was typed, and how many parts it is of with each. */
@@ -138,7 +138,7 @@ function leave(draft: LeftDraft): void {
   left.set(`${key} ${name}`, draft);
 }
 
-/** Whoever is signed in has typed these. */
+/** The person who is signed in has typed these. */
 function takeOwn(): void {
   for (const { key, name, text, base, entry } of left.values())
     if (key === session.get()?.accessKeyId) drafts.set(name, { text, base, entry });
@@ -157,7 +157,7 @@ function ask(event: BeforeUnloadEvent): void {
   event.preventDefault();
 }
 
-/** Has what was left by a key be drafts of whoever is signed in now. Of what they have typed in themselves, it stays left. */
+/** Makes what a key has left drafts of the person who is signed in now. It stays left for each part that they have typed in. */
 export function takeLeftDrafts(by: string): void {
   for (const [id, { key, name, text, base, entry }] of [...left]) {
     if (key !== by || drafts.has(name)) continue;

@@ -109,7 +109,7 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
   );
 }
 
-/** With it, whoever presses once more after a lost answer starts no second job. */
+/** With it, a person who presses once more after a lost answer starts no second job. */
 function newClientToken(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(20)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

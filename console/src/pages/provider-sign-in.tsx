@@ -7,7 +7,7 @@ import { SignInError } from '../team-sign-in.ts';
 import { t } from '../texts/language.ts';
 import { forgetReturn, keepForReturn } from './drafts.ts';
 
-/** Whoever is here for so long after leaving has stayed, or waits for a slow provider, and may try again. */
+/** A person who is here for so long after leaving has stayed, or waits for a slow provider, and may try again. */
 const STAY_MS = 3_000;
 
 /** The way in by the provider that the server's settings name; nothing where they name none. */

@@ -99,7 +99,7 @@ function malformedBody(): never {
   throw new Refusal('malformed_body', 'The body must be one JSON object in UTF-8, or empty');
 }
 
-/** Also one that takes no member of it, where none may be ignored: whoever sends `DryRun` wants nothing to be done. */
+/** Also one that takes no member of it, where none may be ignored: a caller who sends `DryRun` wants nothing to be done. */
 function readsBody(shape: StructureShape): boolean {
   return shape.isExact || Object.values(shape.members).some(({ location }) => location === undefined);
 }

@@ -5,7 +5,7 @@ export type Location = 'uri' | 'querystring';
 
 interface Bound {
   readonly location?: Location;
-  /** Whether null may stand for nothing also in an exact structure, because whoever leaves it out asks for no more. */
+  /** Whether null may stand for nothing also in an exact structure, because a caller who leaves it out asks for no more. */
   readonly isNullable?: boolean;
 }
 

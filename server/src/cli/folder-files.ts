@@ -54,7 +54,7 @@ export async function listInFolder(
 /** The text file, or undefined when there is none. Throws a CommandError when it cannot be read, or is behind a link. */
 export async function readInFolder(folder: string, path: string): Promise<string | undefined> {
   const found = await findInFolder(folder, path);
-  // A pipe that nobody writes to would be read as an empty file.
+  // A pipe without a writer would be read as an empty file.
   if (found !== undefined && !found.isFile()) {
     const kind = found.isDirectory() ? 'a directory' : 'a pipe, a socket or a device';
     throw new CommandError(`cannot read "${printable(join(folder, path))}": it is ${kind}: put a file in its place`);

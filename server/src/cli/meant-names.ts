@@ -5,7 +5,7 @@ import { listStages } from '../api/operations/stages.ts';
 import { findNearest } from '../nearest.ts';
 import { listAt, valueAt } from './reply.ts';
 
-/** Each page is a call more for somebody who waits for an error. */
+/** Each page is one more call for a person who waits for an error. */
 const MAX_PAGES = 5;
 
 /**

@@ -55,8 +55,8 @@ export function pointless<Key extends string, Needed extends string>(
 }
 
 /**
- * The small number, multiplied by `times`, is at most the large one. With `givesWay` whoever sets one of them need not set
- * the other: its default is as much lower, or higher, as it must be.
+ * The small number, multiplied by `times`, is at most the large one. With `givesWay`, an operator who sets one of them need not
+ * set the other: its default is as much lower, or higher, as it must be.
  */
 export function atMost<Small extends string, Large extends string>(
   small: Small,

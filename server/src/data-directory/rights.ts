@@ -116,14 +116,14 @@ function assertDirectory(path: string, found: Stats): void {
 
 function assertOwner(path: string, found: Stats, advice: string): void {
   if (isOwn(found) || found.uid === ROOT_USER) return;
-  // Whoever owns the directory can put another one in the place of what is in it.
+  // The owner of the directory can put another one in the place of what is in it.
   const own = mayMakeIn(path) ? `, such as ${join(path, 'respark')} if you trust that user` : '';
   throw new StartupError(
     `the data directory ${path} belongs to user ${found.uid}, but this runs as user ${process.geteuid?.()}: ${advice}, or set RESPARK_DATA_DIR to a directory of your own${own}`,
   );
 }
 
-/** Whether this user may make a directory there, as in a volume that belongs to somebody else. */
+/** Whether this user may make a directory there, as in a volume that belongs to another user. */
 function mayMakeIn(path: string): boolean {
   try {
     accessSync(path, constants.W_OK | constants.X_OK);
@@ -150,7 +150,7 @@ function assertFile(path: string, name: string): Stats | undefined {
   if (link?.isSymbolicLink() === true) assertFileOwner(`the symbolic link ${path}`, link, 'remove it');
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return undefined;
-  // A pipe would keep whoever opens it waiting for ever, and of a directory SQLite says that the disk is broken.
+  // Opening a pipe would wait for ever, and of a directory SQLite says that the disk is broken.
   if (!found.isFile()) {
     const kind = found.isDirectory() ? 'a directory' : 'a pipe, a socket or a device';
     throw new StartupError(

@@ -13,8 +13,8 @@ const STAGES_AT_ONCE = 100;
 
 /**
  * Removes what the store marks as DELETING: the players' connections first, then what cloud code has kept for the stage,
- * the row last, and after it what scripts have left meanwhile. A marked row stays marked until it is gone, so after a failure, or a crash at any point, the whole
- * deletion is simply done again.
+ * the row last, and after it what scripts have left meanwhile. A marked row stays marked until it is gone, so after a failure,
+ * or a crash at any point, the whole deletion is simply done again.
  *
  * At most one deletion is under way for each marked row.
  */
@@ -56,7 +56,7 @@ export function createDeletions({
     await stageLogs.remove(stageId);
   }
 
-  /** The directory would keep those that have no end, of a stage that nobody can enter any more. */
+  /** The directory would keep those that have no end, of a stage that no player can enter any more. */
   async function forget(bars: readonly LeavingBar[]): Promise<void> {
     await Promise.all(bars.map(async (bar) => await cluster.liftBar(targetOf(bar), bar.version + 1)));
   }

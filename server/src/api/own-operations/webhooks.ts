@@ -41,7 +41,7 @@ const onGame = { resource: gameResource, resourceTags: gameTags };
 const SECRET_PATHS =
   'To callers whose policies do not allow `respark:UpdateWebhook`, `Url` says the scheme and the host, and `/…` for all that follows: it may be a secret of the receiver’s.';
 
-/** Shows webhooks to a caller: whoever knows the whole URL of some receivers may post to them, so it is for who may set it. */
+/** Shows webhooks to a caller. Knowing the whole URL is enough to post to some receivers, so it is for callers who may set it. */
 async function viewOf({
   input,
   principal,

@@ -128,7 +128,7 @@ describe('api', () => {
     const asked = requests.length;
     assert.doesNotMatch(await refusalOf('GetGame', { GameName: 'Other' }), /did you mean/);
     assert.ok(requests.length > asked);
-    // Whoever may not list them gets what the server has said.
+    // A caller who may not list them gets what the server has said.
     const { GameName, StageName } = { GameName: 'Demo', StageName: 'Dve' };
     assert.match(
       await refusalOf('GetStage', { GameName, StageName }),

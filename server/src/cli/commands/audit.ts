@@ -198,7 +198,7 @@ function describe({ Outcome: outcome, Details: details = {} }: AuditRecord): str
   return [describeOutcome(outcome), ...known].join(', ');
 }
 
-/** Whoever makes a call chooses some of the texts, which must not look like further facts that the server has written. */
+/** The caller chooses some of the texts, which must not look like further facts that the server has written. */
 function asOneFact(value: string): string {
   return /,[^,:]*:|^"/.test(value) ? formatJsonLine(value).trimEnd() : value;
 }

@@ -23,7 +23,7 @@ async function serve(t: TestContext, ...answers: readonly FakeAnswer[]) {
   });
 }
 
-/** Has the clock go on by as much whenever somebody looks at it. */
+/** Has the clock go on by as much each time that it is looked at. */
 function hurry(t: TestContext, stepMs: number): void {
   let now = 0;
   t.mock.method(systemClock, 'monotonic', () => {

@@ -42,7 +42,7 @@ function onCommand(world: World): Command {
     .addHelpText('after', '\nExample:\n  $ respark maintenance on --game Demo --stage Dev --for 30m');
 }
 
-/** How many are sent away, as far as somebody knows right before: that nobody does must not keep a stage open. */
+/** How many are sent away, counted right before. A count that fails must not keep a stage open. */
 async function describeSent(client: ManagementClient, options: PlaceOptions): Promise<string> {
   try {
     const count = valueAt(await client.call(countConnections, placeInput(options)), ['Connections']);

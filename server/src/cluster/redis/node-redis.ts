@@ -47,7 +47,7 @@ export class NodeRedisLink implements RedisLink {
       ]);
       const runId = lifeOf(String(info));
       const { evictions, isLoss } = this.#findEvictions(key, runId, String(info));
-      // A loss stays to be told until somebody goes on with a connection that tells of it: this one may have come too late.
+      // A loss stays to be told until a connection that tells of it is gone on with: this one may have come too late.
       let isTold = !isLoss;
       if (isTold) this.#heard.set(key, evictions);
       void client.ended.then(closed);

@@ -5,7 +5,7 @@ export interface Principal {
   /** Names the caller in client tokens and the audit log; for an access key, the key's id. */
   readonly id: string;
   /**
-   * Whom limits are about: the person, if a sign-in gave the key, since people may sign in again and again; otherwise the
+   * Limits are for this name: the person, if a sign-in gave the key, since people may sign in again and again; otherwise the
    * key itself.
    */
   readonly holder: string;

@@ -77,7 +77,7 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
   async function lookOnce(): Promise<void> {
     const webhooks = await store.webhooks.listAll();
     const watched: { id: string; name: string }[] = [];
-    // Who watches a game that was deleted must not be told of a later one of its name.
+    // The watchers of a game that was deleted must not be told of a later one of its name.
     for (const game of await eventLog.watched(clock.now())) if (await isGameThere(store, game)) watched.push(game);
     interest.set(
       new Map([

@@ -1,4 +1,4 @@
-/** Whoever posts asks for no more at once. */
+/** How many posts are made at once, at most. */
 export const MAX_POSTS_AT_ONCE = 512;
 
 /** What a receiver has answered. */
