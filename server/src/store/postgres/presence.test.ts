@@ -4,9 +4,9 @@ import pg from 'pg';
 import { recordedLog } from '../../../test/support/domain.ts';
 import { databaseSettings, usePostgres, whyNoPostgres } from '../../../test/support/postgres.ts';
 import { until } from '../../../test/support/server.ts';
-import { systemClock } from '../../clock.ts';
+import { systemClock, withTimeout } from '../../clock.ts';
 import { openPostgres } from '../postgres.ts';
-import { createClaim, type Presence } from './presence.ts';
+import { type Claim, createClaim, type Presence } from './presence.ts';
 
 const skip = whyNoPostgres;
 const server = usePostgres();
@@ -122,6 +122,9 @@ test('[postgres] a server that loses its connection claims the database again, a
 
 const AS_BOTH = ['alone', { directory: 'one', journal: 'a' }] as const;
 
+/** What a displaced server is advised, which it is at the beat that finds the other one there. */
+const adviceOf = async ({ displaced }: Claim) => await withTimeout(displaced, 1_000, systemClock);
+
 /** A server's claim, and connections for it. */
 async function claimBy(t: TestContext, url: string, presence: Presence) {
   const claim = createClaim({ presence, clock: systemClock, log: recordedLog().log });
@@ -159,7 +162,7 @@ test('[postgres] a server that has lost its connection, and finds another one in
     await claim.beat(connection);
     assert.deepEqual([claim.outcome, isDisplaced()], ['taken', false], 'the other may only be trying');
     await claim.beat(connection);
-    assert.match(await claim.displaced, /^stop one of them, or make both nodes/);
+    assert.match(await adviceOf(claim), /^stop one of them, or make both nodes/);
     await other.claim.beat(others);
     assert.equal(other.isDisplaced(), false);
   }
@@ -181,7 +184,7 @@ test('[postgres] a node in whose place one with a copy of its data directory is 
   claim.begin();
   const connection = await connect();
   for (let beat = 0; beat < 2; beat += 1) await claim.beat(connection);
-  assert.match(await claim.displaced, /^give each node a data directory of its own/);
+  assert.match(await adviceOf(claim), /^give each node a data directory of its own/);
 });
 
 test('[postgres] a server whose former connection is still there takes its place from it, and is not displaced', {
