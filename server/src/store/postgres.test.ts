@@ -224,6 +224,17 @@ describe('[postgres] remembered look-ups', { skip }, () => {
   /** Whether the look-up is answered at once, without a query. */
   const isRemembered = (lookUp: () => unknown) => !(lookUp() instanceof Promise);
 
+  /** Fails if what holds now is still found to hold by a look that begins a second from now, however long a look takes. */
+  async function assertEndsWithinASecond(holds: () => boolean | Promise<boolean>): Promise<void> {
+    const startedAt = performance.now();
+    for (;;) {
+      const askedAt = performance.now();
+      if (!(await holds())) return;
+      assert.ok(askedAt - startedAt < 1_000, `${askedAt - startedAt} ms`);
+      await new Promise(setImmediate);
+    }
+  }
+
   test('are answered without a query until another node changes something', async (t) => {
     const { a, b } = await openTwo(t);
     await a.store.accessKeys.insert(sampleKey('A'));
@@ -236,9 +247,7 @@ describe('[postgres] remembered look-ups', { skip }, () => {
     });
     await a.store.meta.set('unrelated', '1');
     await a.store.accessKeys.revoke('A', 5);
-    const answeredAt = performance.now();
-    await until(() => !isRemembered(find));
-    assert.ok(performance.now() - answeredAt < 1_000);
+    await assertEndsWithinASecond(() => isRemembered(find));
     assert.equal((await find())?.revokedAt, 5);
   });
 
@@ -289,8 +298,7 @@ describe('[postgres] remembered look-ups', { skip }, () => {
     for (const { pid } of listeners) process.kill(Number(pid), 'SIGSTOP');
     try {
       await a.store.accessKeys.revoke('A', 5);
-      const answeredAt = performance.now();
-      while ((await find())?.revokedAt === undefined) assert.ok(performance.now() - answeredAt < 1_000);
+      await assertEndsWithinASecond(async () => (await find())?.revokedAt === undefined);
       // Neither node waits for it: each gives it up, and listens on another connection.
       await until(hears);
       assert.equal((await find())?.revokedAt, 5);
@@ -310,9 +318,7 @@ describe('[postgres] remembered look-ups', { skip }, () => {
     });
     server.pause();
     try {
-      const pausedAt = performance.now();
-      await until(() => b.database.foreignVersion() === undefined);
-      assert.ok(performance.now() - pausedAt < 1_000);
+      await assertEndsWithinASecond(() => b.database.foreignVersion() !== undefined);
       await assert.rejects(async () => find(), isRetryable);
       await assert.rejects(async () => a.store.accessKeys.revoke('A', 5), isRetryable);
     } finally {
@@ -321,8 +327,7 @@ describe('[postgres] remembered look-ups', { skip }, () => {
     // Whether the lost call has revoked the key is not known; this one has seen to it.
     await until(hears);
     await a.store.accessKeys.revoke('A', 5);
-    const answeredAt = performance.now();
-    while ((await find())?.revokedAt === undefined) assert.ok(performance.now() - answeredAt < 1_000);
+    await assertEndsWithinASecond(async () => (await find())?.revokedAt === undefined);
   });
 });
 
