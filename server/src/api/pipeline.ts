@@ -120,7 +120,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     trace.principal = principal.id;
 
     // Throttle: 429 with the time to wait.
-    count(principal.holder, operation.throttleClass);
+    count(principal, operation.throttleClass);
 
     // Validate: 400 that names the faults, or 400 for a body that is not a JSON object.
     const form: Form = body.length === 0 ? operation : (operation.additions ?? operation);
@@ -129,7 +129,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     );
 
     // Throttle again, what the input asks for beside the operation's own work: nothing has been done yet.
-    for (const further of form.furtherClasses?.(input) ?? []) count(principal.holder, further);
+    for (const further of form.furtherClasses?.(input) ?? []) count(principal, further);
 
     // Authorize: 403 that names the action and the resource, and leaves a record too.
     const resources = operation.resource(input, arns);
@@ -194,11 +194,11 @@ function shuttingDown(): Refusal {
 
 /** Counts a call, and throws `throttled` when it is one too many. */
 function createCount(throttle: Pick<Throttle, 'take'>, metrics: Pick<Metrics, 'throttled'>) {
-  return (principal: string, throttleClass: ThrottleClass): void => {
-    const excess = throttle.take(principal, throttleClass);
+  return (principal: Principal, throttleClass: ThrottleClass): void => {
+    const excess = throttle.take(principal.holder, throttleClass);
     if (excess === undefined) return;
     metrics.throttled(throttleClass);
-    throw rateExceeded(excess);
+    throw rateExceeded(excess, principal);
   };
 }
 
@@ -271,8 +271,9 @@ function methodsReply(requestId: string, allowed: readonly string[]): HttpReply 
   return { ...reply, headers: { ...reply.headers, 'x-amzn-requestid': requestId } };
 }
 
-function rateExceeded({ of, waitMs }: Excess): ServiceError {
-  const message = `Rate exceeded for ${of} of this access key: try again in ${waitMs} ms`;
+function rateExceeded({ of, waitMs }: Excess, { id, holder }: Principal): ServiceError {
+  const whose = holder === id ? 'this access key' : 'this person, whose access keys share their limits';
+  const message = `Rate exceeded for ${of} of ${whose}: try again in ${waitMs} ms`;
   return new ServiceError('throttled', message, { retryAfterMs: waitMs });
 }
 

@@ -61,6 +61,16 @@ describe('[postgres] an outage', { skip: whyNoPostgres }, () => {
     await Promise.all([locked, ...strangers]);
   });
 
+  test('of room on the disk is told as what it is, and may be over later', async (t) => {
+    const { sessions } = await open(t, await server.migratedDatabase(t));
+    const full = "do $$ begin raise exception 'could not extend file' using errcode = 'disk_full'; end $$";
+    await assert.rejects(
+      sessions.use(({ query }) => query(full)),
+      (error: ServiceError) =>
+        /the disk of the database is full: try again/.test(error.message) && error.retryAfterMs === 1_000,
+    );
+  });
+
   test('of room for connections leaves all calls those that the node has', async (t) => {
     const url = new URL(await server.migratedDatabase(t));
     await server.execute(url.href, 'create role few login connection limit 2');

@@ -81,6 +81,11 @@ test('a real server is looked at, and one that is not there is a rejection', {
     (await examineRedisServers(examination)).map(({ state }) => state),
     ['ok'],
   );
+  server.command('ACL', 'SETUSER', 'default', '-eval');
+  const [refused] = await examineRedisServers(examination);
+  assert.equal(refused?.state, 'fail');
+  assert.match(refused.detail, /^it runs no script: NOPERM/);
+  server.command('ACL', 'SETUSER', 'default', '+eval');
   server.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
   assert.match((await examineRedisServers(examination))[0]?.detail ?? '', /^maxmemory-policy is allkeys-lru/);
   await server.kill();

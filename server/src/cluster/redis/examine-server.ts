@@ -88,7 +88,12 @@ async function examine(connect: () => Promise<RedisClient>, examination: Examina
     const runId = info.get('run_id');
     const told: unknown = await ask('CONFIG', 'GET', ...SETTINGS).catch(() => []);
     const settings = new Map(pairsOf((told as unknown[]).map(String)));
+    const scriptFault = await ask('EVAL', 'return 1', '0').then(
+      () => undefined,
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
     return judge({
+      scriptFault,
       info,
       isDirect: runId !== undefined && runId === factsOf(again).get('run_id'),
       settings: new Map([['maxmemory-policy', info.get('maxmemory_policy')], ...settings]),
@@ -110,9 +115,12 @@ function askOf(client: RedisClient, { timeoutMs, clock }: Examination) {
 export function judge({
   info,
   isDirect,
+  scriptFault,
   settings,
 }: {
   info: ReadonlyMap<string, string>;
+  /** What the server says when it is asked to run a script, if it does not run it. */
+  scriptFault?: string | undefined;
   /** Whether two connections have reached the same process. */
   isDirect: boolean;
   /** Those that the server has told. */
@@ -131,6 +139,10 @@ export function judge({
   }
   if (info.get('role') !== undefined && info.get('role') !== 'master') {
     add('fail', 'it is a replica', 'connect to the primary');
+  }
+  if (scriptFault !== undefined) {
+    const advice = 'allow EVAL, EVALSHA and SCRIPT LOAD, and all that the scripts of nodes call';
+    add('fail', `it runs no script: ${scriptFault}`, advice);
   }
   const [eviction, minReplicas, maxLag, nodeTimeout, fullCoverage] = SETTINGS.map((name) => settings.get(name));
   if (eviction?.startsWith('volatile')) {

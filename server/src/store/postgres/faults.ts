@@ -75,7 +75,8 @@ export function describeMigrationFault(error: unknown): string | undefined {
 /** The error that callers get: one that may be tried again for a failure that passes; any other stays as it is. */
 export function failureOf(error: unknown): unknown {
   if (error instanceof ServiceError || !isPassing(error)) return error;
-  return unavailable('the database cannot be reached', error);
+  const what = codeOf(error) === '53100' ? 'the disk of the database is full' : 'the database cannot be reached';
+  return unavailable(what, error);
 }
 
 export function unavailable(what: string, cause?: unknown): ServiceError {
