@@ -152,11 +152,11 @@ export class ManagementClient {
   /**
    * Resolves to the reply's JSON. Throws a CommandError (exit code 2) for an input that the operation would refuse, a
    * ServiceRefusal with the server's own message, and a CommandError if no Respark server answers, or with what no such
-   * server does.
+   * server does. An answer may take `timeoutMs`, and never more than half a minute.
    */
-  async call(operation: Operation, input: Input): Promise<unknown> {
+  async call(operation: Operation, input: Input, timeoutMs = CALL_TIMEOUT_MS): Promise<unknown> {
     try {
-      return await this.#call(operation, input);
+      return await this.#call(operation, input, Math.min(timeoutMs, CALL_TIMEOUT_MS));
     } catch (error) {
       if (!(error instanceof ServiceRefusal) || error.errorName !== 'ResourceNotFoundException') throw error;
       const meant = await findMeant(error.message, input, (...asked) => this.#call(...asked));
@@ -165,7 +165,7 @@ export class ManagementClient {
     }
   }
 
-  async #call(operation: Operation, input: Input): Promise<unknown> {
+  async #call(operation: Operation, input: Input, timeoutMs = CALL_TIMEOUT_MS): Promise<unknown> {
     const { method } = operation.http;
     const { path, body: text } = toRequest(operation, input);
     const body = text === undefined ? undefined : Buffer.from(text);
@@ -174,7 +174,7 @@ export class ManagementClient {
     const nowMs = Date.now();
     const signature = signRequest({ method, url, ...content, ...this.#credentials, region: this.#region, nowMs });
     const headers = { ...content.headers, ...signature };
-    const { response, bytes } = await fetchWhole(url, { ...content, method, headers }, this.#endpoint);
+    const { response, bytes } = await fetchWhole(url, { ...content, method, headers }, this.#endpoint, timeoutMs);
     const json = findJson(bytes);
     if (response.ok && json !== undefined) {
       assertFits(operation.output, json);
@@ -238,8 +238,9 @@ async function fetchWhole(
   url: URL,
   init: RequestInit,
   shownAs: string,
+  timeoutMs = CALL_TIMEOUT_MS,
 ): Promise<{ response: Response; bytes: Uint8Array }> {
-  const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
+  const signal = AbortSignal.timeout(timeoutMs);
   let response: Response;
   try {
     response = await fetch(url, { ...init, signal, redirect: 'error' });

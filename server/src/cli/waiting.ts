@@ -10,6 +10,8 @@ const MAX_TIMEOUT_S = 86_400;
 /** The pause between polls doubles from the first to the longest: most work takes milliseconds, some takes minutes. */
 const FIRST_PAUSE_MS = 50;
 const MAX_PAUSE_MS = 1_000;
+/** However little time is left, the server has so long to answer a poll. */
+const MIN_ANSWER_MS = 1_000;
 
 /** The option that `waitForEnd` takes as `timeout`. */
 export function addTimeoutOption(command: Command): Command {
@@ -40,7 +42,8 @@ export async function waitForEnd({
   world: World;
   title: string;
   timeout: number;
-  look: () => Promise<unknown>;
+  /** Asks once, and gives up after `timeoutMs`. */
+  look: (timeoutMs: number) => Promise<unknown>;
   stateOf: (reply: unknown) => string;
 }): Promise<unknown> {
   const deadlineMs = systemClock.monotonic() + timeout * 1_000;
@@ -52,7 +55,7 @@ export async function waitForEnd({
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
     let failure: unknown;
     try {
-      const reply = await look();
+      const reply = await look(Math.max(Math.ceil(deadlineMs - systemClock.monotonic()), MIN_ANSWER_MS));
       const state = stateOf(reply);
       show(state);
       if (!['PENDING', 'IN_PROGRESS'].includes(state)) return reply;

@@ -150,9 +150,11 @@ describe('deploy', () => {
   });
 
   it('gives up with 1 after the timeout, whatever the polls say', async (t) => {
-    for (const look of ['IN_PROGRESS', HANG_UP] as const) {
+    for (const look of ['IN_PROGRESS', HANG_UP, SILENCE] as const) {
       const { world } = await serveDeployments(t, { states: Array.from({ length: 9 }, () => look) });
+      const startedAt = performance.now();
       assert.equal(await world.run('deploy', ...ON_DEV, '--timeout', '0'), 1);
+      assert.ok(performance.now() - startedAt < 20_000, 'it does not wait as long as for a call without a timeout');
       assert.match(world.err(), /\ndeployment d1: not ended within 0 s; the server continues with it\n$/);
       assert.equal(world.out(), '');
     }

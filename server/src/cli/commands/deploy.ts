@@ -59,7 +59,7 @@ async function deploy(world: World, client: ManagementClient, options: Options):
     world,
     title: `deployment ${id}`,
     timeout: options.timeout,
-    look: () => client.call(getStageDeployment, { ...stage, DeploymentId: id }),
+    look: (timeoutMs) => client.call(getStageDeployment, { ...stage, DeploymentId: id }, timeoutMs),
     stateOf: (reply) => textAt(reply, 'StageDeployment', 'DeploymentState'),
   });
   if (options.json) world.stdout.write(formatJson(ended));

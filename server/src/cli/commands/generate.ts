@@ -44,7 +44,7 @@ async function generate(world: World, client: ManagementClient, options: Options
     world,
     title: `job ${id} for ${snapshot}`,
     timeout,
-    look: () => client.call(getGeneratedCodeJob, { ...input, JobId: id }),
+    look: (timeoutMs) => client.call(getGeneratedCodeJob, { ...input, JobId: id }, timeoutMs),
     stateOf: (reply) => textAt(reply, 'GeneratedCodeJob', 'Status'),
   });
   if (textAt(ended, 'GeneratedCodeJob', 'Status') !== 'COMPLETED') {
