@@ -77,6 +77,9 @@ describe('loadSettings', () => {
     assert.deepEqual(faultsOf({}, { logLevel: 'loud' }), [
       '--log-level must be debug, info, warn or error, got "loud" (from the command line)',
     ]);
+    assert.deepEqual(faultsOf({}, { dataDir: ' ' }), [
+      '--data-dir must be a path that is not blank, got " " (from the command line)',
+    ]);
   });
 
   it('reports every fault at once, each on a line of its own', () => {

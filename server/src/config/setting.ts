@@ -43,9 +43,12 @@ export function text<Default extends string | undefined>({
   };
 }
 
+/** A path of nothing but blanks is a mistake, such as that of a script whose variable is not set. */
+export const PATH = { rule: 'a path that is not blank', pattern: /^[^\0]*[^\0\s][^\0]*$/ };
+
 /** The path of a file. Whether the file can be read is found out where it is used. */
 export function file({ help }: { help: string }): Setting<string | undefined> {
-  return { ...text({ default: undefined, rule: 'a path', pattern: /^[^\0]+$/, help }), placeholder: 'file' };
+  return { ...text({ default: undefined, ...PATH, help }), placeholder: 'file' };
 }
 
 export function secret(row: { rule: string; pattern: RegExp; help: string }): Setting<string | undefined> {

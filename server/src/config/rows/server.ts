@@ -1,12 +1,11 @@
 import type { LogLevel } from '../../log.ts';
 import { pair } from '../checks.ts';
-import { choice, integer, MEBIBYTE, secret, text } from '../setting.ts';
+import { choice, integer, MEBIBYTE, PATH, secret, text } from '../setting.ts';
 
 const rows = {
   dataDir: text({
     default: './respark-data',
-    rule: 'a path',
-    pattern: /^[^\0]+$/,
+    ...PATH,
     help: 'Directory that holds everything that survives a restart. Only one server at a time may use it.',
   }),
   region: text({
