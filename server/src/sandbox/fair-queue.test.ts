@@ -222,3 +222,20 @@ test('nothing is displaced for work that finds no room all the same', () => {
   assert.deepEqual([displaced, queue.size], [[], 3]);
   assert.deepEqual(takeAll(queue).sort(), ['1', '2', 'alone']);
 });
+
+test('long work takes the place of long work, however much short work waits, and of little work at most', () => {
+  const displaced: string[] = [];
+  const queue = inGroups(
+    { maxWaiting: 1_000, maxWaitingPerLane: 1_000, maxBytes: 1_000, maxBytesPerLane: 1_000 },
+    displaced,
+  );
+  for (const work of ['long 1', 'long 2']) assert(queue.add('full a', 'few', work, 350));
+  for (let count = 0; count < 100; count += 1) assert(queue.add('full a', 'many', 'short', 3));
+  assert(queue.add('other a', 'p', 'other', 200));
+  assert.deepEqual(displaced, ['long 2']);
+  assert(queue.add('third a', 'p', 'third', 450));
+  assert.deepEqual(displaced, ['long 2', 'long 1']);
+  assert(queue.add('other b', 'p', 'in the room that was left', 50));
+  assert(!queue.add('fourth a', 'p', 'as long as very many of them', 100));
+  assert.deepEqual([displaced.length, queue.size], [2, 103]);
+});

@@ -1,5 +1,7 @@
 /** Lanes without work that are remembered, so that none can shed what it used by pausing for a moment. */
 const MAX_IDLE_LANES = 1_000;
+/** So much work is displaced by other work at most: to look for very much short work would hold everything else up. */
+const MAX_GIVEN = 16;
 
 /** What somebody has had of the turns, and what of theirs waits. */
 interface Share {
@@ -41,8 +43,11 @@ interface Returned<T> extends Entry<T> {
   readonly party: string;
 }
 
-interface Given<T> extends Returned<T> {
+/** Work where it waits. */
+interface Held<T> {
   readonly lane: Lane<T>;
+  readonly party: string;
+  readonly entry: Entry<T>;
 }
 
 /** How much may wait, in all and in each lane. */
@@ -168,46 +173,55 @@ export class FairQueue<T> {
     this.#bytes += bytes;
   }
 
-  /** Whether there is room for work of the group, if need be that of other groups' work, which stays where it is not enough. */
+  /** Whether there is room for work of the group, if need be that of another group's work, which stays where it is not enough. */
   #hasRoom(group: Group<T>, bytes: number): boolean {
     const { maxWaiting, maxBytes } = this.#limits;
-    const given: Given<T>[] = [];
-    for (;;) {
-      const isFull = this.#waiting >= maxWaiting;
-      if (!isFull && this.#bytes + bytes <= maxBytes) break;
-      const next = isFull ? this.#giveUp('waiting', group.waiting + 1) : this.#giveUp('bytes', group.bytes + bytes);
-      if (next === undefined) {
-        for (const each of given.reverse()) this.#giveBack(each);
-        return false;
-      }
-      given.push(next);
-    }
-    for (const { work } of given) this.#displaced(work);
-    return true;
+    const missing = this.#bytes + bytes - maxBytes;
+    const isFull = this.#waiting >= maxWaiting;
+    if (!isFull && missing <= 0) return true;
+    let given = isFull ? this.#newestOfMost(group.waiting + 1) : [];
+    if (isFull && given.length === 0) return false;
+    if (missing > 0) given = this.#longestOfMost(missing, group.bytes + bytes);
+    for (const held of given) this.#displace(held);
+    return given.length > 0;
   }
 
-  /** Takes work of the group that has most waiting, if that is more than `than`. The last of a group is never taken. */
-  #giveUp(measure: 'waiting' | 'bytes', than: number): Given<T> | undefined {
-    const group = largest(
-      [...this.#groups.values()].filter(({ waiting }) => waiting > 1),
-      measure,
-    );
-    if (group === undefined || group[measure] <= than) return undefined;
+  /** The newest work of the group that has most waiting, if that is more than `than`. The last of a group is never given. */
+  #newestOfMost(than: number): Held<T>[] {
+    const group = largest(this.#groups.values(), ({ waiting }) => waiting);
+    if (group === undefined || group.waiting <= Math.max(1, than)) return [];
     const lane = largest(
       [...group.lanes].filter(({ parties }) => parties.size > 0),
-      measure,
+      ({ waiting }) => waiting,
     );
-    const taken = lane && takeNewest(lane);
-    if (lane === undefined || taken === undefined) return undefined;
-    this.#count(lane, -1, -taken.bytes);
-    return { ...taken, lane };
+    const [party, entries = []] = largest(lane?.parties ?? [], ([, { length }]) => length) ?? [];
+    const entry = entries.at(-1);
+    return lane && party !== undefined && entry ? [{ lane, party, entry }] : [];
   }
 
-  #giveBack({ lane, party, work, bytes }: Given<T>): void {
-    const entries = lane.parties.get(party);
-    if (entries === undefined) lane.parties.set(party, [{ work, bytes }]);
-    else entries.push({ work, bytes });
-    this.#count(lane, 1, bytes);
+  /** The longest work of the group that has most bytes, as long as those are more than `than`; none if that is not enough. */
+  #longestOfMost(missing: number, than: number): Held<T>[] {
+    const several = [...this.#groups.values()].filter(({ waiting }) => waiting > 1);
+    const group = largest(several, ({ bytes }) => bytes);
+    const given = new Map<Entry<T>, Held<T>>();
+    let [waiting, bytes, left] = [group?.waiting ?? 0, group?.bytes ?? 0, missing];
+    while (group !== undefined && left > 0) {
+      const longest = given.size < MAX_GIVEN && waiting > 1 && bytes > than && longestIn(group, given);
+      if (!longest) return [];
+      given.set(longest.entry, longest);
+      waiting -= 1;
+      bytes -= longest.entry.bytes;
+      left -= longest.entry.bytes;
+    }
+    return [...given.values()];
+  }
+
+  #displace({ lane, party, entry }: Held<T>): void {
+    const entries = lane.parties.get(party) ?? [];
+    entries.splice(entries.indexOf(entry), 1);
+    if (entries.length === 0) lane.parties.delete(party);
+    this.#count(lane, -1, -entry.bytes);
+    this.#displaced(entry.work);
   }
 
   #laneOf(name: string, work: T): Lane<T> {
@@ -241,10 +255,25 @@ function isBefore<T>(lane: Lane<T>, other: Lane<T>): boolean {
   return lane.group === other.group ? lane.used < other.used : lane.group.used < other.group.used;
 }
 
-function largest<S extends Share>(shares: Iterable<S>, measure: 'waiting' | 'bytes'): S | undefined {
-  let most: S | undefined;
-  for (const share of shares) if (most === undefined || share[measure] > most[measure]) most = share;
+function largest<Each>(all: Iterable<Each>, measure: (each: Each) => number): Each | undefined {
+  let most: Each | undefined;
+  for (const each of all) if (most === undefined || measure(each) > measure(most)) most = each;
   return most;
+}
+
+/** Of work that is equally long, the newest of a party. What was put back is not displaced. */
+function longestIn<T>({ lanes }: Group<T>, except: ReadonlyMap<Entry<T>, unknown>): Held<T> | undefined {
+  let longest: Held<T> | undefined;
+  for (const lane of lanes) {
+    for (const [party, entries] of lane.parties) {
+      for (const entry of entries) {
+        const isOfParty = longest?.lane === lane && longest.party === party;
+        const least = longest === undefined ? 0 : longest.entry.bytes + (isOfParty ? 0 : 1);
+        if (entry.bytes >= least && !except.has(entry)) longest = { lane, party, entry };
+      }
+    }
+  }
+  return longest;
 }
 
 function firstOf<T>({ returned, parties }: Lane<T>): Entry<T> | undefined {
@@ -261,15 +290,4 @@ function takeFirst<T>({ returned, parties }: Lane<T>): Entry<T> {
   parties.delete(party);
   if (entries.length > 0) parties.set(party, entries);
   return taken;
-}
-
-/** Takes the newest work of the party that has most waiting; undefined if none waits. */
-function takeNewest<T>({ parties }: Lane<T>): Returned<T> | undefined {
-  let [most] = parties;
-  if (most === undefined) return undefined;
-  for (const each of parties) if (each[1].length > most[1].length) most = each;
-  const [party, entries] = most;
-  const taken = entries.pop();
-  if (entries.length === 0) parties.delete(party);
-  return taken && { ...taken, party };
 }
