@@ -187,6 +187,25 @@ test('[postgres] a node in whose place one with a copy of its data directory is 
   assert.match(await adviceOf(claim), /^give each node a data directory of its own/);
 });
 
+test('[postgres] a node in whose place nodes with another directory are says so', { skip }, async (t) => {
+  const url = await server.emptyDatabase(t);
+  const { claim, connect } = await claimBy(t, url, { directory: 'one', journal: 'a' });
+  const lost = await connect();
+  await claim.beat(lost);
+  await lost.end();
+  const strange = await claimBy(t, url, { directory: 'two', journal: 'b' });
+  const strangers = await strange.connect();
+  await until(async () => {
+    await strange.claim.beat(strangers);
+    return strange.claim.outcome === 'made';
+  });
+  claim.begin();
+  const connection = await connect();
+  for (let beat = 0; beat < 2; beat += 1) await claim.beat(connection);
+  assert.equal(claim.outcome, 'other_directory');
+  assert.match(await adviceOf(claim), /^give all nodes the same RESPARK_REDIS_PREFIX/);
+});
+
 test('[postgres] a server whose former connection is still there takes its place from it, and is not displaced', {
   skip,
 }, async (t) => {

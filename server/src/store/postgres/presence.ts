@@ -201,17 +201,21 @@ function attemptOf(presence: Presence): string {
 
 /** The connections that keep the place from a server, with those names that it may see. */
 function holdersOf(presence: Presence, outcome: Outcome | undefined): string {
-  let lock = `objsubid = 1 and (classid::bigint << 32) + objid::bigint = ${PRESENCE_LOCK}`;
-  if (presence !== 'alone') {
-    // Nodes are there together, and are kept off by what is there alone.
-    lock += " and mode = 'ExclusiveLock'";
-    const journal = numberOf(presence.journal ?? '') >>> 0;
-    if (outcome === 'same_journal')
-      lock = `objsubid = 2 and classid = ${JOURNAL_LOCKS} and objid = ${journal}::bigint::oid`;
-  }
   return `select pid, application_name as name from pg_locks left join pg_stat_activity using (pid)
-    where locktype = 'advisory' and granted and ${lock}
+    where locktype = 'advisory' and granted and ${lockThatKeepsOff(presence, outcome)}
       and database = (select oid from pg_database where datname = current_database())`;
+}
+
+function lockThatKeepsOff(presence: Presence, outcome: Outcome | undefined): string {
+  const present = `objsubid = 1 and (classid::bigint << 32) + objid::bigint = ${PRESENCE_LOCK}`;
+  if (presence === 'alone') return present;
+  const idOf = (name: string) => `${numberOf(name) >>> 0}::bigint::oid`;
+  if (outcome === 'other_directory')
+    return `objsubid = 2 and classid = ${DIRECTORY_LOCKS} and objid <> ${idOf(presence.directory)}`;
+  if (outcome === 'same_journal')
+    return `objsubid = 2 and classid = ${JOURNAL_LOCKS} and objid = ${idOf(presence.journal ?? '')}`;
+  // Nodes are there together, and are kept off by what is there alone.
+  return `${present} and mode = 'ExclusiveLock'`;
 }
 
 function numberOf(name: string): number {
