@@ -76,14 +76,14 @@ export class JobQueue {
     for (;;) {
       const job = this.#queue.take((_, next) => mayRun(next), onlyStageId);
       if (job === undefined) return undefined;
-      const why = this.#whyNot(job);
+      const why = this.whyNot(job);
       if (why === undefined) return job;
       job.resolve(busy(why));
     }
   }
 
   /** Why a message that has waited is not run; undefined when it is. */
-  #whyNot(job: Job): string | undefined {
+  whyNot(job: Job): string | undefined {
     if (job.invocation.isDropped?.()) return 'the player was sent away';
     const isLate = this.#clock.monotonic() - job.enqueuedAt > this.#maxMs;
     return this.#whyPaused(job) ?? (isLate ? 'the handlers of other messages took too long' : undefined);

@@ -5,10 +5,10 @@ import { answerText, parametersOf } from './bridge.ts';
 import { Crew } from './crew.ts';
 import { compileEngine } from './engine.ts';
 import { createHostAnswers } from './host-answers.ts';
-import { JobQueue, withoutLines } from './job-queue.ts';
+import { busy, JobQueue, withoutLines } from './job-queue.ts';
 import { Offences, QUICK_MS } from './offences.ts';
 import { isFree, isHeld, type Job, openThread, type Thread, takeBack } from './pool-thread.ts';
-import { Preparations } from './preparations.ts';
+import { Preparations, TOO_LONG_TO_LOAD } from './preparations.ts';
 import type { Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
 import { limitsOf, type SandboxSettings } from './settings.ts';
 import type { FromThread, ToThread } from './thread-messages.ts';
@@ -16,9 +16,6 @@ import type { CompiledEngine } from './web-assembly.ts';
 
 /** Many times what the largest configuration takes. */
 const LOAD_TIMEOUT_MS = 5_000;
-
-const TOO_LONG_TO_LOAD =
-  'the scripts of the stage take too long to be loaded: give them fewer variables, or split them';
 
 /** How many loaded runtimes are remembered for each thread. */
 const MAX_KNOWN = 1_000;
@@ -287,13 +284,19 @@ export class SandboxPool implements Sandbox {
       loading.resolve();
     } else loading?.reject(new Error(`the scripts could not be loaded: ${fault}`));
     if (thread.job === undefined) thread.cancelWatchdog();
-    else {
-      // The stage is not charged for what it takes to load its scripts, or its next messages would wait for that as well.
-      thread.startedAt = this.#clock.monotonic();
-      this.#watch(thread);
-    }
+    else this.#runLoaded(thread, thread.job);
     // Messages of the same game may have waited for this.
     this.#runNext();
+  }
+
+  /** Runs the job for which the thread has loaded scripts, unless it is to be dropped: that may have taken seconds. */
+  #runLoaded(thread: Thread, job: Job): void {
+    // The stage is not charged for what it takes to load its scripts, or its next messages would wait for that as well.
+    thread.startedAt = this.#clock.monotonic();
+    const why = this.#queue.whyNot(job);
+    if (why !== undefined) return void this.#release(thread)?.resolve(busy(why));
+    this.#watch(thread);
+    this.#sendJob(thread, job);
   }
 
   /** The thread did not have the scripts, or has dropped them to make room for others. */
@@ -330,7 +333,6 @@ export class SandboxPool implements Sandbox {
       if (!this.#isClosed) this.#log.error({ err: error, runtimeId: runtime.id }, 'scripts could not be loaded');
     });
     this.#watch(thread);
-    this.#sendJob(thread, job);
   }
 
   async #call(

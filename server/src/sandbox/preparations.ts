@@ -4,6 +4,9 @@ import type { ScriptedRuntime } from './sandbox.ts';
 /** Runtimes that wait to be made ready. One beyond that is loaded by its first message. */
 const MAX_PREPARATIONS = 100;
 
+export const TOO_LONG_TO_LOAD =
+  'the scripts of the stage take too long to be loaded: give them fewer variables, or split them';
+
 /** A runtime on its way to be ready in all threads that there were when that was asked for. */
 interface Preparation {
   readonly runtime: ScriptedRuntime;

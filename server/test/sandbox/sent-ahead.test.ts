@@ -110,6 +110,25 @@ test('what was sent ahead is not run when its player has been sent away meanwhil
   assert.deepEqual(calls, [1, 2]);
 });
 
+test('a message for which a thread has to load scripts is not run when its player is sent away meanwhile', async (t) => {
+  const { pool, invoke } = await open(t, 1);
+  let isDropped = false;
+  const runtime = {
+    ...{ id: 'unloaded', gameId: 'game', stageId: 'unloaded' },
+    // They are read when they are sent to the thread.
+    get scripts() {
+      isDropped = true;
+      pool.dropped();
+      return RUNTIME.scripts;
+    },
+  };
+  const called = () => assert.fail('its script began');
+  const message = { runtime, playerId: 'away', message: {}, isDropped: () => isDropped, call: called };
+  const away = await pool.invoke({ ...message, handler: 'Calls' });
+  assert.deepEqual(away.ending, { kind: 'busy', why: 'the player was sent away' });
+  assert.equal(await invoke('Good', { runtime: { ...RUNTIME, id: 'unloaded' } }), 'returned');
+});
+
 test('what was sent ahead to a thread that is busy is run by one that has nothing to do', async (t) => {
   const { invoke, held } = await open(t, 2, 10_000);
   let isStuck = true;
