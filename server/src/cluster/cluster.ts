@@ -18,7 +18,8 @@ export interface Lease {
   readonly node: string;
   /**
    * Whether the incarnation's connections may take and send messages. Other nodes go by this: once it is false it stays
-   * so, and then they may take the incarnation for dead. Asked before every receive, send and welcome.
+   * so, and then they may take the incarnation for dead. Asked before every receive, send and welcome, and before a
+   * message that has waited is handled.
    */
   mayAct(): boolean;
 }

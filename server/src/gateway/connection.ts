@@ -79,7 +79,7 @@ export class Connection {
   readonly #socket: PlayerSocket;
   readonly #host: ConnectionHost;
   #state: ConnectionState = 'hello';
-  /** Whether somebody wanted the player gone: what still waits for its handler is dropped then. */
+  /** Whether the player was sent away: what still waits for its handler is dropped then. */
   #isSentAway = false;
   #player: SignedInPlayer | undefined;
   #runtime: Runtime | undefined;
@@ -280,7 +280,7 @@ export class Connection {
 
   /**
    * Has everything dropped that came on the connection and still waits for its handler, because somebody wants the player
-   * gone. The connection may be ending for another reason already.
+   * gone, or may have been told that the player is. The connection may be ending for another reason already.
    */
   sendAway(): void {
     if (this.#isSentAway) return;
@@ -411,7 +411,7 @@ export class Connection {
     }
     this.#requestsInFlight += 1;
     const [player, session, runtime] = [this.#player, this.#session, this.#runtime];
-    const isDropped = () => this.#isSentAway;
+    const isDropped = () => this.#isSentAway || !this.#mayAct();
     const answer = answerTo(frame, { connectionId: this.id, player, session, runtime, isDropped, log: this.#host.log });
     void andThen(answer, (text) => {
       this.#requestsInFlight -= 1;

@@ -312,8 +312,7 @@ export class Gateway implements ConnectionHost {
       lookUps += 1;
     } while (fault === 'runtime_changed' && lookUps < MAX_LOOK_UPS);
     if (fault !== undefined) {
-      const { probeTimeoutMs } = this.settings;
-      const refusal = refusalBy(fault, { now: this.clock.now(), random: this.#random, probeTimeoutMs });
+      const refusal = refusalBy(fault, { now: this.clock.now(), random: this.#random, ...this.settings });
       return this.close(connection, refusal.name, refusal.text, refusal.facts);
     }
     // The listener for the lease's end closes it.
@@ -392,11 +391,12 @@ export class Gateway implements ConnectionHost {
   }
 
   /**
-   * Closes the connections of a lease that has ended, a few at a time. Other nodes drop their entries, so the directory
-   * is not asked.
+   * Closes the connections of a lease that has ended, a few at a time. Other nodes drop their entries, and may say that the
+   * players are gone, so the directory is not asked, and what waits for handlers is dropped at once.
    */
   #closeFenced(lease: Lease): void {
     for (const connection of this.#membership.ofLease(lease)) {
+      connection.sendAway();
       const [random = 0] = this.#random(1);
       this.clock.after((random / 256) * FENCE_SPREAD_MS, () => {
         this.close(connection, 'node_fenced', undefined, returnHint(this.#random));

@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { encode } from '@respark/protocol';
 import { NO_ANSWERS } from '../../test/support/cloud-code.ts';
 import { openGateway, rest } from '../../test/support/gateway.ts';
+import type { Lease } from '../cluster/cluster.ts';
+import { LocalCluster } from '../cluster/local.ts';
 import type { Message } from '../domain/runtime/message.ts';
 
 const PLAYER = { stageId: 'stage-1', playerId: 'alice' };
@@ -74,4 +76,15 @@ test('handlers get what a player has sent who is asked to come back', async () =
   const { gateway, connection, isDropped, timesTold } = await open();
   gateway.close(connection, 'draining');
   assert.deepEqual([isDropped(), timesTold()], [[false], 0]);
+});
+
+test('it is dropped as soon as the lease of the node is over, because other nodes may say that the player is gone', async (t) => {
+  const listeners: ((lease: Lease) => void)[] = [];
+  t.mock.method(LocalCluster.prototype, 'onLeaseEnd', (listener: (lease: Lease) => void) => listeners.push(listener));
+  const { cluster, isDropped, timesTold } = await open();
+  assert.deepEqual([isDropped(), timesTold()], [[false], 0]);
+  t.mock.method(cluster.lease, 'mayAct', () => false);
+  assert.deepEqual([isDropped(), timesTold()], [[true], 0]);
+  for (const listener of listeners) listener(cluster.lease);
+  assert.deepEqual([isDropped(), timesTold()], [[true], 1]);
 });
