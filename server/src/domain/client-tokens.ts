@@ -49,6 +49,33 @@ export async function createOnce<T>(
   return made;
 }
 
+/**
+ * The same for a resource of a stage, of which the stage keeps only the newest. `forgotten` throws what a caller is told whose
+ * token made one that its stage no longer keeps: to make it once more would undo what has come since.
+ */
+export async function createOnceInStage<T extends { readonly stageId: string; readonly id: string }>(
+  store: Store,
+  nowMs: number,
+  call: RepeatableCall,
+  resource: {
+    create(): Promise<T>;
+    find(stageId: string, id: string): Promise<T | undefined>;
+    forgotten(id: string): never;
+  },
+): Promise<T> {
+  return await createOnce(store, nowMs, call, {
+    create: () => resource.create(),
+    // The resource may have been made in another stage than the call names; the token is taken all the same.
+    idOf: ({ stageId, id }) => `${stageId}/${id}`,
+    async find(resourceId) {
+      const [stageId = '', id = ''] = resourceId.split('/');
+      const made = await resource.find(stageId, id);
+      if (made === undefined && (await store.stages.findById(stageId)) !== undefined) resource.forgotten(id);
+      return made;
+    },
+  });
+}
+
 /** Gives the same digest for the same parameters in any order. */
 function digest(parameters: RepeatableCall['parameters']): string {
   return hash('sha256', JSON.stringify(sorted(parameters)), 'hex');

@@ -9,7 +9,7 @@ import type { DeploymentRecord, SnapshotRecord, Store } from '../store/store.ts'
 import type { Audit, Change } from './audit.ts';
 import type { BackgroundWork } from './background.ts';
 import { createClaimedWork, isUnfinished, type WorkKind } from './claimed-work.ts';
-import { createOnce } from './client-tokens.ts';
+import { createOnceInStage } from './client-tokens.ts';
 import { type ConfigurationFault, describeFault } from './configuration/fault.ts';
 import type { Events } from './events/events.ts';
 import type { Examine } from './examination.ts';
@@ -122,17 +122,10 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
         const deployment = await store.transaction(async (store) => {
           const stage = await getStage(store, gameName, stageName);
           if (isBeingDeleted(stage)) return stageNotFound(gameName, stageName);
-          return await createOnce(store, clock.now(), call, {
+          return await createOnceInStage(store, clock.now(), call, {
             create: () => insert(store, stage, snapshotId),
-            // The deployment may have been made on another stage; the token is taken all the same.
-            idOf: (made) => `${made.stageId}/${made.id}`,
-            async find(resourceId) {
-              const [stageId = '', id = ''] = resourceId.split('/');
-              const made = await store.deployments.find(stageId, id);
-              // To deploy it once more would undo what was deployed since.
-              if (made === undefined && (await store.stages.findById(stageId)) !== undefined) deploymentForgotten(id);
-              return made;
-            },
+            find: (stageId, id) => store.deployments.find(stageId, id),
+            forgotten: deploymentForgotten,
           });
         });
         if (isUnfinished(deployment)) work.start(deployment);

@@ -8,7 +8,7 @@ import type { Store } from '../../store/store.ts';
 import { assertNotEnded } from '../access/access.ts';
 import type { Audit, Change } from '../audit.ts';
 import { isUnfinished } from '../claimed-work.ts';
-import { createOnce, type RepeatableCall } from '../client-tokens.ts';
+import { createOnceInStage, type RepeatableCall } from '../client-tokens.ts';
 import { createListShare } from '../list-turns.ts';
 import type { Page, PageRequest, Paginate } from '../pagination.ts';
 import { activeStage, findStage, type Stage } from '../stages.ts';
@@ -255,17 +255,10 @@ async function insert(
   return await store.transaction(async (store) => {
     // The nodes may have counted for seconds, and may have counted for others before.
     await assertNotEnded(store.accessKeys, job.actor, clock.now());
-    return await createOnce(store, clock.now(), call, {
+    return await createOnceInStage(store, clock.now(), call, {
       create: () => create(store),
-      // The job may have been made on another stage; the token is taken all the same.
-      idOf: (made) => `${made.stageId}/${made.id}`,
-      async find(resourceId) {
-        const [stageId = '', id = ''] = resourceId.split('/');
-        const made = await store.disconnectJobs.find(stageId, id);
-        // To begin it once more would disconnect those who have come back since.
-        if (made === undefined && (await store.stages.findById(stageId)) !== undefined) jobForgotten(id);
-        return made;
-      },
+      find: (stageId, id) => store.disconnectJobs.find(stageId, id),
+      forgotten: jobForgotten,
     });
   });
 }
