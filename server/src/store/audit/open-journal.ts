@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { describeFileFault } from '../../file-fault.ts';
 import type { Log } from '../../log.ts';
 import { StartupError } from '../../startup-error.ts';
-import { type AuditJournal, type Journaled, openAuditJournal, readAuditJournal } from './journal.ts';
+import { openJournalFile } from '../journal-file.ts';
+import { type AuditJournal, type Journaled, readAuditJournal } from './journal.ts';
 
 /** The file in the data directory. */
 export const AUDIT_JOURNAL_FILE = 'audit.journal';
@@ -21,7 +22,7 @@ export function openJournal({
   try {
     const { journaled, length, brokenLines } = readAuditJournal(file);
     if (brokenLines > 0) log.warn({ file, brokenLines }, 'broken lines of the audit journal were left out');
-    return { journal: openAuditJournal({ file, length, onFull }), journaled };
+    return { journal: openJournalFile({ file, length, onFull }), journaled };
   } catch (error) {
     throw new StartupError(`cannot use the audit log ${file}: ${describeFileFault(error)}`, { cause: error });
   }

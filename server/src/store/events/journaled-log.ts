@@ -6,6 +6,7 @@ import { createRareWarnings, type WarnRarely } from '../../rare-warnings.ts';
 import { StartupError } from '../../startup-error.ts';
 import { createTurns, inTurn, type Turns } from '../../turns.ts';
 import { HighestPositions } from '../highest-positions.ts';
+import { openJournalFile } from '../journal-file.ts';
 import type {
   ClaimedCursor,
   EventCursor,
@@ -17,13 +18,7 @@ import type {
   LoggedEvent,
   TrackedConnection,
 } from './event-log.ts';
-import {
-  EVENT_JOURNAL_FILE,
-  type EventJournal,
-  type JournaledEvent,
-  openEventJournal,
-  readEventJournal,
-} from './journal.ts';
+import { EVENT_JOURNAL_FILE, type EventJournal, type JournaledEvent, readEventJournal } from './journal.ts';
 import { ask, dropBefore, type EventDatabase, endSome, listIn, moveJournaled } from './work.ts';
 
 /** How many events the journal, and memory, may hold. What comes beyond that is lost, and its caller is told. */
@@ -71,8 +66,7 @@ export async function openJournaledLog(parts: JournaledLogParts): Promise<EventL
   try {
     const { events: left, length, brokenLines } = readEventJournal(file);
     if (brokenLines > 0) parts.log.warn({ file, brokenLines }, 'broken lines of the journal of events were left out');
-    const { onFull } = parts;
-    opened = { journal: openEventJournal({ file, length, ...(onFull && { onFull }) }), left };
+    opened = { journal: openJournalFile({ file, length, onFull: parts.onFull }), left };
   } catch (error) {
     throw new StartupError(`cannot use the journal of events ${file}: ${describeFileFault(error)}`, { cause: error });
   }
