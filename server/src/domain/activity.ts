@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Log } from '../log.ts';
 import { createListShare } from './list-turns.ts';
-import { orUnavailable } from './players/directory-look-up.ts';
+import { orUnavailable } from './or-unavailable.ts';
 
 export interface NodeActivity {
   readonly node: string;

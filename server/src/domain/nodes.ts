@@ -3,7 +3,7 @@ import type { Cluster, NodeRecord } from '../cluster/cluster.ts';
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Audit, Change } from './audit.ts';
-import { orUnavailable } from './players/directory-look-up.ts';
+import { orUnavailable } from './or-unavailable.ts';
 
 /** `silent`: the node is in the directory and does not answer; it is dead, held up or cut off. */
 export type NodeState = 'serving' | 'draining' | 'silent';

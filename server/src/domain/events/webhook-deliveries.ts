@@ -3,7 +3,7 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import type { DeliveryAttempt } from '../../delivery-attempt.ts';
 import type { EventLog } from '../../store/events/event-log.ts';
 import type { WebhookRecord } from '../../store/webhooks.ts';
-import { orUnavailable } from '../players/directory-look-up.ts';
+import { orUnavailable } from '../or-unavailable.ts';
 import { mergeAttempts } from './recent-attempts.ts';
 
 export interface WebhookDeliveries {

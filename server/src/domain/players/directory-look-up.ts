@@ -1,8 +1,8 @@
-import { type Clock, withTimeout } from '../../clock.ts';
+import type { Clock } from '../../clock.ts';
 import type { Cluster, Listing } from '../../cluster/cluster.ts';
-import { ServiceError } from '../../errors.ts';
-import { type MaybePromise, orElse } from '../../maybe-promise.ts';
+import type { MaybePromise } from '../../maybe-promise.ts';
 import type { PlayerKey } from '../../player-key.ts';
+import { orUnavailable } from '../or-unavailable.ts';
 
 /** Every connection of the player, and which of `owners` have ended. Throws an `internal` that may be tried again when the directory does not say. */
 export function listConnections({
@@ -19,19 +19,4 @@ export function listConnections({
   timeoutMs: number;
 }): MaybePromise<Listing> {
   return orUnavailable('directory of connections', () => cluster.list(player, owners), timeoutMs, clock);
-}
-
-/** The answer of the store or the directory. Throws an `internal` that may be tried again when it fails or is late. */
-export function orUnavailable<T>(
-  source: string,
-  ask: () => MaybePromise<T>,
-  timeoutMs: number,
-  clock: Clock,
-): MaybePromise<T> {
-  return orElse(
-    () => withTimeout(ask(), timeoutMs, clock),
-    (cause) => {
-      throw new ServiceError('internal', `The ${source} is not available. Try again.`, { cause });
-    },
-  );
 }

@@ -4,10 +4,10 @@ import { type ConnectionSelector, createMatcher, withoutAddresses } from '../../
 import type { Log } from '../../log.ts';
 import type { Store } from '../../store/store.ts';
 import { createListShare, type ListTurn } from '../list-turns.ts';
+import { orUnavailable } from '../or-unavailable.ts';
 import type { Page, PageRequest, PageTokens } from '../pagination.ts';
 import { activeStage, findStage, type Stage } from '../stages.ts';
 import { type ConnectionFilter, currentRuntime, selectorOf } from './connection-filter.ts';
-import { orUnavailable } from './directory-look-up.ts';
 
 interface NamedStage {
   readonly gameName: string;

@@ -4,8 +4,9 @@ import { ServiceError } from '../../errors.ts';
 import type { RehearsedEnd } from '../../rehearsal-order.ts';
 import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
+import { orUnavailable } from '../or-unavailable.ts';
 import { activeStage, findStage, type Stage } from '../stages.ts';
-import { listConnections, orUnavailable } from './directory-look-up.ts';
+import { listConnections } from './directory-look-up.ts';
 
 /** The tag by which a stage refuses rehearsals, whoever asks, and its value that does. */
 export const REHEARSAL_TAG = 'respark:rehearsal';
