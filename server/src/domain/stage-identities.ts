@@ -2,13 +2,13 @@ import { hash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { RandomBytes } from '../random.ts';
-import type { StageRecord, Store } from '../store/store.ts';
+import type { Store } from '../store/store.ts';
 import type { Audit, Change } from './audit.ts';
 import { createIdentify, type Identified, type NotIdentified } from './players/identify.ts';
 import type { PlayerTokens } from './players/player-tokens.ts';
 import type { ProviderTokens } from './players/provider-tokens.ts';
 import { faultOfIdentity, readIdentity, type StageIdentity } from './players/stage-identity.ts';
-import { activeStage, findStage } from './stages.ts';
+import { getActiveStage } from './stages.ts';
 
 /** What may be stored of one stage, in JSON: far more than ten providers need. */
 const MAX_IDENTITY_CHARACTERS = 32_768;
@@ -48,19 +48,15 @@ export function createStageIdentities({
 }): StageIdentities {
   const identify = createIdentify({ tokens, providerTokens, clock, random, settings });
 
-  async function getActive(store: Store, gameName: string, stageName: string): Promise<StageRecord> {
-    return activeStage(await findStage(store, gameName, stageName), gameName, stageName);
-  }
-
   return {
     async get(gameName, stageName) {
-      return readIdentity((await getActive(store, gameName, stageName)).identity);
+      return readIdentity((await getActiveStage(store, { gameName, stageName })).identity);
     },
 
     update: (gameName, stageName, change, onRecord) =>
       audit.around({ details: detailsOf(change), ...onRecord }, () =>
         store.transaction(async (store) => {
-          const stage = await getActive(store, gameName, stageName);
+          const stage = await getActiveStage(store, { gameName, stageName });
           const before = readIdentity(stage.identity);
           if (Object.values(change).every((part) => part === undefined)) return before;
           const identity: StageIdentity = {
@@ -77,7 +73,7 @@ export function createStageIdentities({
       ),
 
     async check(gameName, stageName, token) {
-      return await identify(await getActive(store, gameName, stageName), token);
+      return await identify(await getActiveStage(store, { gameName, stageName }), token);
     },
   };
 }

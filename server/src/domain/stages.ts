@@ -7,6 +7,7 @@ import type { Audit, Change } from './audit.ts';
 import { createOnce } from './client-tokens.ts';
 import type { Deletions } from './deletions.ts';
 import { gameNotFound, getGame, nameTaken } from './games.ts';
+import { orUnavailable } from './or-unavailable.ts';
 import type { Page, PageRequest, Paginate } from './pagination.ts';
 
 export type Stage = StageRecord;
@@ -148,9 +149,20 @@ export function createStages({ store, audit, deletions, paginate, clock, random,
   };
 }
 
+export interface NamedStage {
+  readonly gameName: string;
+  readonly stageName: string;
+}
+
+/** What stages are found in by their names. */
+export interface StagesByName {
+  readonly stages: Pick<Store['stages'], 'find'>;
+  readonly games: Pick<Store['games'], 'find'>;
+}
+
 /** The stage, even while it is being deleted, or else which of the two is missing. */
 export function findStage(
-  store: { readonly stages: Pick<Store['stages'], 'find'>; readonly games: Pick<Store['games'], 'find'> },
+  store: StagesByName,
   gameName: string,
   name: string,
 ): MaybePromise<Stage | 'no_game' | 'no_stage'> {
@@ -161,13 +173,27 @@ export function findStage(
 }
 
 /** What `findStage` has found. Throws `not_found`, also for a stage that is being deleted, by itself or with its game. */
-export function activeStage(found: Stage | 'no_game' | 'no_stage', gameName: string, name: string): Stage {
+function activeStage(found: Stage | 'no_game' | 'no_stage', gameName: string, name: string): Stage {
   if (found === 'no_game') return gameNotFound(gameName);
   return found === 'no_stage' || isBeingDeleted(found) ? stageNotFound(gameName, name) : found;
 }
 
+/** Throws `not_found`, also for a stage that is being deleted. */
+export async function getActiveStage(store: StagesByName, { gameName, stageName }: NamedStage): Promise<Stage> {
+  return activeStage(await findStage(store, gameName, stageName), gameName, stageName);
+}
+
+/** The same within a time limit: throws an `internal` that may be tried again when the store fails or is late. */
+export function getActiveStageInTime(
+  { store, timeoutMs, clock }: { readonly store: StagesByName; readonly timeoutMs: number; readonly clock: Clock },
+  { gameName, stageName }: NamedStage,
+): MaybePromise<Stage> {
+  const found = orUnavailable('store', () => findStage(store, gameName, stageName), timeoutMs, clock);
+  return andThen(found, (stage) => activeStage(stage, gameName, stageName));
+}
+
 /** The stage, even while it is being deleted. Throws `not_found`. */
-export async function getStage(store: Pick<Store, 'stages' | 'games'>, gameName: string, name: string): Promise<Stage> {
+export async function getStage(store: StagesByName, gameName: string, name: string): Promise<Stage> {
   const found = await findStage(store, gameName, name);
   return typeof found === 'string' ? activeStage(found, gameName, name) : found;
 }
@@ -179,7 +205,7 @@ export function isBeingDeleted(stage: Pick<Stage, 'state' | 'gameState'>): boole
 
 /** Whether the stage of this id still exists and is not being deleted. A new stage may have the same name. */
 export function isStageThere(
-  store: Parameters<typeof findStage>[0],
+  store: StagesByName,
   { stageId, gameName, stageName }: { stageId: string; gameName: string; stageName: string },
 ): MaybePromise<boolean> {
   return andThen(

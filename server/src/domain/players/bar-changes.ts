@@ -4,7 +4,7 @@ import type { BarRecord, NewBar } from '../../store/bars.ts';
 import type { Store } from '../../store/store.ts';
 import type { Change } from '../audit.ts';
 import { gameNotFound } from '../games.ts';
-import { activeStage, findStage } from '../stages.ts';
+import { getActiveStage } from '../stages.ts';
 import type { BarEnforcement } from './bar-enforcement.ts';
 import type { BarRoom } from './bar-room.ts';
 import { type BarredScope, barName, targetOf } from './bars.ts';
@@ -92,7 +92,7 @@ export function createBarChanges({
   return {
     async getPlace({ gameName, stageName }) {
       if (stageName !== undefined) {
-        const stage = activeStage(await findStage(store, gameName, stageName), gameName, stageName);
+        const stage = await getActiveStage(store, { gameName, stageName });
         return { gameId: stage.gameId, stageId: stage.id };
       }
       const game = await store.games.find(gameName);

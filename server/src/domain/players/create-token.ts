@@ -3,7 +3,7 @@ import { ServiceError } from '../../errors.ts';
 import type { Store } from '../../store/store.ts';
 import { excerpt } from '../../text.ts';
 import type { Audit, Change } from '../audit.ts';
-import { activeStage, findStage } from '../stages.ts';
+import { getActiveStage } from '../stages.ts';
 import { type Claims, faultOfClaims, NO_CLAIMS } from './claims.ts';
 import type { PlayerTokens, Session } from './player-tokens.ts';
 
@@ -61,7 +61,7 @@ export function createCreateToken({
   return async ({ gameName, stageName, playerId }, change, wish = {}) =>
     await audit.around({ playerId, ...withDetails(wish), ...change }, async () => {
       const session = sessionOf(wish);
-      const stage = activeStage(await findStage(store, gameName, stageName), gameName, stageName);
+      const stage = await getActiveStage(store, { gameName, stageName });
       return { token: tokens.issue(stage.id, playerId, session), gameKey: stage.gameKey };
     });
 }

@@ -12,17 +12,12 @@ import { createOnceInStage, type RepeatableCall } from '../client-tokens.ts';
 import { createListShare } from '../list-turns.ts';
 import { orUnavailable } from '../or-unavailable.ts';
 import type { Page, PageRequest, Paginate } from '../pagination.ts';
-import { activeStage, findStage, type Stage } from '../stages.ts';
+import { getActiveStage, type NamedStage, type Stage } from '../stages.ts';
 import { readSelection } from './connection-filter.ts';
 import { cancelled, confirmed, paused, resumed } from './disconnect-job-decisions.ts';
 import { type JobRequest, type NewJob, onRecordOfJob } from './disconnect-job-request.ts';
 import type { DisconnectJobWork } from './disconnect-job-work.ts';
 import { checkFarewell } from './disconnect-request.ts';
-
-interface NamedStage {
-  readonly gameName: string;
-  readonly stageName: string;
-}
 
 export type { JobTarget } from '../../store/disconnect-jobs.ts';
 
@@ -112,7 +107,7 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
     learn: (stage: Stage) => Promise<Partial<DisconnectJobChange>> = async () => ({}),
   ): Promise<DisconnectJob> {
     return await audit.around({ ...change, details: { ...change.details, jobId: id } }, async () => {
-      const stage = await getStage(store, named);
+      const stage = await getActiveStage(store, named);
       const learned = await learn(stage);
       const [before, job] = await store.transaction(async (store) => {
         await assertNotEnded(store.accessKeys, change.actor, clock.now());
@@ -129,13 +124,13 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
   return {
     count: async (named, job, change) =>
       await audit.around(recorded(change, job, true), async () => {
-        const stage = await getStage(store, named);
+        const stage = await getActiveStage(store, named);
         return await count(stage, read(job, stage), 'dry run of');
       }),
 
     start: async (named, job, change) =>
       await audit.around(recorded(change, job, false), async () => {
-        const stage = await getStage(store, named);
+        const stage = await getActiveStage(store, named);
         const meant = read(job, stage);
         const { connections, players } = await count(stage, meant);
         const { playerIds, ...selector } = meant;
@@ -177,20 +172,16 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
     cancel: async (named, id, change) => await decide(named, id, change, (job) => cancelled(job, clock.now())),
 
     async get(named, id) {
-      return toJob(await getJob(store, await getStage(store, named), id));
+      return toJob(await getJob(store, await getActiveStage(store, named), id));
     },
 
     async list(named, request) {
-      const stage = await getStage(store, named);
+      const stage = await getActiveStage(store, named);
       const list = (page: Parameters<Store['disconnectJobs']['list']>[1]) => store.disconnectJobs.list(stage.id, page);
       const page = await paginate(`ListDisconnectJobs ${stage.id}`, request, list, ({ id }) => id);
       return { ...page, items: page.items.map(toJob) };
     },
   };
-}
-
-async function getStage(store: Store, { gameName, stageName }: NamedStage): Promise<Stage> {
-  return activeStage(await findStage(store, gameName, stageName), gameName, stageName);
 }
 
 async function getJob(within: Pick<Store, 'disconnectJobs'>, stage: Stage, id: string): Promise<DisconnectJobRecord> {

@@ -2,17 +2,12 @@ import type { Clock } from '../../clock.ts';
 import type { Cluster, DirectoryEntry, StageListing } from '../../cluster/cluster.ts';
 import { type ConnectionSelector, createMatcher, withoutAddresses } from '../../connection-selector.ts';
 import type { Log } from '../../log.ts';
-import type { Store } from '../../store/store.ts';
 import { createListShare, type ListTurn } from '../list-turns.ts';
 import { orUnavailable } from '../or-unavailable.ts';
 import type { Page, PageRequest, PageTokens } from '../pagination.ts';
-import { activeStage, findStage, type Stage } from '../stages.ts';
+import { getActiveStageInTime, type NamedStage, type StagesByName } from '../stages.ts';
 import { type ConnectionFilter, currentRuntime, selectorOf } from './connection-filter.ts';
-
-interface NamedStage {
-  readonly gameName: string;
-  readonly stageName: string;
-}
+import { idsByOwner } from './disconnect.ts';
 
 /** A player with at least one connection that the filter lets through; what is said of them is about those alone. */
 export interface OnlinePlayer {
@@ -82,7 +77,7 @@ export function createOnline({
   settings,
   turn,
 }: {
-  store: { readonly games: Pick<Store['games'], 'find'>; readonly stages: Pick<Store['stages'], 'find'> };
+  store: StagesByName;
   cluster: Pick<Cluster, 'listStage' | 'countStage' | 'request'>;
   pageTokens: PageTokens;
   clock: Clock;
@@ -95,10 +90,7 @@ export function createOnline({
   const share = createListShare(clock);
   const lookUpAddresses = createLookUpAddresses({ cluster, clock, log, timeoutMs: answerMs });
 
-  async function getStage({ gameName, stageName }: NamedStage): Promise<Stage> {
-    const found = await orUnavailable('store', () => findStage(store, gameName, stageName), timeoutMs, clock);
-    return activeStage(found, gameName, stageName);
-  }
+  const getStage = (named: NamedStage) => getActiveStageInTime({ store, timeoutMs, clock }, named);
 
   async function fromDirectory<T>(ask: () => T | Promise<T>): Promise<T> {
     return await orUnavailable('directory of connections', ask, timeoutMs, clock);
@@ -205,12 +197,6 @@ function createLookUpAddresses({
 }): LookUpAddresses {
   return async (stageId, entries, { isNeeded }) => {
     const groups = new Map<string, string>();
-    const idsOf = new Map<string, string[]>();
-    for (const { node, connectionId } of entries) {
-      const ids = idsOf.get(node);
-      if (ids === undefined) idsOf.set(node, [connectionId]);
-      else ids.push(connectionId);
-    }
     const askOwner = async ([node, connectionIds]: [string, readonly string[]]) => {
       const ask = () => cluster.request(node, 'describe_connections', { stageId, connectionIds }, timeoutMs);
       try {
@@ -221,7 +207,7 @@ function createLookUpAddresses({
         log.debug({ err: error, node }, 'a node did not describe its connections');
       }
     };
-    await Promise.all([...idsOf].map(askOwner));
+    await Promise.all([...idsByOwner(entries)].map(askOwner));
     return groups;
   };
 }

@@ -11,9 +11,8 @@ import type { BarRecord } from '../../store/bars.ts';
 import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
 import type { Events } from '../events/events.ts';
-import { orUnavailable } from '../or-unavailable.ts';
 import type { RuntimeName } from '../runtime/message.ts';
-import { activeStage, findStage, isBeingDeleted } from '../stages.ts';
+import { getActiveStageInTime, isBeingDeleted, type NamedStage } from '../stages.ts';
 import type { Blocking, BlockTerms } from './blocking.ts';
 import { type CreateToken, createCreateToken } from './create-token.ts';
 import { listConnections } from './directory-look-up.ts';
@@ -41,9 +40,7 @@ export interface NotAdmitted {
   readonly facts?: NotIdentified['facts'];
 }
 
-interface NamedPlayer {
-  readonly gameName: string;
-  readonly stageName: string;
+interface NamedPlayer extends NamedStage {
   readonly playerId: string;
 }
 
@@ -119,9 +116,9 @@ export function createPlayers({
   const identify = createIdentify({ tokens, providerTokens, clock, random, settings });
   const createToken = createCreateToken({ store, audit, tokens, clock, settings });
 
-  function getKey({ gameName, stageName, playerId }: NamedPlayer, timeoutMs: number): MaybePromise<PlayerKey> {
-    const found = orUnavailable('store', () => findStage(store, gameName, stageName), timeoutMs, clock);
-    return andThen(found, (stage) => ({ stageId: activeStage(stage, gameName, stageName).id, playerId }));
+  function getKey(named: NamedPlayer, timeoutMs: number): MaybePromise<PlayerKey> {
+    const stage = getActiveStageInTime({ store, timeoutMs, clock }, named);
+    return andThen(stage, ({ id: stageId }) => ({ stageId, playerId: named.playerId }));
   }
 
   const disconnect = createDisconnect({ cluster, clock, log });

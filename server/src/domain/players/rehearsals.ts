@@ -2,10 +2,9 @@ import type { Clock } from '../../clock.ts';
 import type { Cluster, DirectoryEntry } from '../../cluster/cluster.ts';
 import { ServiceError } from '../../errors.ts';
 import type { RehearsedEnd } from '../../rehearsal-order.ts';
-import type { Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit.ts';
 import { orUnavailable } from '../or-unavailable.ts';
-import { activeStage, findStage, type Stage } from '../stages.ts';
+import { getActiveStageInTime, type Stage, type StagesByName } from '../stages.ts';
 import { listConnections } from './directory-look-up.ts';
 
 /** The tag by which a stage refuses rehearsals, whoever asks, and its value that does. */
@@ -56,10 +55,7 @@ export function createRehearsals({
   clock,
   settings: { disconnectDeadlineMs: timeoutMs, heartbeatMs },
 }: {
-  store: {
-    readonly games: Pick<Store['games'], 'find'>;
-    readonly stages: Pick<Store['stages'], 'find'>;
-  };
+  store: StagesByName;
   audit: Audit;
   cluster: Cluster;
   clock: Clock;
@@ -97,8 +93,7 @@ export function createRehearsals({
     async play({ gameName, stageName, playerId }, { end, windowMs }, change) {
       const details = { ...change.details, end };
       return await audit.around({ playerId, ...change, details }, async () => {
-        const found = await orUnavailable('store', () => findStage(store, gameName, stageName), timeoutMs, clock);
-        const stage = activeStage(found, gameName, stageName);
+        const stage = await getActiveStageInTime({ store, timeoutMs, clock }, { gameName, stageName });
         if (stage.tags[REHEARSAL_TAG] === REFUSED) {
           const why = `stage "${stageName}" refuses rehearsals: its tag ${REHEARSAL_TAG} is "${REFUSED}"`;
           throw new ServiceError('conflict', why);

@@ -6,21 +6,15 @@ import { ServiceError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { PayloadFault } from '../../payloads.ts';
 import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
-import type { Store } from '../../store/store.ts';
 import { shown } from '../../text.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
 import type { Audit, Change } from '../audit.ts';
 import { createListShare } from '../list-turns.ts';
 import { orUnavailable } from '../or-unavailable.ts';
 import { onRecordOf, readSelection, type Selection } from '../players/connection-filter.ts';
-import { activeStage, findStage, type Stage } from '../stages.ts';
+import { getActiveStageInTime, type NamedStage, type Stage, type StagesByName } from '../stages.ts';
 import type { NodeReach, Notify } from './notify.ts';
 import type { Programs } from './programs.ts';
-
-interface NamedStage {
-  readonly gameName: string;
-  readonly stageName: string;
-}
 
 /** What an operator has to say. */
 export interface OperatorNotification {
@@ -74,10 +68,7 @@ export function createNotifications({
   log,
   settings,
 }: {
-  store: {
-    readonly games: Pick<Store['games'], 'find'>;
-    readonly stages: Pick<Store['stages'], 'find'>;
-  };
+  store: StagesByName;
   audit: Audit;
   cluster: Pick<Cluster, 'nodes' | 'request'>;
   programs: Programs;
@@ -92,10 +83,7 @@ export function createNotifications({
   });
   const share = createListShare(clock);
 
-  async function getStage({ gameName, stageName }: NamedStage): Promise<Stage> {
-    const stage = await orUnavailable('store', () => findStage(store, gameName, stageName), timeoutMs, clock);
-    return activeStage(stage, gameName, stageName);
-  }
+  const getStage = (named: NamedStage) => getActiveStageInTime({ store, timeoutMs, clock }, named);
 
   /** The payload as the notification's shape has it. */
   async function read(
