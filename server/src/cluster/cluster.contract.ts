@@ -333,6 +333,15 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.equal(await cluster.register(ALICE_ELSEWHERE, entry(cluster, 'd'), expecting(cluster)), undefined);
   });
 
+  test('a stage that is closed stays so, whatever runtime is announced of it later', async (t) => {
+    const cluster = await open(t);
+    for (const kind of ['close_stage', 'runtime_deployed'] as const) cluster.answer(kind, () => ({}));
+    await cluster.closeStage(ALICE.stageId, TIMEOUT_MS);
+    await cluster.announceRuntime(ALICE.stageId, '0190-2', TIMEOUT_MS);
+    const registration = { ...entry(cluster, 'a'), runtimeId: '0190-2' };
+    assert.equal(await cluster.register(ALICE, registration, expecting(cluster)), 'stage_closed');
+  });
+
   test('a stage that has a newer runtime refuses connections on older ones, and each node is told', async (t) => {
     const cluster = await open(t);
     const seen: unknown[] = [];

@@ -150,6 +150,8 @@ describe('the decision', () => {
     const tagged = policy({ ...all, Condition: { StringEquals: { 'aws:ResourceTag/T': 'a' } } });
     assert.equal(usesResourceTags([ALLOW_ALL, policy(all)]), false);
     assert.equal(usesResourceTags([ALLOW_ALL, tagged]), true);
+    const Condition = { Bool: { 'aws:SecureTransport': 'true' }, StringLike: { 'aws:ResourceTag/T': 'a*' } };
+    assert.equal(usesResourceTags([policy(all, { ...all, Condition })]), true);
   });
 });
 

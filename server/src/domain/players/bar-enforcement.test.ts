@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../../test/support/domain.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { until } from '../../../test/support/server.ts';
@@ -78,6 +78,77 @@ test('no bar is removed because the clock was ahead for a while', async (t) => {
   }
   await enforcement.close();
   assert.notEqual(await store.bars.find('block'), undefined);
+});
+
+/** Brings bars of players in the game to a directory that writes down what it is asked for. */
+async function openEnforcement(t: TestContext) {
+  const clock = new ManualClock(NOW);
+  const store = await openTestStore(t);
+  await store.games.insert(ZOO);
+  const did: string[] = [];
+  let isAway = false;
+  let failures: string[] = [];
+  const answer = (what: string) => {
+    if (isAway) throw new Error('the directory is away');
+    did.push(what);
+  };
+  const enforcement = createBarEnforcement({
+    ...{ store, clock, log: recordedLog().log, settings: { disconnectDeadlineMs: 1_000 } },
+    cluster: {
+      ...{ era: () => 'e', node: 'a' },
+      setBar: async () => answer('set'),
+      async liftBar() {
+        answer('lifted');
+        return true;
+      },
+    } as unknown as Cluster,
+    async disconnect({ player }) {
+      did.push(player.stageId);
+      return { successes: [], failures };
+    },
+  });
+  t.after(() => enforcement.close());
+  const set = () =>
+    store.bars.set({
+      ...{ name: 'anna', kind: 'block', gameId: ZOO.id, stageId: undefined, playerId: 'anna', until: undefined },
+      ...{ signedInBefore: undefined, endsConnections: true, reason: '', messages: {}, evidence: '', actor: 'a' },
+      ...{ requestId: 'r', createdAt: NOW },
+    });
+  const fail = (how: { readonly isAway?: boolean; readonly failures?: string[] }) => {
+    ({ isAway = false, failures = [] } = how);
+  };
+  return { store, enforcement, did, set, fail };
+}
+
+test('a bar counts as enforced only when the end of every connection is proven', async (t) => {
+  const { store, enforcement, set, fail } = await openEnforcement(t);
+  await store.stages.insert(LIVE);
+  fail({ failures: ['c'] });
+  const ended = await enforcement.bring(await set(), enforcement.standing());
+  assert.deepEqual(ended.failures, ['c']);
+  assert.equal((await store.bars.find('anna'))?.isEnforced, false);
+  fail({});
+  await enforcement.resume();
+  await enforcement.settled();
+  assert.equal((await store.bars.find('anna'))?.isEnforced, true);
+});
+
+test('a block in a game ends the player’s connections to each of its stages, however many there are', async (t) => {
+  const { store, enforcement, did, set } = await openEnforcement(t);
+  const stages = Array.from({ length: 45 }, (_, index) => sampleStage(ZOO, `Stage${index}`));
+  for (const stage of stages) await store.stages.insert(stage);
+  await enforcement.bring(await set(), enforcement.standing());
+  assert.deepEqual([did[0], did.slice(1).sort()], ['set', stages.map(({ id }) => id).sort()]);
+});
+
+test('a bar that is lifted leaves the store only when the directory has let go of it', async (t) => {
+  const { store, enforcement, set, fail } = await openEnforcement(t);
+  await set();
+  const lifted = await store.bars.lift('anna', NOW);
+  assert(typeof lifted === 'object');
+  fail({ isAway: true });
+  await assert.rejects(enforcement.bring(lifted, enforcement.standing()), { code: 'internal' });
+  assert.equal((await store.bars.find('anna'))?.state, 'LIFTED');
 });
 
 test('a bar that is lifted, or ends, while it is brought ends no connection, and one that another has taken the place of ends all', async (t) => {

@@ -12,14 +12,14 @@ const entry = (connectionId: string, node: string) => ({ connectionId, node, cre
 const BEFORE: Listing = { era: 'e1', entries: [entry('a', 'n1'), entry('b', 'n2'), entry('c', 'n2')], endedOwners: [] };
 
 /**
- * Disconnects a player of whom node n1 closes what it has, and n2 is silent, or closes too and is of an earlier version. The
- * second look at the directory gives `after`.
+ * Disconnects a player of whom node n1 closes what it has, and n2 is silent, or closes some without saying how, as nodes of an
+ * earlier version do. The second look at the directory gives `after`.
  */
 async function disconnect(
   after: Partial<Listing>,
   deadNodes: readonly string[] = [],
   asking: Partial<Parameters<Disconnect>[0]> = {},
-  isOlder = false,
+  closedByN2: readonly string[] = [],
 ) {
   const clock = new ManualClock();
   const cluster = new LocalCluster({ clock, random: createSystemRandom() });
@@ -31,7 +31,7 @@ async function disconnect(
       return listings.shift() ?? assert.fail('the directory is looked at twice at most');
     },
     request: async (node: string, _kind: string, { isDetailed }: { isDetailed?: boolean }) => {
-      if (node === 'n2' && isOlder) return { closedIds: ['b', 'c'] };
+      if (node === 'n2' && closedByN2.length > 0) return { closedIds: closedByN2 };
       if (node === 'n2') throw new Error('node n2 is silent');
       const ends = [{ connectionId: 'a', proof: 'socket_destroyed', at: 7 }];
       return isDetailed ? { closedIds: ['a'], ends } : { closedIds: ['a'] };
@@ -49,7 +49,7 @@ async function disconnect(
     timeoutMs: 5_000,
     ...asking,
   });
-  assert.deepEqual(asked, isOlder ? [undefined] : [undefined, ['n2']]);
+  assert.deepEqual(asked, closedByN2.length === 2 ? [undefined] : [undefined, ['n2']]);
   return result;
 }
 
@@ -62,6 +62,31 @@ test('what is no longer listed because its owner ended is neither, and so is wha
   // Another node has declared the owner dead and swept its entries, of which this one has not heard yet.
   assert.deepEqual(await disconnect({ entries: [], endedOwners: ['n2'] }), neither);
   assert.deepEqual(await disconnect({}, ['n2']), neither);
+});
+
+test('what a node has proven closed stays a success when the node dies before it has closed the rest', async () => {
+  const success = { successes: ['a', 'b'], failures: [] };
+  assert.deepEqual(await disconnect({ entries: [], endedOwners: ['n2'] }, [], {}, ['b']), success);
+  assert.deepEqual(await disconnect({}, ['n2'], {}, ['b']), success);
+});
+
+test('an owner that takes all its time leaves enough of it for the last look at the directory', async () => {
+  const clock = new ManualClock();
+  const listings = [BEFORE, { ...BEFORE, entries: [entry('c', 'n2')] }];
+  const cluster = {
+    async list() {
+      if (listings.length === 1) clock.advance(400);
+      return listings.shift();
+    },
+    async request(_node: string, _kind: string, _request: unknown, timeoutMs: number) {
+      clock.advance(Math.max(0, timeoutMs - clock.monotonic()));
+      throw new Error('no answer in time');
+    },
+    isProvenDead: () => false,
+  } as unknown as LocalCluster;
+  const call = { player: PLAYER, order: { requestId: 'r' }, timeoutMs: 5_000 };
+  const result = await createDisconnect({ cluster, clock, log: recordedLog().log })(call);
+  assert.deepEqual(result, { successes: ['a', 'b'], failures: ['c'] });
 });
 
 test('another era of the directory proves nothing', async () => {
@@ -88,7 +113,7 @@ test('a call that asks for it is told what became of each connection, and how th
 });
 
 test('what a node of an earlier version has closed is closed, though nothing says how', async () => {
-  const { connections = [], ...lists } = await disconnect({}, [], { isDetailed: true }, true);
+  const { connections = [], ...lists } = await disconnect({}, [], { isDetailed: true }, ['b', 'c']);
   assert.deepEqual(lists, { successes: ['a', 'b', 'c'], failures: [] });
   const found = connections.map(({ connectionId, outcome, proof, closedAt }) => [
     connectionId,
