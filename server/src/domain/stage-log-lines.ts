@@ -58,6 +58,7 @@ export function createStageLogLines({
       const isWanted = (line: LogLine) =>
         (playerId === undefined || line.playerId === playerId) && (message === undefined || line.handler === message);
       const isFiltered = playerId !== undefined || message !== undefined;
+      const isSearch = isFiltered || minLevel !== undefined || since !== undefined || until !== undefined;
       const lines: LogLine[] = [];
       let cursor = after;
       let missed = 0;
@@ -71,8 +72,8 @@ export function createStageLogLines({
           ...(until === undefined ? {} : { until }),
         };
         const read = () => stageLogs.read(id, query);
-        // A filter goes through hundreds of lines, or all of them, which takes milliseconds and a session with the database.
-        const page = await (isFiltered || minLevel !== undefined ? share(gameId, read) : read());
+        // What leaves lines out goes through hundreds of them, or all, which takes milliseconds and a session with the database.
+        const page = await (isSearch ? share(gameId, read) : read());
         missed += page.missed;
         examined += page.lines.length;
         for (const line of page.lines) {

@@ -299,6 +299,7 @@ export const listDisconnectJobs = ownOperation({
   resourceTags: stageTags,
   decisions: [
     'Lists the jobs of a stage, newest first, without `Failures`, `Message` and `Messages`, which GetDisconnectJob has.',
+    sharedTime('such lists'),
   ],
   async handler({ input, services, permissions }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };

@@ -55,7 +55,7 @@ export const listStageLogLines = ownOperation({
     'Lists what the scripts of a stage have written, and what the server wrote about them: why a script failed and where, or what it did wrong. Lines are listed newest first unless `Order` says otherwise.',
     'The next page is asked for with `Cursor` as `After`. With `OLDEST_FIRST` that follows the log: `IsEnd` says that there was nothing further, and `Missed` how many lines behind `After` were dropped before they could be read, because a stage keeps only so many.',
     'One call examines at most 5,000 lines, so a page may have few lines, or none, and not be the end.',
-    sharedTime('calls with `PlayerId`, `MessageName` or `MinLevel`'),
+    sharedTime('calls with `PlayerId`, `MessageName`, `MinLevel`, `Since` or `Until`'),
   ],
   async handler({ input, services }) {
     const page = await services.stageLogLines.list(input.GameName, input.StageName, {

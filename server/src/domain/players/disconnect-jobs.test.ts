@@ -179,3 +179,32 @@ test('a job means those who are there when it begins, however long it waits for 
     await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual([(await disconnectJobs.get(STAGE, id)).begunAt, asked], [begunAt, [0]]);
 });
+
+test('a list of jobs with much text is read a few at a time, and gives every job once', async (t) => {
+  const { games, stages, disconnectJobs, cluster, store } = await openDomain(t);
+  await games.create({ name: 'Demo' }, CHANGE);
+  await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
+  cluster.answer('count_connections', async () => ({ connections: 1, players: 1 }));
+  const ids: string[] = [];
+  for (let job = 0; job < 25; job += 1) {
+    const { id } = await disconnectJobs.start(STAGE, EVERYBODY, CHANGE);
+    await store.transaction((store) => store.disconnectJobs.update(id, { state: 'CANCELLED', updatedAt: 0 }));
+    ids.unshift(id);
+  }
+  const limits: number[] = [];
+  const { list } = store.disconnectJobs;
+  t.mock.method(store.disconnectJobs, 'list', async (...parameters: Parameters<typeof list>) => {
+    limits.push(parameters[1].limit);
+    return await list(...parameters);
+  });
+  const idsOf = (items: readonly { readonly id: string }[]) => items.map(({ id }) => id);
+
+  const whole = await disconnectJobs.list(STAGE, {});
+  assert.deepEqual([idsOf(whole.items), whole.nextToken], [ids, undefined]);
+  assert.deepEqual(limits, [10, 10, 10]);
+
+  const first = await disconnectJobs.list(STAGE, { maxResults: 12 });
+  const second = await disconnectJobs.list(STAGE, { maxResults: 13, nextToken: first.nextToken });
+  assert.deepEqual([...idsOf(first.items), ...idsOf(second.items)], ids);
+  assert.equal(second.nextToken, undefined);
+});

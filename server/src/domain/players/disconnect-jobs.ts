@@ -4,6 +4,7 @@ import type { ConnectionSelector } from '../../connection-selector.ts';
 import { ServiceError } from '../../errors.ts';
 import { type RandomBytes, uuidV7After } from '../../random.ts';
 import type { DisconnectJobChange, DisconnectJobRecord } from '../../store/disconnect-jobs.ts';
+import type { PageQuery } from '../../store/page-query.ts';
 import type { Store } from '../../store/store.ts';
 import { assertNotEnded } from '../access/access.ts';
 import type { Audit, Change } from '../audit.ts';
@@ -60,13 +61,15 @@ export interface DisconnectJobs {
   resume(stage: NamedStage, id: string, change: Change): Promise<DisconnectJob>;
   cancel(stage: NamedStage, id: string, change: Change): Promise<DisconnectJob>;
   get(stage: NamedStage, id: string): Promise<DisconnectJob>;
-  /** Newest first. */
+  /** Newest first. Throws `throttled` when too many lists wait for their share of the node's time. */
   list(stage: NamedStage, request: PageRequest): Promise<Page<DisconnectJob>>;
 }
 
 const DEFAULT_RATE_PER_SECOND = 500;
 const MAX_OPEN = 5;
 const KEPT = 50;
+/** What players are told and the connections that are unproven take twenty kilobytes of a job, most of which no list shows. */
+const READ_AT_ONCE = 10;
 /** A node with very many players looks through them between its other work. */
 const COUNT_TIMEOUT_MS = 10_000;
 
@@ -86,7 +89,7 @@ export interface DisconnectJobsParts {
 }
 
 export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs {
-  const { store, audit, work, paginate, clock, settings } = parts;
+  const { store, audit, work, clock, settings } = parts;
   const count = createCount(parts);
 
   /** Checks all that can be checked before a node is asked. */
@@ -175,12 +178,27 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
       return toJob(await getJob(store, await getActiveStage(store, named), id));
     },
 
-    async list(named, request) {
-      const stage = await getActiveStage(store, named);
-      const list = (page: Parameters<Store['disconnectJobs']['list']>[1]) => store.disconnectJobs.list(stage.id, page);
-      const page = await paginate(`ListDisconnectJobs ${stage.id}`, request, list, ({ id }) => id);
-      return { ...page, items: page.items.map(toJob) };
-    },
+    list: createList(parts),
+  };
+}
+
+function createList({ store, paginate, clock }: DisconnectJobsParts): DisconnectJobs['list'] {
+  const share = createListShare(clock);
+  return async (named, request) => {
+    const stage = await getActiveStage(store, named);
+    const read = async (page: PageQuery) => (await store.disconnectJobs.list(stage.id, page)).map(toJob);
+    const list = async ({ after, limit }: PageQuery) => {
+      const found: DisconnectJob[] = [];
+      for (;;) {
+        const step = Math.min(READ_AT_ONCE, limit - found.length);
+        const from = found.at(-1)?.id ?? after;
+        const part = { ...(from !== undefined && { after: from }), limit: step };
+        const some = await share(stage.gameId, () => read(part));
+        found.push(...some);
+        if (some.length < step || found.length === limit) return found;
+      }
+    };
+    return await paginate(`ListDisconnectJobs ${stage.id}`, request, list, ({ id }) => id);
   };
 }
 
