@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { rest } from '../../test/support/gateway.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { ServiceError } from '../errors.ts';
 import { type HttpRequest, textReply } from '../http/exchange.ts';
@@ -89,6 +90,25 @@ test('/healthz answers as long as the process does, and /readyz says why it shou
   const { status, body } = (await get('/readyz', REMOTE)) ?? {};
   assert.deepEqual([status, body], [503, 'not ready: draining, store\n']);
   assert.equal((await get('/healthz', REMOTE))?.status, 200);
+});
+
+test('however many ask at once whether the node is ready, it looks twice at most', async () => {
+  const clock = new ManualClock();
+  let looks = 0;
+  const observe = createObservationPages({
+    renderMetrics: async () => ({ contentType: 'text/plain', text: '' }),
+    async notReadyCauses() {
+      looks += 1;
+      return looks === 1 ? [] : ['draining'];
+    },
+    clock,
+  });
+  const asked = Array.from({ length: 100 }, () => observe(requestFor('/readyz')));
+  assert.equal((await asked[0])?.status, 200);
+  await rest();
+  clock.advance(50);
+  assert.deepEqual([...new Set((await Promise.all(asked.slice(1))).map((reply) => reply?.status))], [503]);
+  assert.equal(looks, 2);
 });
 
 test('the management listener gives metrics to this machine only', async () => {

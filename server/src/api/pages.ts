@@ -12,8 +12,8 @@ import { shown } from '../text.ts';
 import { optionsReply, refusalReply, wrongMethod } from './reply.ts';
 import { WELCOME_REPLY } from './welcome-page.ts';
 
-/** Where many ask for metrics at once, everything else goes on for so long before they are written again. */
-const METRICS_PAUSE_MS = 50;
+/** Where many ask for a page at once that takes work, everything else goes on for so long before that is done again. */
+const SHARED_PAUSE_MS = 50;
 
 /** Why this node should get no traffic; empty when it is ready for traffic. */
 export type NotReadyCauses = () => Promise<readonly string[]>;
@@ -31,13 +31,15 @@ export function createObservationPages({
   notReadyCauses: NotReadyCauses;
   clock: Pick<Clock, 'after'>;
 }): Site {
-  const render = sharedRuns({ work: renderMetrics, pauseMs: METRICS_PAUSE_MS, clock });
+  const render = sharedRuns({ work: renderMetrics, pauseMs: SHARED_PAUSE_MS, clock });
+  // Anybody may ask the listener of the players, and each look asks the database.
+  const findCauses = sharedRuns({ work: notReadyCauses, pauseMs: SHARED_PAUSE_MS, clock });
   return async function observe({ rawPath }) {
     switch (rawPath) {
       case '/healthz':
         return textReply(200, 'ok\n');
       case '/readyz': {
-        const causes = await notReadyCauses();
+        const causes = await findCauses();
         return causes.length === 0 ? textReply(200, 'ready\n') : textReply(503, `not ready: ${causes.join(', ')}\n`);
       }
       case '/metrics': {
