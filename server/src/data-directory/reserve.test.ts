@@ -3,9 +3,8 @@ import fs, { existsSync, lstatSync, readFileSync, rmSync, statSync, symlinkSync,
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { CHANGE, recordedLog, UNRECORDED } from '../../test/support/domain.ts';
+import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
-import { createAuditWithinRoom } from '../domain/short-room.ts';
 import { temporaryDirectory } from '../store/test-store.ts';
 import { openRoom } from './reserve.ts';
 
@@ -103,54 +102,4 @@ test('the log warns once when the disk is running full, and again after there wa
     clock.advance(30_000);
     assert.equal(warnings(), expected);
   }
-});
-
-test('while the disk is full only what ends something is changed', async () => {
-  let isShort = true;
-  const clock = new ManualClock();
-  const audit = createAuditWithinRoom({ audit: UNRECORDED, room: { isShort: () => isShort }, clock });
-  const change = (operation: string) => audit.around({ ...CHANGE, operation }, async () => 'done');
-  for (const operation of ['DisconnectPlayer', 'DeleteGame', 'DeleteStage']) {
-    assert.equal(await change(operation), 'done');
-  }
-  for (const operation of ['CreateGame', 'ImportGameConfiguration', 'StartStageDeployment', 'TagResource']) {
-    await assert.rejects(change(operation), {
-      code: 'internal',
-      message: /^The disk of the server is full, so nothing/,
-    });
-  }
-  isShort = false;
-  assert.equal(await change('CreateGame'), 'done');
-});
-
-test('while the disk is full no key can use up what is held back, and there is always some for deletions', async () => {
-  let isShort = true;
-  const clock = new ManualClock();
-  const audit = createAuditWithinRoom({ audit: UNRECORDED, room: { isShort: () => isShort }, clock });
-  const change = (actor: string, operation = 'DisconnectPlayer') =>
-    audit.around({ ...CHANGE, actor, operation }, async () => 'done');
-  for (let call = 0; call < 20; call += 1) await change('one');
-  await assert.rejects(change('one'), { code: 'throttled', retryAfterMs: 500 });
-  for (let call = 0; call < 20; call += 1) await change('another');
-  for (let call = 0; call < 10; call += 1) await change('a third');
-  await assert.rejects(change('a third'), { code: 'throttled', retryAfterMs: 200 });
-  for (let call = 0; call < 100; call += 1) await change('one', 'DeleteStage');
-  clock.advance(1_000);
-  await change('one');
-  isShort = false;
-  for (let call = 0; call < 100; call += 1) await change('one');
-});
-
-test('while the disk is full scripts, whatever their handlers are called, leave operators their share', async () => {
-  const clock = new ManualClock();
-  const audit = createAuditWithinRoom({ audit: UNRECORDED, room: { isShort: () => true }, clock });
-  const disconnect = (cause: 'operator' | 'script', actor: string) =>
-    audit.around({ ...CHANGE, cause, actor, operation: 'DisconnectPlayer' }, async () => 'done');
-  let done = 0;
-  for (let call = 0; call < 100; call += 1) {
-    const called = disconnect('script', `Handler${call % 50}`);
-    if ((await Promise.resolve(called).catch(() => 'refused')) === 'done') done += 1;
-  }
-  assert.equal(done, 20);
-  for (let call = 0; call < 20; call += 1) await disconnect('operator', 'a key');
 });
