@@ -23,6 +23,8 @@ function open() {
   let record: Work | undefined = { id: 'W', state: 'PENDING', claimedBy: undefined };
   let performed = 0;
   const told: number[] = [];
+  /** Called before each claim, and after each end that is told of. */
+  const on = { claim: () => {}, ended: () => {} };
   /** What goes wrong with the commits to come. */
   const faults: (CommitFault | undefined)[] = [];
   const store = {
@@ -41,6 +43,7 @@ function open() {
     maxAtOnce: 1,
     listUnfinished: async () => (record === undefined ? [] : [record]),
     find: async () => record,
+    prepare: async () => on.claim(),
     async claim(_, work, owner) {
       record = { ...work, state: 'IN_PROGRESS', claimedBy: owner };
       return true;
@@ -55,14 +58,21 @@ function open() {
       record = { ...work, state: 'COMPLETED' };
       return result;
     },
-    ended: (_, result) => void told.push(result),
+    ended(_, result) {
+      told.push(result);
+      on.ended();
+    },
   };
   const work = createClaimedWork({ kind, store: store as unknown as Store, cluster, clock, log });
   return {
-    ...{ cluster, faults, told },
+    ...{ cluster, faults, told, on },
     performed: () => performed,
     remove() {
       record = undefined;
+    },
+    /** The record is as new, or another node has claimed it. */
+    renew(claimedBy?: string) {
+      record = { id: 'W', state: claimedBy === undefined ? 'PENDING' : 'IN_PROGRESS', claimedBy };
     },
     start: () => work.start({ id: 'W', state: 'PENDING', claimedBy: undefined }),
     async goOn() {
@@ -103,4 +113,34 @@ test('an end that may be another node’s, or that is gone, is not told of', asy
     await goOn();
     assert.deepEqual(told, [], what);
   }
+});
+
+test('work that another node claims at the same moment is left to that node', async () => {
+  const { on, renew, performed, start, goOn } = open();
+  on.claim = () => renew('two');
+  start();
+  await goOn();
+  assert.equal(performed(), 0);
+});
+
+test('a claim and its end are of the incarnation in which the attempt has begun', async () => {
+  const { cluster, on, told, performed, start, goOn } = open();
+  on.claim = () => {
+    cluster.node = 'two';
+  };
+  start();
+  await goOn();
+  assert.deepEqual([told, performed()], [[1], 1]);
+});
+
+test('work that is started anew before an attempt has quite ended is done again', async () => {
+  const { on, renew, told, start, goOn } = open();
+  on.ended = () => {
+    on.ended = () => {};
+    renew();
+    start();
+  };
+  start();
+  await goOn();
+  assert.deepEqual(told, [1, 2]);
 });

@@ -9,7 +9,7 @@ test('while the disk is full only what ends something is changed', async () => {
   const clock = new ManualClock();
   const audit = createAuditWithinRoom({ audit: UNRECORDED, room: { isShort: () => isShort }, clock });
   const change = (operation: string) => audit.around({ ...CHANGE, operation }, async () => 'done');
-  for (const operation of ['DisconnectPlayer', 'DeleteGame', 'DeleteStage']) {
+  for (const operation of ['DisconnectPlayer', 'DeleteGame', 'DeleteStage', 'BlockPlayer', 'RevokePlayerTokens']) {
     assert.equal(await change(operation), 'done');
   }
   for (const operation of ['CreateGame', 'ImportGameConfiguration', 'StartStageDeployment', 'TagResource']) {

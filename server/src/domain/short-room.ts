@@ -4,7 +4,7 @@ import { createTokenBuckets } from '../token-bucket.ts';
 import type { Audit, Change } from './audit.ts';
 
 /** Changes that end something: they are urgent, need little room, or give some back. */
-const ENDING = /^(?:Disconnect|Delete|Ban|Block|Revoke)/;
+const ENDING = /^(?:Disconnect|Delete|Block|Revoke)/;
 /** Changes that give room back, for which there must always be some left. */
 const GIVING_BACK = /^Delete/;
 

@@ -91,6 +91,7 @@ export function openGateway({
   const clock = new ManualClock();
   const random = createSystemRandom();
   const cluster = new LocalCluster({ clock, random });
+  const runtimes = createRuntimes({ renewToken: NO_TOKEN, answers, log: SILENT });
   const players: Pick<Players, 'admit'> = {
     admit: async ({ token = 'guest' }: HelloFrame) => ({
       isAdmitted: true,
@@ -101,7 +102,7 @@ export function openGateway({
   };
   const gateway = new Gateway({
     players,
-    runtimes: createRuntimes({ renewToken: NO_TOKEN, answers, log: SILENT }),
+    runtimes,
     cluster,
     limits: new Limits({ settings: UNLIMITED, clock }),
     clock,
@@ -114,6 +115,7 @@ export function openGateway({
     clock,
     cluster,
     gateway,
+    runtimes,
     /** A socket that has said its hello; the code that this has set off has come to rest. */
     async connect(token: string): Promise<{ socket: FakeSocket; connection: Connection }> {
       const socket = new FakeSocket(clock);

@@ -240,6 +240,13 @@ test('a job that was not confirmed stops before it ends one connection more than
   assert.deepEqual([confirmed?.state, confirmed?.progress.closed, nodes.ended.length], ['COMPLETED', 60, 60]);
 });
 
+test('what is reported as unproven counts as much towards the confirmation as what has ended', async () => {
+  const nodes = new Nodes({ a: 30 });
+  nodes.faults.set('a', Array(1_000).fill('does nothing'));
+  const end = await nodes.run({}, { confirmAbove: 25 });
+  assert.deepEqual([end?.state, end?.progress.closed, end?.progress.unproven], ['AWAITING_CONFIRMATION', 0, 25]);
+});
+
 test('a paused job asks for no more, and keeps those of which nothing is known', async () => {
   const nodes = new Nodes({ a: 100 });
   nodes.faults.set('a', ['no answer']);

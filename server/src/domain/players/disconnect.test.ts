@@ -75,6 +75,7 @@ test('an owner that takes all its time leaves enough of it for the last look at 
   const listings = [BEFORE, { ...BEFORE, entries: [entry('c', 'n2')] }];
   const cluster = {
     async list() {
+      await Promise.resolve();
       if (listings.length === 1) clock.advance(400);
       return listings.shift();
     },
