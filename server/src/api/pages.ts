@@ -7,9 +7,9 @@ import { addressGroup, isLoopback, isLoopbackName } from '../http/client-address
 import { type HttpReply, type HttpRequest, type Site, textReply } from '../http/exchange.ts';
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
-import { sharedRuns } from '../shared-runs.ts';
 import { shown } from '../text.ts';
 import { optionsReply, refusalReply, wrongMethod } from './reply.ts';
+import { sharedRuns } from './shared-runs.ts';
 import { WELCOME_REPLY } from './welcome-page.ts';
 
 /** Where many ask for a page at once that takes work, everything else goes on for so long before that is done again. */

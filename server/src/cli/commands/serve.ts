@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import type { Settings } from '../../config/config.ts';
-import { letHeapsGrow } from '../../heap-growth.ts';
 import { createLog, type Log } from '../../log.ts';
 import type { RunningServer } from '../../main.ts';
+import { letHeapsGrow } from '../heap-growth.ts';
 import { wayRoundAddress } from '../ipv6-endpoint.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import { evaluate, quoteForShell } from '../shell.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import type { Clock } from '../clock.ts';
 
 /**
  * Runs `work` for everybody who asks: at once while nothing is under way, otherwise once more for all who asked meanwhile, no

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { rest } from '../test/support/gateway.ts';
-import { ManualClock } from '../test/support/manual-clock.ts';
+import { rest } from '../../test/support/gateway.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { sharedRuns } from './shared-runs.ts';
 
 /** Work that ends when it is told to, and answers with how often it has begun. */
