@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type FakeReply, refusal, startFakeService } from '../../../test/support/fake-service.ts';
+import { type FakeReply, refusal, SILENCE, startFakeService } from '../../../test/support/fake-service.ts';
 
 const ON = ['maintenance', 'on', '--game', 'Demo', '--stage', 'Dev'];
 const CLOSED: FakeReply = { body: { Closure: { Reason: 'UPDATE' } } };
@@ -24,6 +24,14 @@ for (const [what, count, said] of [
     assert.deepEqual(JSON.parse(requests.at(-1)?.body ?? ''), { SendAway: true });
   });
 }
+
+test('a stage is closed soon, also when nobody says how many that sends away', async (t) => {
+  const { world } = await startFakeService(t, ({ method }) => (method === 'GET' ? SILENCE : CLOSED));
+  const begun = performance.now();
+  assert.equal(await world.run(...ON, '--send-away'), 0, world.err());
+  assert.match(world.out(), /closed to newcomers; whoever was there is sent away, and nobody could say/);
+  assert.ok(performance.now() - begun < 15_000);
+});
 
 test('nobody is counted where nobody is sent away', async (t) => {
   const { world, requests } = await startFakeService(t, () => CLOSED);

@@ -16,6 +16,7 @@ import { valueAt } from '../reply.ts';
 import { formatJson } from '../table.ts';
 import { CommandError, type World } from '../world.ts';
 
+const MAX_COUNT_MS = 2_000;
 const STAGE = ['--stage <name>', 'name of the stage'] as const;
 
 export function maintenanceCommand(world: World): Command {
@@ -42,10 +43,10 @@ function onCommand(world: World): Command {
     .addHelpText('after', '\nExample:\n  $ respark maintenance on --game Demo --stage Dev --for 30m');
 }
 
-/** How many are sent away, counted right before. A count that fails must not keep a stage open. */
+/** How many are sent away, counted right before. A count that fails, or takes its time, must not keep a stage open. */
 async function describeSent(client: ManagementClient, options: PlaceOptions): Promise<string> {
   try {
-    const count = valueAt(await client.call(countConnections, placeInput(options)), ['Connections']);
+    const count = valueAt(await client.call(countConnections, placeInput(options), MAX_COUNT_MS), ['Connections']);
     return `; ${count} ${count === 1 ? 'connection was there and is' : 'connections were there and are'} sent away`;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
