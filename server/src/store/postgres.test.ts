@@ -55,15 +55,6 @@ test('[postgres] U+0000, which texts of the database cannot have, is kept as U+F
   assert.equal(await store.stages.findByGameKey('\0'), undefined);
 });
 
-test('[postgres] what is null in an array stays so, whatever the database has as its default', { skip }, async (t) => {
-  const url = await server.migratedDatabase(t);
-  const name = new URL(url).pathname.slice(1);
-  await server.execute(url, `alter database ${name} set array_nulls = off`);
-  const { sessions } = await open(t, url);
-  const { rows } = await sessions.use(({ query }) => query('select unnest($1::text[]) as item', [['a', null]]));
-  assert.deepEqual(rows, [{ item: 'a' }, { item: null }]);
-});
-
 describe('[postgres] the schema', { skip }, () => {
   test('several nodes may start on an empty database at once', async (t) => {
     const url = await server.emptyDatabase(t);

@@ -63,6 +63,8 @@ function sessionSettings({ databaseStatementTimeoutMs }: Pick<DatabaseSettings, 
     lock_timeout: Math.ceil(databaseStatementTimeoutMs / 2),
     idle_in_transaction_session_timeout: MAX_IDLE_IN_TRANSACTION_MS,
     tcp_user_timeout: MAX_UNTAKEN_MS,
+    // Otherwise a transaction that waits for its turn, as all do that write, would not see what came before its turn.
+    default_transaction_isolation: 'read committed',
     // Otherwise what is null in an array is kept as the text "NULL", for instance in the audit log.
     array_nulls: 'on',
   };
