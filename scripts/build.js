@@ -16,7 +16,13 @@ function run(script, ...args) {
   return status ?? 1;
 }
 
-if (existsSync(compiler)) {
+const [major, minor] = process.versions.node.split('.').map(Number);
+
+if (major < 20 || (major === 20 && minor < 19)) {
+  // What builds Respark fails there with a message of its own that does not say so.
+  console.error(`respark needs Node.js 20.19 or later, but this is ${process.versions.node}: install Node.js 24`);
+  process.exitCode = 1;
+} else if (existsSync(compiler)) {
   if (!existsSync(program)) console.log('Respark is built for the first time, which takes about half a minute…');
   process.exitCode = run(compiler, '--build');
   if (process.exitCode === 0) await bundleServer();

@@ -6,7 +6,7 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 const program = new URL('../dist/bundle/program.js', import.meta.url);
 
 if (major < 20 || (major === 20 && minor < 19)) {
-  fail(`respark needs Node.js 20.19 or later, but this is ${process.versions.node}`);
+  fail(`respark needs Node.js 20.19 or later, but this is ${process.versions.node}: install Node.js 24`);
 } else if (!existsSync(program)) {
   // npm leaves the compiler out when this variable is "production", unless it is told not to.
   const after = process.env.NODE_ENV === 'production' ? ' && npm prune --omit=dev' : '';

@@ -89,7 +89,7 @@ describe('the command respark', () => {
     assert.deepEqual(await respark(['--version'], { nodeArgs }), {
       exitCode: 1,
       stdout: '',
-      stderr: 'respark needs Node.js 20.19 or later, but this is 20.18.3\n',
+      stderr: 'respark needs Node.js 20.19 or later, but this is 20.18.3: install Node.js 24\n',
     });
   });
 

@@ -67,6 +67,21 @@ describe('npm start', () => {
     assert.deepEqual(await npm('start'), { exitCode: 0, stdout: 'serve --demo\n', stderr: '' });
     assert.deepEqual(await npm('run', 'build'), { exitCode: 1, stdout: '', stderr });
   });
+
+  it('says that this Node.js is too old before it builds anything with it', async (t) => {
+    const place = createWorkplace(t);
+    const scripts = ['scripts/build.js', 'scripts/console-build.js', 'scripts/server-bundle.js'];
+    for (const file of ['package.json', ...scripts]) cpSync(join(ROOT, file), join(place.directory, file));
+    const compiler = join(place.directory, 'node_modules', 'typescript', 'bin');
+    mkdirSync(compiler, { recursive: true });
+    writeFileSync(join(compiler, 'tsc'), 'console.log("it compiles");');
+    const pretend = 'Object.defineProperty(process, "versions", { value: { ...process.versions, node: "18.20.8" } });';
+    const old = `data:text/javascript,${encodeURIComponent(pretend)}`;
+    const running = place.start([process.execPath, '--import', old, 'scripts/build.js', '--unless-built']);
+    const { exitCode, stdout, stderr } = await running.ended();
+    const refusal = 'respark needs Node.js 20.19 or later, but this is 18.20.8: install Node.js 24\n';
+    assert.deepEqual({ exitCode, stdout, stderr }, { exitCode: 1, stdout: '', stderr: refusal });
+  });
 });
 
 describe('npm test', () => {
