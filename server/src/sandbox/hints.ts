@@ -21,8 +21,14 @@ const HINTS: ReadonlyMap<string, string> = new Map([
   ['window', 'scripts do not run in a browser'],
 ]);
 
-/** The text of an error, and what to do if it is about a name that other places have. */
+const NO_FUNCTION =
+  'what is called there does not exist; is a name misspelled, such as that of a call of GameSparks()?';
+
+/** The text of an error, and what to do if it is about a name that is misspelled, or that other places have. */
 export function withHint(text: string): string {
-  const hint = HINTS.get(/^ReferenceError: '?(\w{1,20})'? is not defined$/.exec(text)?.[1] ?? '');
+  const name = /^ReferenceError: '?(\w{1,20})'? is not defined$/.exec(text)?.[1] ?? '';
+  // The engine does not say of a call which name is none of a function.
+  const ofCall = text === 'TypeError: not a function' ? NO_FUNCTION : undefined;
+  const hint = name.toLowerCase() === 'gamesparks' ? 'it is spelled GameSparks()' : (HINTS.get(name) ?? ofCall);
   return hint === undefined ? text : `${text}: ${hint}`;
 }

@@ -177,6 +177,12 @@ const ENDS: readonly (readonly [script: string, code: string, line: RegExp])[] =
   ["require('fs');", 'script_error', /require.*scripts have no modules/],
   ['module.exports = 1;', 'script_error', /module.*scripts have no modules/],
   ['await (1);', 'script_error', /await.*calls wait by themselves/],
+  ['Gamesparks().Messaging();', 'script_error', /Gamesparks.* is not defined: it is spelled GameSparks\(\) \(line 1/],
+  [
+    `return ${GS}.Messaging().Respons({});`,
+    'script_error',
+    /^error TypeError: not a function: what is called there does not exist; is a name misspelled, .*\(line 1, column \d+\)$/,
+  ],
   ['nowhere();', 'script_error', /^error ReferenceError: '?nowhere'? is not defined \(line 1, column \d+\)$/],
   [
     `return ${GS}.Messaging().Response({ A: 'x'.repeat(2000) });`,
