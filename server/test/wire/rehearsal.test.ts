@@ -108,6 +108,15 @@ test('[ws] a client that never comes back fails each end after which it should, 
   ]);
 });
 
+test('a player who is not there is waited for once, not for each end', async (t) => {
+  const server = await startTestServer(t, { settings: REHEARSAL_SETTINGS });
+  const startedAt = performance.now();
+  const { exitCode, results, err } = await rehearse(server, 'nobody', { args: ['--window', '1', '--wait', '1'] });
+  assert(performance.now() - startedAt < 9_000, 'ten ends would be waited for ten times as long');
+  assert.deepEqual([exitCode, new Set(results.map(({ Outcome }) => Outcome))], [1, new Set(['NOT_PLAYED'])]);
+  assert.match(err, /nothing was played: player nobody .*"respark players --game \S+ --stage \S+" lists/);
+});
+
 test('a silent connection takes and gives nothing, is ended after its time, and leaves nothing behind', async (t) => {
   const server = await startTestServer(t, { settings: REHEARSAL_SETTINGS });
   const player = await server.connect();

@@ -102,12 +102,20 @@ async function rehearse(world: World, client: ManagementClient, options: Options
   const { json, only = REHEARSAL_RULES } = options;
   const results: Result[] = [];
   for (const rule of only) {
-    const result = await playOne(world, client, options, rule);
+    // Nobody waits ten times for a player who was not there to begin with, whose id may be a mistake.
+    const isAbsent = results[0] !== undefined && results[0].judgement === undefined;
+    const result = isAbsent ? { rule, judgement: undefined } : await playOne(world, client, options, rule);
     results.push(result);
     if (json !== true) world.stdout.write(`${printable(lineOf(result))}\n`);
   }
   const failed = results.filter(({ judgement }) => judgement?.hasPassed !== true);
   world.stdout.write(json === true ? formatJson({ Results: results.map(toJson) }) : describeFailures(failed));
+  if (results[0]?.judgement === undefined) {
+    const { player, game, stage } = options;
+    throw new CommandError(
+      `nothing was played: player ${player} had not one connection in time; "respark players --game ${game} --stage ${stage}" lists who is connected`,
+    );
+  }
   if (failed.length > 0) {
     throw new CommandError(
       `the client failed ${failed.length} of ${results.length}; docs/rehearsal.md says what to do`,
