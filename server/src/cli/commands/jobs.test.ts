@@ -63,6 +63,12 @@ describe('a job that is followed', () => {
   }
 });
 
+it('says whole how a job that waits is confirmed', async (t) => {
+  const { world } = await serve(t, jobOf('AWAITING_CONFIRMATION'));
+  assert.equal(await world.run(...SHOW), 0, world.err());
+  assert.match(world.out(), /: respark jobs confirm --game Demo --stage Dev --id a1\n$/);
+});
+
 describe('a rehearsal', () => {
   const REHEARSE = ['rehearse', '--game', 'Demo', '--stage', 'Dev', '--player', 'ada', '--only', 'kicked'];
 

@@ -235,16 +235,16 @@ function progressOf({ State: state, Closed, GoneAlready, Connections }: Job): st
 }
 
 /** Prints the job; fails for one that did not do all that was asked. */
-function report(world: World, reply: unknown, { json }: Options): void {
+function report(world: World, reply: unknown, { json, game, stage }: Options): void {
   const job = jobIn(reply);
-  world.stdout.write(json ? formatJson(reply) : describe(job));
+  world.stdout.write(json ? formatJson(reply) : describe(job, `--game ${game} --stage ${stage}`));
   if (job.State !== 'FAILED') return;
   throw new CommandError(
     `${job.Unproven} connections could not be proven closed; "respark kick" tries again for a player`,
   );
 }
 
-function describe(job: Job): string {
+function describe(job: Job, place: string): string {
   const { State: state, JobId: id, Failures = [], SilentNodes = [], Message, Messages = {} } = job;
   const told = Object.entries({ ...(Message !== undefined && { '': Message }), ...Messages });
   const texts = told.map(([locale, text]) => ['  tells players', ...(locale === '' ? [] : [locale]), `"${text}"`]);
@@ -252,7 +252,7 @@ function describe(job: Job): string {
   const silent = SilentNodes.map((node) => ['  did not answer', node]);
   const hint =
     state === 'AWAITING_CONFIRMATION'
-      ? `It means ${job.Connections} connections of ${job.Players} players, and waits for another access key: respark jobs confirm --id ${id}\n`
+      ? `It means ${job.Connections} connections of ${job.Players} players, and waits for another access key: respark jobs confirm ${place} --id ${id}\n`
       : '';
   const tables = [[HEAD, rowOf(job)], texts, [...failures, ...silent]];
   return tables.map(formatTable).join('') + printable(hint.trimEnd()) + (hint && '\n');
