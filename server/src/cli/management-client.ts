@@ -11,6 +11,7 @@ import { findMeant } from './meant-names.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
 import { valueAt } from './reply.ts';
 import { assertFits, isTooDeep } from './reply-shape.ts';
+import { describeSocketFault } from './socket-fault.ts';
 import { CommandError, type World } from './world.ts';
 
 interface Credentials {
@@ -306,8 +307,7 @@ export function describeCause(error: unknown): string {
   const cause = error.cause instanceof Error ? error.cause : error;
   const { code } = cause as NodeJS.ErrnoException;
   if (code === 'ECONNREFUSED') return 'connection refused; is the server running ("respark serve")?';
-  // A certificate, for one, may say anything.
-  return printable(cause.message || code || error.message);
+  return describeSocketFault(cause.message || code || error.message);
 }
 
 /** The error that a reply stands for. Without the header `x-amzn-errortype` some other server has answered. */

@@ -112,6 +112,16 @@ describe('disconnect', () => {
     assert.match(world.err(), /^cannot reach http:\S+: connection refused; is the server running/);
   });
 
+  it('says that a server speaks no TLS instead of what OpenSSL says', async (t) => {
+    const plain = createServer((_, response) => response.end()).listen(0, '127.0.0.1');
+    t.after(() => plain.close());
+    await once(plain, 'listening');
+    const url = `https://127.0.0.1:${(plain.address() as AddressInfo).port}`;
+    const world = createTestWorld({ env: { AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 'S' } });
+    assert.equal(await world.run('disconnect', ...PLAYER, '--endpoint-url', url), 1);
+    assert.equal(world.err(), `cannot reach ${url}: what answers there speaks no TLS: call it by http or ws\n`);
+  });
+
   it('refuses an endpoint that is not a URL, with 2', async () => {
     const world = createTestWorld({ env: { AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 'S' } });
     assert.equal(await world.run('disconnect', ...PLAYER, '--endpoint-url', 'localhost:8080'), 2);

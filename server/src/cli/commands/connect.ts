@@ -17,6 +17,7 @@ import { readTextIfPresent } from '../files.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import type { UpgradeRefusal } from '../player-web-socket.ts';
 import { quoteForShell } from '../shell.ts';
+import { describeSocketFault } from '../socket-fault.ts';
 import { formatJsonLine } from '../table.ts';
 import { CommandError, type World } from '../world.ts';
 
@@ -216,7 +217,7 @@ function createClient({ url, gameKey, token, storage }: Player, WebSocket: Socke
 /** Describes an attempt that never became a connection. */
 function describeFailure(url: string, reason: string, refusal: UpgradeRefusal | undefined): string {
   if (refusal === undefined) {
-    return `cannot reach ${printable(url)}: ${printable(reason)}; is the server running ("respark serve")?`;
+    return `cannot reach ${printable(url)}: ${describeSocketFault(reason)}; is the server running ("respark serve")?`;
   }
   const isElsewhere = refusal.status === 404 || (refusal.status >= 300 && refusal.status < 400);
   const hint = `; ${CONNECT_PATH} is added only to a URL without a path: does its path end with ${CONNECT_PATH}?`;
