@@ -31,6 +31,8 @@ const MAX_REPLY_BYTES = 134_217_728;
  */
 const DOWNLOAD_PATH = /\/download\/[^/?#]+\/[^/?#]+(?:\?[^#]*)?$/;
 
+const [ID, SECRET] = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'] as const;
+
 /**
  * The credentials of the environment, else the configured root key, else the data directory's. Throws a CommandError.
  */
@@ -43,9 +45,16 @@ export async function getCredentials({
   settings: Settings;
   env: Environment;
 }): Promise<Credentials> {
-  const accessKeyId = env.AWS_ACCESS_KEY_ID;
-  const secretAccessKey = env.AWS_SECRET_ACCESS_KEY;
+  const { [ID]: accessKeyId, [SECRET]: secretAccessKey } = env;
   if (accessKeyId && secretAccessKey) return { accessKeyId, secretAccessKey };
+  // Whoever has set one of them means a key of their own, and must not act as the root key unawares.
+  if (accessKeyId || secretAccessKey) {
+    const [set, missing] = accessKeyId ? [ID, SECRET] : [SECRET, ID];
+    throw new CommandError(
+      `${set} is set, and ${missing} is not: set both, or unset ${set} to use the root key of the data directory`,
+      { exitCode: 2 },
+    );
+  }
   if (settings.rootAccessKeyId !== undefined && settings.rootSecretAccessKey !== undefined) {
     return { accessKeyId: settings.rootAccessKeyId, secretAccessKey: settings.rootSecretAccessKey };
   }

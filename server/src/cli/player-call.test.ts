@@ -122,6 +122,23 @@ describe('disconnect', () => {
     assert.equal(world.err(), `cannot reach ${url}: what answers there speaks no TLS: call it by http or ws\n`);
   });
 
+  for (const [set, missing] of [
+    ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
+    ['AWS_SECRET_ACCESS_KEY', 'AWS_ACCESS_KEY_ID'],
+  ] as const) {
+    it(`does not act as the root key where ${set} is set alone`, async (t) => {
+      const { url, requests } = await startFakeService(t, () => ({ body: {} }));
+      const settings = { RESPARK_ROOT_ACCESS_KEY_ID: 'AKIAROOT', RESPARK_ROOT_SECRET_ACCESS_KEY: 'x'.repeat(40) };
+      const world = createTestWorld({ env: { ...settings, AWS_ENDPOINT_URL: url, [set]: 'MINE' } });
+      assert.equal(await world.run('disconnect', ...PLAYER), 2);
+      assert.equal(
+        world.err(),
+        `${set} is set, and ${missing} is not: set both, or unset ${set} to use the root key of the data directory\n`,
+      );
+      assert.equal(requests.length, 0);
+    });
+  }
+
   it('refuses an endpoint that is not a URL, with 2', async () => {
     const world = createTestWorld({ env: { AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 'S' } });
     assert.equal(await world.run('disconnect', ...PLAYER, '--endpoint-url', 'localhost:8080'), 2);
