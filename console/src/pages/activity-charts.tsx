@@ -4,7 +4,7 @@ import { Chart } from '../parts/chart.tsx';
 import { Badge, Section } from '../parts/page.tsx';
 import { Time } from '../parts/time.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
-import { useAllowed } from '../permissions.ts';
+import { useSurelyAllowed } from '../permissions.ts';
 import { onServer, session } from '../session.ts';
 import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
@@ -108,7 +108,7 @@ function join(before: readonly Step[], more: readonly Step[]): readonly Step[] {
 }
 
 function useMarks() {
-  const isAllowed = useAllowed();
+  const isAllowed = useSurelyAllowed();
   const [openedAt] = useState(Date.now);
   const input = { Since: new Date(onServer(openedAt) - HOUR_MS).toISOString(), MaxResults: 20 };
   const asked = isAllowed('ListAuditRecords') ? input : undefined;
@@ -130,7 +130,7 @@ function useMarks() {
 /** Which marks began a deployment that failed later: their records only say that it was begun. */
 function useFailed(marks: ReturnType<typeof useMarks>): ReadonlySet<string> {
   const signedIn = useSignal(session);
-  const isAllowed = useAllowed();
+  const isAllowed = useSurelyAllowed();
   const [failed, setFailed] = useState<ReadonlySet<string>>(new Set());
   const shown = marks.slice(0, SHOWN_MARKS).filter(({ Operation }) => Operation === MARKED[0]);
   // Looked at again with every look at the records, because a deployment may still be under way.

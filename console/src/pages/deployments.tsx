@@ -11,7 +11,7 @@ import { Badge, Page, Section } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
 import { Id, Untrusted } from '../parts/untrusted.tsx';
-import { useAllowed } from '../permissions.ts';
+import { useSurelyAllowed } from '../permissions.ts';
 import { place } from '../place.ts';
 import { useSignal } from '../store.ts';
 import { counted, formatNumber, t } from '../texts/language.ts';
@@ -110,7 +110,7 @@ function History({
   onDeploy: (snapshot: string) => void;
 }) {
   const { game, stage } = useSignal(place);
-  const isAllowed = useAllowed();
+  const isAllowed = useSurelyAllowed();
   const records = useCall(
     'ListAuditRecords',
     isAllowed('ListAuditRecords') ? { Operation: 'StartStageDeployment', MaxResults: 100 } : undefined,

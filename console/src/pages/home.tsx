@@ -7,7 +7,7 @@ import { Badge, Page, Section, Stat } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
 import { Since, Time } from '../parts/time.tsx';
 import { Id } from '../parts/untrusted.tsx';
-import { useAllowed } from '../permissions.ts';
+import { useSurelyAllowed } from '../permissions.ts';
 import { place } from '../place.ts';
 import { linkTo } from '../route.ts';
 import { useSignal } from '../store.ts';
@@ -18,7 +18,7 @@ import { ActivityCharts } from './activity-charts.tsx';
 const LIVE_MS = 3_000;
 
 export function Home() {
-  const isAllowed = useAllowed();
+  const isAllowed = useSurelyAllowed();
   const { stage } = useSignal(place);
   const info = useCall('GetServerInfo', {});
   return (
@@ -37,7 +37,7 @@ export function Home() {
 /** What the chosen stage is like at this moment. */
 function StagePicture() {
   const { game, stage } = useSignal(place);
-  const isAllowed = useAllowed();
+  const isAllowed = useSurelyAllowed();
   const input = { GameName: game, StageName: stage };
   const counts = useCall('CountConnections', input, { everyMs: LIVE_MS });
   const access = useCall('GetStageAccess', input, { everyMs: LIVE_MS * 5 });

@@ -11,7 +11,7 @@ import { Badge, Page, Section } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
 import { Since, Time } from '../parts/time.tsx';
 import { Id, Untrusted } from '../parts/untrusted.tsx';
-import { useAllowed } from '../permissions.ts';
+import { useAllowed, useSurelyAllowed } from '../permissions.ts';
 import { place } from '../place.ts';
 import { route } from '../route.ts';
 import { useSignal } from '../store.ts';
@@ -34,7 +34,7 @@ export function PlayerPage() {
   const { stage } = useSignal(place);
   const { query } = useSignal(route);
   const player = query.player ?? '';
-  const isAllowed = useAllowed();
+  const isAllowed = useSurelyAllowed();
   const [open, setOpen] = useState<{ kick?: string | 'all'; block?: true; revoke?: true }>({});
   const [round, setRound] = useState(0);
   const done = () => setRound((before) => before + 1);
@@ -146,7 +146,7 @@ interface Connected {
 /** Whether the player is kept out of this stage or of the whole game, by whom and until when. */
 function BlockState({ player }: { player: string }) {
   const { game, stage } = place.get();
-  const isAllowed = useAllowed();
+  const isAllowed = useSurelyAllowed();
   const input = { GameName: game, PlayerId: player };
   const now = { everyMs: BLOCK_LOOK_MS };
   const inStage = useCall('GetBlock', isAllowed('GetBlock') ? { ...input, StageName: stage } : undefined, now);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { policyOfRole } from '../../src/domain/access/roles.ts';
-import { administer } from '../support/administration.ts';
+import { administer, readAudit } from '../support/administration.ts';
 import { chromium, openConsole, signIn } from '../support/console-page.ts';
 import { createSnapshot, deploy } from '../support/publishing.ts';
 import { GAME, ROOT, STAGE, startTestServer, until } from '../support/server.ts';
@@ -50,6 +50,23 @@ test('[chromium] somebody who comes to a stage without anything on it is shown t
   await console.press('Overview');
   assert.doesNotMatch(await console.shows('completed'), /Make your first message/);
 });
+
+for (const role of ['viewer', 'moderator', 'developer'] as const) {
+  test(`[chromium] the first page of a ${role} makes no call that the role may not make, which would be on record`, {
+    skip,
+  }, async (t) => {
+    const server = await startTestServer(t);
+    const policy = JSON.stringify(policyOfRole(role, { game: GAME }));
+    const key = await administer(server, (access) => access.createKey({ policy, description: role }));
+    const console = await signIn(server.url, key, { hash: `#/home?${PLACE}` });
+    await console.shows(`${GAME} · ${STAGE}`);
+    await console.page.waitForNetworkIdle({ idleTime: 300, concurrency: 3 });
+    const refused = (await readAudit(server)).filter(({ details }) => details?.action !== undefined);
+    // Which games there are to choose from is learned by asking.
+    const actions = refused.map(({ details }) => details?.action).filter((action) => action !== 'gamesparks:ListGames');
+    assert.deepEqual(actions, []);
+  });
+}
 
 test('[chromium] a moderator finds a player, sees what a kick will do, and how each connection ended', {
   skip,
