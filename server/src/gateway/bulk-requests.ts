@@ -19,7 +19,7 @@ export function answerBulkRequests({
   random,
 }: {
   cluster: Pick<Cluster, 'answer' | 'unregister'>;
-  membership: Pick<Membership, 'all' | 'find'>;
+  membership: Pick<Membership, 'all' | 'find' | 'dropMessages'>;
   end: (connection: Connection, why: Why) => MaybePromise<void>;
   clock: Clock;
   random: RandomBytes;
@@ -50,6 +50,7 @@ export function answerBulkRequests({
 
   cluster.answer('end_connections', async ({ stageId, connections, order, returnWithinMs }) => {
     const why = whyOf(order);
+    if (returnWithinMs === undefined) membership.dropMessages(connections.map(({ connectionId }) => connectionId));
     const [closedIds, goneIds]: [string[], string[]] = [[], []];
     const endOne = async ({ connectionId, playerId }: NamedConnection) => {
       const connection = membership.find(connectionId);

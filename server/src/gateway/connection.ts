@@ -162,6 +162,11 @@ export class Connection {
     return this.#socket.bufferedBytes;
   }
 
+  /** Whether messages of the player are being handled, or wait for that. They may outlast the connection. */
+  get hasMessages(): boolean {
+    return this.#requestsInFlight > 0;
+  }
+
   /** Whether the player has not answered the last ping yet. */
   get isPongAwaited(): boolean {
     return this.#isPongAwaited;
@@ -285,7 +290,7 @@ export class Connection {
   sendAway(): void {
     if (this.#isSentAway) return;
     this.#isSentAway = true;
-    if (this.#requestsInFlight > 0) this.#runtime?.dropped();
+    if (this.hasMessages) this.#runtime?.dropped();
   }
 
   #mayHear({ bytes }: TextFrame): boolean {

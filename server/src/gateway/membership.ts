@@ -24,6 +24,8 @@ export class Membership {
   readonly #maxConnectionsPerPlayer: number;
   /** Connection id → connection, from before the directory may list it until after it no longer does. */
   readonly #listed = new Map<string, Connection>();
+  /** Those that were listed, and some of whose messages have outlasted them: the first to end comes first. */
+  readonly #outlasted = new Map<string, Connection>();
   /** The connections whose players have too many others, while the server finds out whether one of those ends. */
   readonly #awaitingRoom = new Set<Connection>();
   /** Registrations that the directory has not answered yet. */
@@ -64,6 +66,11 @@ export class Membership {
 
   find(connectionId: string): Connection | undefined {
     return this.#listed.get(connectionId);
+  }
+
+  /** Has the messages dropped that still wait for their handlers, of connections that have ended by themselves. */
+  dropMessages(connectionIds: readonly string[]): void {
+    for (const id of connectionIds) this.#outlasted.get(id)?.sendAway();
   }
 
   /** In the order in which they registered. Connections may come and go while somebody iterates over them. */
@@ -149,6 +156,12 @@ export class Membership {
 
   /** Forgets a connection without a word to the directory, and takes it off its runtime. */
   abandon(connection: Connection): void {
-    if (this.#listed.delete(connection.id)) connection.runtime?.leave();
+    if (!this.#listed.delete(connection.id)) return;
+    connection.runtime?.leave();
+    for (const [id, outlasted] of this.#outlasted) {
+      if (outlasted.hasMessages) break;
+      this.#outlasted.delete(id);
+    }
+    if (connection.hasMessages) this.#outlasted.set(connection.id, connection);
   }
 }

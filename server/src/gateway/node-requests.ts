@@ -23,7 +23,7 @@ export function answerNodeRequests({
   settings,
 }: {
   cluster: Cluster;
-  membership: Pick<Membership, 'find' | 'ofStage'>;
+  membership: Pick<Membership, 'find' | 'ofStage' | 'dropMessages'>;
   end: End;
   clock: Clock;
   metrics: Pick<Metrics, 'forgetStage'>;
@@ -68,6 +68,7 @@ export function answerNodeRequests({
     const why = whyOf(order);
     // A connection that has ended is not found any more.
     const connections = isDetailed ? connectionIds.map((id) => membership.find(id)) : undefined;
+    membership.dropMessages(connectionIds);
     const closed = endAll(player, connectionIds, why);
     return andThen(closed, (closedIds) => {
       if (connections === undefined) return { closedIds };

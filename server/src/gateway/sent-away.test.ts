@@ -72,6 +72,31 @@ test('it is dropped as well when the connection was ending for another reason, a
   assert.deepEqual(await closing, { closedIds: [connection.id] });
 });
 
+test('it is dropped as well when the connection has ended by itself since it was listed', async () => {
+  const { gateway, connection, isDropped, timesTold, disconnect } = await open();
+  gateway.socketClosed(connection, 1000);
+  assert.deepEqual([isDropped(), timesTold(), gateway.counts.listed], [[false], 0, 0]);
+  assert.deepEqual(await disconnect(), { closedIds: [connection.id] });
+  assert.deepEqual([isDropped(), timesTold()], [[true], 1]);
+});
+
+test('so it is when a disconnect job comes to such a connection, unless its player is to come back', async () => {
+  const { cluster, gateway, connection, isDropped } = await open();
+  gateway.socketClosed(connection, 1000);
+  const connections = [{ connectionId: connection.id, playerId: PLAYER.playerId }];
+  const end = async (returnWithinMs?: number) => {
+    const request = { stageId: PLAYER.stageId, connections, order: { requestId: 'r1' }, returnWithinMs };
+    assert.deepEqual(await cluster.request(cluster.node, 'end_connections', request, 5_000), {
+      closedIds: [],
+      goneIds: [connection.id],
+    });
+  };
+  await end(1_000);
+  assert.deepEqual(isDropped(), [false]);
+  await end();
+  assert.deepEqual(isDropped(), [true]);
+});
+
 test('handlers get what a player has sent who is asked to come back', async () => {
   const { gateway, connection, isDropped, timesTold } = await open();
   gateway.close(connection, 'draining');
