@@ -4,7 +4,7 @@ import { recordedLog } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { ServiceError } from '../errors.ts';
 import { createHostAnswers } from './host-answers.ts';
-import type { Invocation } from './sandbox.ts';
+import type { HostAnswer, Invocation } from './sandbox.ts';
 
 test('calls that fail while the database is away are mentioned once, and every fault of the server is', async () => {
   const { log, lines } = recordedLog();
@@ -25,4 +25,18 @@ test('calls that fail while the database is away are mentioned once, and every f
       [50, every],
     ],
   );
+});
+
+test('a call has one answer: that of the host in time, or that there was none, and leaves no timer', async () => {
+  const clock = new ManualClock();
+  const answer = createHostAnswers({ clock, log: recordedLog().log, settings: { scriptCallTimeoutMs: 1_000 } });
+  let give = (_: HostAnswer) => {};
+  const invocation = { call: () => new Promise<HostAnswer>((resolve) => (give = resolve)) } as unknown as Invocation;
+  const inTime = answer(invocation, 'GetData', []);
+  give({ resultJson: '1' });
+  assert.deepEqual([await inTime, clock.pending], [{ resultJson: '1' }, 0]);
+  const late = answer(invocation, 'GetData', []);
+  clock.advance(1_000);
+  give({ resultJson: '2' });
+  assert.deepEqual(await late, { error: { code: 'timeout', message: 'GetData took more than 1000 ms' } });
 });
