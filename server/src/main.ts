@@ -214,8 +214,6 @@ async function beginWork({
   services,
   ...parts
 }: Parameters<typeof start>[0] & { readonly services: Services }): Promise<void> {
-  // The gateway must be there first: an unfinished deletion closes the stage's players. Before the server listens it
-  // has none.
   await resumeWork({ ...parts, background: services.background });
   services.bars.start();
   parts.closers.push('webhooks', () => services.deliveries.close());

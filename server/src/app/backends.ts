@@ -4,15 +4,15 @@ import type { Clock } from '../clock.ts';
 import type { Cluster, LoadBars, NodeRecord } from '../cluster/cluster.ts';
 import { LocalCluster } from '../cluster/local.ts';
 import type { Settings } from '../config/config.ts';
-import { type DataDirectory, findDataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
-import { openRoom, type Room } from '../data-directory/reserve.ts';
+import { findDataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
+import { openRoom } from '../data-directory/reserve.ts';
 import type { Keyrings } from '../data-directory/restore.ts';
 import { DATABASE_FILE } from '../data-directory/server-files.ts';
 import type { SignInProvider } from '../domain/access/sign-in-provider.ts';
-import { type Installation, openInstallation } from '../domain/installation.ts';
+import { openInstallation } from '../domain/installation.ts';
 import { loadBarsOf } from '../domain/players/bars.ts';
 import type { ProviderTokens } from '../domain/players/provider-tokens.ts';
-import { findKeyring, type Keyring } from '../keyring.ts';
+import { findKeyring } from '../keyring.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { createOutside } from '../outside/outside.ts';
@@ -21,53 +21,31 @@ import { createSignInProvider } from '../outside/sign-in-provider.ts';
 import { createWebhookPost } from '../outside/webhook-post.ts';
 import type { RandomBytes } from '../random.ts';
 import { SandboxPool } from '../sandbox/pool.ts';
-import type { AuditLog, AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
+import type { AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
 import { openSqliteAuditBeside, openSqliteAuditLog } from '../store/audit/sqlite.ts';
 import { findOutdated } from '../store/database-copy.ts';
-import type { EventLog } from '../store/events/event-log.ts';
 import { EVENTS_FILE, openSqliteEventLog } from '../store/events/sqlite.ts';
-import type { PlayerData } from '../store/player-data/player-data.ts';
 import { openSqlitePlayerData, PLAYER_DATA_FILE } from '../store/player-data/sqlite.ts';
 import { createStore } from '../store/sql-store.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { openSqliteStageLogs, STAGE_LOGS_FILE } from '../store/stage-logs/sqlite.ts';
-import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
-import type { Store } from '../store/store.ts';
 import type { Closers } from './closers.ts';
 import { identifyDatabase } from './database-id.ts';
 import type { Migrated } from './migrated.ts';
 import { factsOf } from './node-facts.ts';
 import type { NodeFacts } from './node-watch.ts';
-import { playerDataLimitsOf } from './player-data-limits.ts';
 import type { CloudCode } from './services.ts';
 import { backUpOutdated, FORMS, findMissing } from './sqlite-files.ts';
+import type { StoredBackends } from './stored-backends.ts';
+import { storedLimitsOf } from './stored-limits.ts';
 import { unlock } from './unlock.ts';
 
 /**
  * What a server stores and shares, as contracts. Only this file, and those beside it that it
  * loads when they are needed, name their implementations.
  */
-export interface Backends {
-  readonly directory: DataDirectory;
-  /** The one that the store's secrets are sealed with. */
-  readonly keyring: Keyring;
-  /** Who signs receipts, and names itself in the chain of the audit log. */
-  readonly installation: Installation;
-  readonly room: Room;
-  readonly store: Store;
-  readonly auditLog: AuditLog;
-  readonly playerData: PlayerData;
-  readonly stageLogs: StageLogs;
-  readonly eventLog: EventLog;
+export interface Backends extends StoredBackends {
   readonly cluster: Cluster;
-  /** How many servers use the database; missing where there is no database that several may use. */
-  readonly countServers?: () => Promise<number>;
-  /** Resolves, with advice, when another server has taken the database; missing where none can. */
-  readonly displaced?: Promise<string>;
-  /** What the clock of a database says that nodes may share, milliseconds since 1970. */
-  readonly databaseTime?: () => Promise<number>;
-  /** How long the database has taken no writes; missing where there is none that can be read and not written. */
-  readonly unwritableMs?: () => number;
   /** What the node says of itself in the cluster. */
   readonly facts: NodeFacts;
 }
@@ -105,8 +83,6 @@ async function openCluster(
   return openRedisCluster({ ...parts, loadBars, settings: { ...settings, redisUrl } });
 }
 
-type StoredBackends = Omit<Backends, 'cluster' | 'facts'>;
-
 interface ServerParts {
   readonly settings: Settings;
   readonly log: Log;
@@ -138,18 +114,17 @@ async function openEmbedded({ settings, log, clock, closers }: ServerParts): Pro
   closers.push('audit log', () => auditLog.close());
   // What is held back of the disk is for the store, so neither of these has it given up, or takes it when it is.
   const parts = { clock, log, isShort: () => room.isShort() };
-  const { stageLogMaxLines, stageLogMaxBytes } = settings;
-  const stageLogsLimits = { maxLinesPerStage: stageLogMaxLines, maxBytesPerStage: stageLogMaxBytes };
+  const limits = storedLimitsOf(settings);
   const playerData = await openSqlitePlayerData({
-    ...{ ...parts, file: directory.file(PLAYER_DATA_FILE), limits: playerDataLimitsOf(settings) },
+    ...{ ...parts, file: directory.file(PLAYER_DATA_FILE), limits: limits.playerData },
   });
   closers.push('player data', () => playerData.close());
   const stageLogs = await openSqliteStageLogs({
-    ...{ ...parts, file: directory.file(STAGE_LOGS_FILE), limits: stageLogsLimits },
+    ...{ ...parts, file: directory.file(STAGE_LOGS_FILE), limits: limits.stageLogs },
   });
   closers.push('stage logs', () => stageLogs.close());
   const eventLog = await openSqliteEventLog({
-    ...{ clock, log, file: directory.file(EVENTS_FILE), limits: { maxEventsPerGame: settings.eventsMaxPerGame } },
+    ...{ clock, log, file: directory.file(EVENTS_FILE), limits: limits.events },
     onFull: () => room.release(),
   });
   closers.push('events', () => eventLog.close());

@@ -3,27 +3,23 @@ import { existsSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
 import { type DataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
-import { openRoom, type Room } from '../data-directory/reserve.ts';
+import { openRoom } from '../data-directory/reserve.ts';
 import { DATABASE_FILE, NODE_ID_FILE } from '../data-directory/server-files.ts';
-import { type Installation, openInstallation } from '../domain/installation.ts';
-import type { Keyring } from '../keyring.ts';
+import { openInstallation } from '../domain/installation.ts';
 import type { Log } from '../log.ts';
-import type { AuditLog, AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
+import type { AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
 import { openPostgresAuditBeside, openPostgresAuditLog } from '../store/audit/postgres.ts';
-import type { EventLog } from '../store/events/event-log.ts';
 import { openPostgresEventLog } from '../store/events/postgres.ts';
 import { type DatabaseFinding, examinePostgres } from '../store/examine-postgres.ts';
-import type { PlayerData } from '../store/player-data/player-data.ts';
 import { openPostgresPlayerData } from '../store/player-data/postgres.ts';
 import { keepStageTotals } from '../store/player-data/stage-totals.ts';
 import { openPostgres } from '../store/postgres.ts';
 import { createStore } from '../store/sql-store.ts';
 import { openPostgresStageLogs } from '../store/stage-logs/postgres.ts';
-import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
-import type { Store } from '../store/store.ts';
 import type { Closers } from './closers.ts';
 import type { Migrated } from './migrated.ts';
-import { playerDataLimitsOf } from './player-data-limits.ts';
+import type { SharedDatabase, StoredBackends } from './stored-backends.ts';
+import { storedLimitsOf } from './stored-limits.ts';
 import { unlock } from './unlock.ts';
 
 /** Longer than the database takes to notice that the machine of another server is gone. */
@@ -37,24 +33,13 @@ interface Parts {
   readonly closers: Closers;
 }
 
-interface PostgresBackends {
-  readonly directory: DataDirectory;
-  readonly keyring: Keyring;
-  readonly installation: Installation;
-  readonly room: Room;
-  readonly store: Store;
-  readonly auditLog: AuditLog;
-  readonly playerData: PlayerData;
-  readonly stageLogs: StageLogs;
-  readonly eventLog: EventLog;
-  readonly countServers: () => Promise<number>;
-  readonly displaced: Promise<string>;
-  readonly databaseTime: () => Promise<number>;
-  readonly unwritableMs: () => number;
-}
-
 /** Opens everything for a server. Migrates the database. The data directory has this node's journal, and its lock. */
-export async function openPostgresBackends({ settings, log, clock, closers }: Parts): Promise<PostgresBackends> {
+export async function openPostgresBackends({
+  settings,
+  log,
+  clock,
+  closers,
+}: Parts): Promise<StoredBackends & SharedDatabase> {
   const { dataDir, secretKey, nextSecretKey } = settings;
   const directory = openDataDirectory({ path: dataDir, secretKey, nextSecretKey });
   closers.push('data directory', () => directory.close());
@@ -82,19 +67,16 @@ export async function openPostgresBackends({ settings, log, clock, closers }: Pa
     maxBytes: settings.auditMaxBytes,
   });
   closers.push('audit log', () => auditLog.close());
-  const { stageLogMaxLines, stageLogMaxBytes } = settings;
-  const playerData = openPostgresPlayerData({ sessions, limits: playerDataLimitsOf(settings) });
+  const limits = storedLimitsOf(settings);
+  const playerData = openPostgresPlayerData({ sessions, limits: limits.playerData });
   closers.push('player data', () => playerData.close());
   const totals = keepStageTotals({ sessions, clock, log });
   closers.push('totals of player data', () => totals.close());
-  const stageLogs = openPostgresStageLogs({
-    sessions,
-    limits: { maxLinesPerStage: stageLogMaxLines, maxBytesPerStage: stageLogMaxBytes },
-  });
+  const stageLogs = openPostgresStageLogs({ sessions, limits: limits.stageLogs });
   closers.push('stage logs', () => stageLogs.close());
   const eventLog = await openPostgresEventLog({
     ...{ directory: directory.path, node, sessions, clock, log },
-    limits: { maxEventsPerGame: settings.eventsMaxPerGame },
+    limits: limits.events,
     onFull: () => room.release(),
   });
   closers.push('events', () => eventLog.close());
@@ -120,7 +102,7 @@ export async function openPostgresBackendsOfCommand({
   closers,
   isShared,
 }: Parts & { readonly isShared: boolean }): Promise<
-  Pick<PostgresBackends, 'directory' | 'keyring' | 'installation' | 'store'> & {
+  Pick<StoredBackends, 'directory' | 'keyring' | 'installation' | 'store'> & {
     readonly auditLog: AuditReader & AuditWriter;
   }
 > {

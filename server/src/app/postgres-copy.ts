@@ -21,6 +21,7 @@ import { openPostgres, patientSessions } from '../store/postgres.ts';
 import { STAGE_LOGS_FILE } from '../store/stage-logs/sqlite.ts';
 import type { Closers } from './closers.ts';
 import { osUser } from './os-user.ts';
+import { storedLimitsOf } from './stored-limits.ts';
 
 /**
  * Copies what a data directory keeps into an empty database, whose schema is made. Both audit logs have this on record,
@@ -58,7 +59,7 @@ export async function copyToDatabase({
   assertCurrent(files);
   // What a killed server has left in its journal belongs to the audit log too.
   await openSqliteAuditLog({ directory: directory.path, installation: installation.id, clock, log }).close();
-  const limits = { maxEventsPerGame: settings.eventsMaxPerGame };
+  const limits = storedLimitsOf(settings).events;
   await (await openSqliteEventLog({ file: files.events, limits, clock, log })).close();
   const { database } = await openPostgres({ settings, clock, log, isWatching: false });
   closers.push('database of the copy', () => database.close());
