@@ -1,8 +1,8 @@
-import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { CallError } from './api/calls.ts';
 import { isAnythingUnsaved } from './pages/drafts.ts';
 import { PAGES, pageOf } from './pages.ts';
-import { SelectField, TextField } from './parts/fields.tsx';
+import { EnteredField, SelectField } from './parts/fields.tsx';
 import { Untrusted } from './parts/untrusted.tsx';
 import { namedGames, useSurelyAllowed } from './permissions.ts';
 import { place } from './place.ts';
@@ -103,11 +103,11 @@ function PlacePicker() {
   return (
     <div class="place">
       {mustNameGame ? (
-        <NameField
+        <EnteredField
           label={t('game')}
           hint={isDenied(games.error) ? t('typeGame') : undefined}
           value={at.game}
-          onName={(game) => go(game, '')}
+          onEntered={(game) => go(game, '')}
         />
       ) : (
         <SelectField
@@ -118,11 +118,11 @@ function PlacePicker() {
         />
       )}
       {mustNameStage ? (
-        <NameField
+        <EnteredField
           label={t('stage')}
           hint={isDenied(stages.error) ? t('typeStage') : undefined}
           value={at.stage}
-          onName={(stage) => go(at.game, stage)}
+          onEntered={(stage) => go(at.game, stage)}
         />
       ) : (
         <SelectField
@@ -154,33 +154,6 @@ const isDenied = (error: CallError | undefined) => error?.code === 'AccessDenied
 function withCurrent(names: readonly string[] = [], current: string): (readonly [string, string])[] {
   const all = names.includes(current) ? names : [current, ...names];
   return all.map((name) => [name, name === '' ? '–' : name]);
-}
-
-function NameField({
-  label,
-  hint,
-  value,
-  onName,
-}: {
-  label: string;
-  hint: string | undefined;
-  value: string;
-  onName: (name: string) => void;
-}) {
-  const [typed, setTyped] = useState(value);
-  // The browser's own way back leads to other names than the one that was typed last.
-  useLayoutEffect(() => setTyped(value), [value]);
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        onName(typed);
-      }}
-      onFocusOut={() => typed !== value && onName(typed)}
-    >
-      <TextField label={label} hint={hint} value={typed} onValue={setTyped} />
-    </form>
-  );
 }
 
 /** What is not saved is gone with whoever wrote it. */

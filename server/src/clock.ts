@@ -30,6 +30,11 @@ export const systemClock: Clock = {
   },
 };
 
+/** Resolves when `delayMs` have passed. */
+export function passed(delayMs: number, clock: Pick<Clock, 'after'>): Promise<void> {
+  return new Promise((resolve) => void clock.after(delayMs, resolve));
+}
+
 /** Resolves when `delayMs` have passed, or as soon as `hurry` resolves. */
 export function passing(delayMs: number, hurry: Promise<unknown>, clock: Clock): Promise<void> {
   return new Promise((resolve) => {

@@ -1,7 +1,7 @@
-import { useLayoutEffect, useMemo, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import type { Outputs } from '../api/operations.ts';
 import { Button } from '../parts/button.tsx';
-import { SelectField, TextField } from '../parts/fields.tsx';
+import { EnteredField, SelectField, TextField } from '../parts/fields.tsx';
 import { More } from '../parts/more.tsx';
 import { Page } from '../parts/page.tsx';
 import { type Column, Table } from '../parts/table.tsx';
@@ -118,19 +118,9 @@ const columnsOf = (of: Place): readonly Column<ListedPlayer>[] => [
 
 /** An address is asked for only when it is whole, because half of one is none. */
 function AddressField({ value }: { value: string }) {
-  const [typed, setTyped] = useState(value);
-  // The browser's own way back leads to other addresses than the one that was typed last.
-  useLayoutEffect(() => setTyped(value), [value]);
+  const onEntered = (typed: string) => refine({ address: typed.trim() });
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        refine({ address: typed.trim() });
-      }}
-      onFocusOut={() => refine({ address: typed.trim() })}
-    >
-      <TextField label={t('address')} type="search" value={typed} onValue={setTyped} placeholder="203.0.113.0/24" />
-    </form>
+    <EnteredField label={t('address')} type="search" value={value} onEntered={onEntered} placeholder="203.0.113.0/24" />
   );
 }
 

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useId } from 'preact/hooks';
+import { useId, useLayoutEffect, useState } from 'preact/hooks';
 
 interface Common {
   readonly label: string;
@@ -82,6 +82,28 @@ export function TextField({
         </datalist>
       )}
     </Field>
+  );
+}
+
+/** A text that counts once it is whole: when the field is left, or at the Enter key. */
+export function EnteredField({
+  value,
+  onEntered,
+  ...rest
+}: Omit<TextProps, 'onValue'> & { readonly onEntered: (value: string) => void }) {
+  const [typed, setTyped] = useState(value);
+  // The browser's own way back leads to other values than the one that was typed last.
+  useLayoutEffect(() => setTyped(value), [value]);
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        onEntered(typed);
+      }}
+      onFocusOut={() => typed !== value && onEntered(typed)}
+    >
+      <TextField {...rest} value={typed} onValue={setTyped} />
+    </form>
   );
 }
 

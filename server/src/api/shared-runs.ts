@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import { type Clock, passed } from '../clock.ts';
 
 /**
  * Runs `work` for everybody who asks: at once while nothing is under way, otherwise once more for all who asked meanwhile, no
@@ -30,7 +30,7 @@ export function sharedRuns<T>({
 
   async function after(run: Promise<T>): Promise<T> {
     await run.catch(() => {});
-    await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
+    await passed(pauseMs, clock);
     return await start();
   }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import { type Clock, passed } from '../clock.ts';
 
 const STEP_MS = 100;
 
@@ -15,7 +15,7 @@ export async function paced<T>(
     due -= 1;
     for (; due < 1; due += atOnce) {
       const stepMs = Math.max(STEP_MS, 1_000 / ratePerSecond);
-      await new Promise<void>((resolve) => clock.after(stepMs, resolve));
+      await passed(stepMs, clock);
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import { type Clock, passed } from '../clock.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 
 /** How many connections are dealt with before other work has its turn, and how long that may take. */
@@ -16,7 +16,7 @@ const ENDS_AT_ONCE = 8;
 export function createSlices(clock: Clock, sliceConnections = SLICE_CONNECTIONS): () => Promise<void> | undefined {
   let [left, endsAt] = [sliceConnections, clock.monotonic() + SLICE_MS];
   const pause = async () => {
-    await new Promise<void>((resolve) => void clock.after(PAUSE_MS, resolve));
+    await passed(PAUSE_MS, clock);
     // The caller deals with one connection right after the pause.
     [left, endsAt] = [sliceConnections - 1, clock.monotonic() + SLICE_MS];
   };

@@ -1,5 +1,5 @@
 import { Kysely, sql } from 'kysely';
-import { type Clock, withTimeout } from '../clock.ts';
+import { type Clock, passed, withTimeout } from '../clock.ts';
 import { parseDatabaseAddress } from '../database-address.ts';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
@@ -207,7 +207,7 @@ function migrationsOn(query: Kysely<Schema>, clock: Clock): Database['transactio
         });
       } catch (error) {
         if (!isLockTimeout(error) || clock.monotonic() > until) throw error;
-        await new Promise<void>((resolve) => clock.after(LOCK_PAUSE_MS, resolve));
+        await passed(LOCK_PAUSE_MS, clock);
       }
     }
   };

@@ -1,4 +1,4 @@
-import { type Clock, withTimeout } from '../../clock.ts';
+import { type Clock, passed, withTimeout } from '../../clock.ts';
 import type { BarTarget, Cluster, Standing } from '../../cluster/cluster.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
@@ -111,7 +111,7 @@ export function createBarEnforcement({
     const now = settledTime();
     if (now === Number.NEGATIVE_INFINITY) return true;
     while ((await store.bars.removeEnded(now - ENDED_KEPT_MS, REMOVED_AT_ONCE)) === REMOVED_AT_ONCE) {
-      await new Promise<void>((resolve) => clock.after(REMOVAL_PAUSE_MS, resolve));
+      await passed(REMOVAL_PAUSE_MS, clock);
       if (isClosing) return true;
     }
     return true;

@@ -1,4 +1,4 @@
-import { type Clock, passing } from '../../clock.ts';
+import { type Clock, passed } from '../../clock.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Store } from '../../store/store.ts';
@@ -72,7 +72,7 @@ export function createPrograms({
         return await work();
       } catch (error) {
         if (!(error instanceof ServiceError) || error.code !== 'throttled' || attempt === MAX_ATTEMPTS) throw error;
-        await passing(RETRY_MS, new Promise(() => {}), clock);
+        await passed(RETRY_MS, clock);
       }
     }
   }

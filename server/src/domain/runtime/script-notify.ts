@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts';
+import { type Clock, passed } from '../../clock.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
 import type { HostApiParts } from './host-api.ts';
 import type { Notify } from './notify.ts';
@@ -36,7 +36,7 @@ export function createScriptNotify({
     for (;;) {
       const waitMs = buckets.peek(stageId);
       if (waitMs <= 0) return;
-      await new Promise<void>((resolve) => void clock.after(waitMs, resolve));
+      await passed(waitMs, clock);
     }
   }
 
