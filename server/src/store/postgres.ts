@@ -13,7 +13,7 @@ import { HEARING_ADVICE, hears, NOT_HEARD } from './postgres/hearing.ts';
 import { assertMigratedBeside, findVersionBeside, migrateBeside } from './postgres/migrations.ts';
 import { COUNT_PRESENT, createClaim, type Presence } from './postgres/presence.ts';
 import { openSessions, type Sessions } from './postgres/sessions.ts';
-import { createWriterTurns } from './postgres/writer-turns.ts';
+import { createWriterQueue } from './postgres/writer-queue.ts';
 import type { Schema } from './schema.ts';
 
 /** A migration, the wait for another node's, or a statement of a copy may take so long. */
@@ -86,7 +86,7 @@ export async function openPostgres({
     throw error;
   }
   const query = new Kysely<Schema>({ dialect: createDialect(sessions) });
-  const takeTurn = createWriterTurns({ clock, maxWaitMs: settings.databaseStatementTimeoutMs / 2 });
+  const takeTurn = createWriterQueue({ clock, maxWaitMs: settings.databaseStatementTimeoutMs / 2 });
   const claim = presence === undefined ? undefined : createClaim({ presence, clock, log });
   const watch = isWatching ? watchChanges({ sessions, claim, clock, log }) : undefined;
   const transaction = <T>(work: (query: Query) => Promise<T>) => takeTurn(() => query.transaction().execute(work));

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts';
 import { type Elsewhere, LONG, type LongWork } from '../domain/long-work.ts';
 import { JOBS } from './jobs.ts';
+import { createOwnerTurns } from './owner-turns.ts';
 import { createPool } from './pool.ts';
-import { createTurns } from './turns.ts';
 
 /** A job takes all of a processor while it runs, and there may be only two. */
 const THREADS = 2;
@@ -20,7 +20,7 @@ export interface Threads extends LongWork<Jobs> {
 
 export function createThreads({ clock }: { clock: Clock }): Threads {
   const pool = createPool({ size: THREADS, clock });
-  const turns = createTurns({ maxOfOwner: MAX_OF_OWNER, maxInAll: MAX_IN_ALL });
+  const turns = createOwnerTurns({ maxOfOwner: MAX_OF_OWNER, maxInAll: MAX_IN_ALL });
   const here = jobsThat(async (job, argument) => JOBS[job](argument as never));
   const inThreads = jobsThat((job, argument) => pool.run({ job, argument }));
   return {

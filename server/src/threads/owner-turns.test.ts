@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createTurns } from './turns.ts';
+import { createOwnerTurns } from './owner-turns.ts';
 
 /** Work that ends when the test says so. */
 function work() {
@@ -16,7 +16,7 @@ function work() {
 const THROTTLED = { name: 'ServiceError', code: 'throttled', retryAfterMs: 1_000 };
 
 test('an owner has one piece of work at a time, in the order in which they came, and others go on', async () => {
-  const turns = createTurns({ maxOfOwner: 3, maxInAll: 10 });
+  const turns = createOwnerTurns({ maxOfOwner: 3, maxInAll: 10 });
   const { begun, begin, end } = work();
   const first = turns.take('a', begin('a1'));
   const second = turns.take('a', begin('a2'));
@@ -33,7 +33,7 @@ test('an owner has one piece of work at a time, in the order in which they came,
 });
 
 test('what finds no place to wait is refused and never begins', async () => {
-  const turns = createTurns({ maxOfOwner: 2, maxInAll: 3 });
+  const turns = createOwnerTurns({ maxOfOwner: 2, maxInAll: 3 });
   const { begun, begin, end } = work();
   const first = turns.take('a', begin('a1'));
   const second = turns.take('a', begin('a2'));
@@ -54,7 +54,7 @@ test('what finds no place to wait is refused and never begins', async () => {
 });
 
 test('an owner without work takes the place of the newest of the owner who waits for most', async () => {
-  const turns = createTurns({ maxOfOwner: 4, maxInAll: 4 });
+  const turns = createOwnerTurns({ maxOfOwner: 4, maxInAll: 4 });
   const { begun, begin, end } = work();
   const kept = [turns.take('a', begin('a1')), turns.take('a', begin('a2')), turns.take('a', begin('a3'))];
   const displaced = turns.take('a', begin('a4'));
@@ -70,7 +70,7 @@ test('an owner without work takes the place of the newest of the owner who waits
 });
 
 test('work that fails gives the turn to the next', async () => {
-  const turns = createTurns({ maxOfOwner: 2, maxInAll: 2 });
+  const turns = createOwnerTurns({ maxOfOwner: 2, maxInAll: 2 });
   const failing = turns.take('a', () => Promise.reject(new Error('failed')));
   const next = turns.take('a', async () => 'done');
   await assert.rejects(failing, /failed/);

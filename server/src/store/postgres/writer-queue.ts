@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import { unavailable } from './faults.ts';
 
 /** Lets one piece of work run at a time, in order of arrival; one that has waited for too long rejects, and never runs. */
-export function createWriterTurns({
+export function createWriterQueue({
   clock,
   maxWaitMs,
 }: {

@@ -4,7 +4,7 @@ import { ServiceError } from '../errors.ts';
 const RETRY_AFTER_MS = 1_000;
 
 /** Takes turns: one piece of work at a time for each owner, in the order in which they came. */
-export interface Turns {
+export interface OwnerTurns {
   /** Throws `throttled`, without calling `work`, when too much waits already. Otherwise settles as `work` does. */
   take<T>(owner: string, work: () => Promise<T>): Promise<T>;
 }
@@ -13,7 +13,7 @@ export interface Turns {
  * At most `maxOfOwner` pieces of one owner's work run or wait, and `maxInAll` of all owners. When all places are taken, an
  * owner who has none takes the newest of the owner who waits for most, which is then refused.
  */
-export function createTurns({ maxOfOwner, maxInAll }: { maxOfOwner: number; maxInAll: number }): Turns {
+export function createOwnerTurns({ maxOfOwner, maxInAll }: { maxOfOwner: number; maxInAll: number }): OwnerTurns {
   interface Waiting {
     go(): void;
     refuse(error: ServiceError): void;
