@@ -86,6 +86,26 @@ test('a bad signature is refused before the rate is checked', async (t) => {
   assert.equal(outcome(forged), '403 InvalidSignatureException');
 });
 
+test('a body that is not the one that was signed is refused', async (t) => {
+  const { call, games } = await openApi(t);
+  const body = JSON.stringify({ GameName: 'Mine' });
+  for (const sentBody of [body.replace('Mine', 'Ours'), `${body} `, '']) {
+    const answer = await call('POST', '/game', { body, sentBody });
+    assert.equal(outcome(answer), '403 InvalidSignatureException', sentBody);
+  }
+  assert.equal(outcome(await call('GET', '/game', { sentBody: '{}' })), '403 InvalidSignatureException');
+  assert.deepEqual((await games.list({})).items, []);
+});
+
+test('what the policies of a key say counts as of when the body has been read', async (t) => {
+  const { call, addKey } = await openApi(t);
+  addKey('key', allow('*'));
+  const create = (GameName: string, policy: object) =>
+    call('POST', '/game', { accessKeyId: 'key', body: { GameName }, whileRead: () => addKey('key', policy) });
+  assert.equal(outcome(await create('Mine', allow('gamesparks:Get*'))), '403 AccessDeniedException');
+  assert.equal((await create('Mine', allow('*'))).status, 200);
+});
+
 test('a path may lack that of the public URL, unless the two make the path of another call', async (t) => {
   const { call } = await openApi(t, { settings: { publicUrl: 'https://respark.example/base' } });
   assert.equal((await call('GET', '/base/game', { sentPath: '/game' })).status, 200);

@@ -52,6 +52,10 @@ export interface CallOptions {
   readonly secretAccessKey?: string;
   /** Sent as it is when it is text or bytes, otherwise as JSON. */
   readonly body?: unknown;
+  /** The body that arrives, when it is not the one that was signed. */
+  readonly sentBody?: string;
+  /** Called while the body is read. */
+  readonly whileRead?: () => void;
   /** The error with which reading the body fails. */
   readonly bodyFailure?: Error;
   readonly address?: string | undefined;
@@ -213,10 +217,12 @@ export async function openApi(
       isForwarded: false,
       async readBody(maxBytes, onPart) {
         isBodyRead = true;
+        options.whileRead?.();
         if (options.bodyFailure !== undefined) throw options.bodyFailure;
-        if (body.length > maxBytes) throw new BodyError('too_large', `at most ${maxBytes} bytes`);
-        onPart?.(body);
-        return body;
+        const sent = options.sentBody === undefined ? body : Buffer.from(options.sentBody);
+        if (sent.length > maxBytes) throw new BodyError('too_large', `at most ${maxBytes} bytes`);
+        if (sent.length > 0) onPart?.(sent);
+        return sent;
       },
     });
     const json = JSON.parse(String(reply.body));
