@@ -52,7 +52,7 @@ function isExecutable(file) {
   }
 }
 
-/** Who runs PostgreSQL, which refuses to run as root, and owns its directory, which is made here. */
+/** The user who runs PostgreSQL, which refuses to run as root. Makes the directory, which that user owns. */
 export function ownerOfPostgres(data) {
   mkdirSync(data, { recursive: true, mode: 0o700 });
   const user = process.getuid?.() === 0 ? unprivilegedUser() : undefined;

@@ -1,7 +1,7 @@
 // What the console knows of the API: the calls as a table, and the types of what goes in and comes out. All of it
 // derives from the rows that the server runs.
 
-/** Of these, nobody who is told of events has a choice: the one comes to every receiver, the other to none by itself. */
+/** Receivers cannot choose these types: the first comes to each of them, the second only when it is asked for. */
 const UNCHOSEN = ['events.lost', 'webhook.test'];
 
 /** The text of console/src/api/operations.ts. */

@@ -37,7 +37,7 @@ const FIRST = [
 const OF_CLUSTERS = ['server/test/cluster/', 'server/test/storm/', 'server/src/cluster/'];
 /** Beside them there is time for what starts no server, which gives way to them: in a whole run, one file after the other. */
 const OF_MODULES = ['protocol/src/', 'client/src/', 'console/src/', 'server/src/'];
-/** Of other tests that run at once, about so many wait for a time limit of a server and take no processor. */
+/** About this many of the other tests that run at once wait for a time limit of a server, and take no processor. */
 const WAITING = 1;
 /** How many failures are told again at the end, and how many characters of each. */
 const MAX_FAILURES = 20;
@@ -104,7 +104,7 @@ if (process.env.CI === 'true' && isWhole) {
   for (const [client, count] of counts.ofClient) if (count === 0) refuse(`no test of ${client} ran`);
   for (const title of counts.skipped) refuse(`a test was skipped: ${title}`);
 }
-// Whoever reads only the end of the output learns what failed, too.
+// Told again for people who read only the end of the output.
 for (const failure of counts.failures.slice(0, MAX_FAILURES)) console.log(`failed: ${failure}`);
 console.log(`${counts.passed} passed, ${counts.failures.length} failed`);
 if (counts.failures.length > 0) process.exitCode = 1;

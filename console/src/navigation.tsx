@@ -156,7 +156,7 @@ function withCurrent(names: readonly string[] = [], current: string): (readonly 
   return all.map((name) => [name, name === '' ? '–' : name]);
 }
 
-/** What is not saved is gone with whoever wrote it. */
+/** What is not saved is lost at a sign-out. */
 const isLossWanted = () => !isAnythingUnsaved() || confirm(t('discardOnSignOut'));
 
 /** Who is signed in, and how the console looks and speaks to them. */

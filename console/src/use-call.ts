@@ -86,8 +86,8 @@ export function useCall<N extends OperationName>(
 }
 
 /**
- * A call that a person makes by a button. Whoever has signed out begins nothing more, also where one press makes several
- * calls in turn, and what is answered then is not told to whoever has come after them.
+ * A call that a person makes by a button. Once the person has signed out, no call begins any more, not even the next of
+ * several that one press makes, and the next person to sign in sees none of the answers.
  */
 export function useAction<N extends OperationName>(name: N) {
   const signedIn = useSignal(session);

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 
 /**
- * How audit records are chained: whoever has the rows of the log can compute all of it again. Every digest is the SHA-256
+ * How audit records are chained. All of it can be computed again from the rows of the log. Every digest is the SHA-256
  * of a JSON array in the form of RFC 8785, in UTF-8; digests are lower-case hexadecimal. docs/receipts.md has the rules.
  */
 

@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts';
 
-/** Waits that all end at once when nobody is to wait any longer. */
+/** Waits that can all be ended at once, as when the server stops. */
 export interface Pauses {
   readonly isEnded: boolean;
   /** Resolves after the delay, or at the end. */

@@ -51,7 +51,7 @@ export function createTurns({
   turnMs?: number;
   /** Runs a task in the next turn of the event loop, after its sockets have been read. */
   later?: (task: () => void) => unknown;
-  /** What takes turns first, before the lanes of it do: whoever can have many lanes must not have as many turns. */
+  /** The network of a lane. Networks take turns, then the lanes within one: a client with many lanes gets no more turns. */
   networkOf?: (lane: string) => string;
 }): Turns {
   const preferred = new Set<string>();

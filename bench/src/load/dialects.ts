@@ -61,7 +61,7 @@ export const DIALECTS = {
       if (isText(payload, `{"kind":"response","id":"2","payload":{"Text":"${MESSAGE}"`)) return connection.answer();
       if (isText(payload, `{"kind":"notification","type":"Custom.Game.${NOTIFICATION}"`)) return connection.notified();
       if (isText(payload, '{"kind":"error","id":"3"')) return connection.answer();
-      // Whoever is sent away for a reason hears it right before the close frame, which is what counts.
+      // The reason comes right before the close frame, which is what counts.
       if (isText(payload, '{"kind":"notification","type":"Respark.Farewell"')) return;
       const { kind, connectionId } = JSON.parse(payload.toString()) as { kind: string; connectionId?: string };
       if (kind === 'welcome') connection.welcome(connectionId);

@@ -64,7 +64,7 @@ export function startPaging({
   const work = (async () => {
     while (!isStopped) await page();
   })();
-  // Whoever stops it gets the rejection.
+  // The rejection is for the caller of `stop`.
   work.catch(() => {});
   return {
     async stop() {

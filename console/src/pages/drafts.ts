@@ -179,7 +179,7 @@ let typist = session.get()?.accessKeyId;
 session.subscribe(() => {
   const signedIn = session.get();
   if (signedIn === undefined) {
-    // Whoever is signed out because their key has ended may go on where they were when they have another.
+    // A person who was signed out because their key has ended may go on here once they have another key.
     if (farewell.get() !== undefined) return;
     drafts.clear();
     left.clear();
@@ -190,7 +190,7 @@ session.subscribe(() => {
   const before = typist;
   typist = signedIn.accessKeyId;
   if (before === typist) return;
-  // Nobody knows here whether it is the same person, so nothing is shown, or saved by mistake, in the name of another.
+  // It may be another person, so nothing is shown, and nothing can be saved by mistake in their name.
   if (before !== undefined) for (const [name, draft] of drafts) leave({ ...draft, key: before, name });
   bound(left);
   drafts.clear();

@@ -62,7 +62,7 @@ function NoNotifications({ isDeployed }: { isDeployed: boolean }) {
   );
 }
 
-/** Whoever may not read what is deployed has no list to choose from, and writes the type and the payload themselves. */
+/** People who may not read what is deployed get no list to choose from: they write the type and the payload themselves. */
 function NotificationForm({
   messages,
   sections,

@@ -43,7 +43,7 @@ export function createTestPlayer({
     gameKey,
     token,
     WebSocket: watched(createReader({ hidden, onFrame })),
-    // Whoever tests wants to see that a connection has ended, and not another one.
+    // The page is to show that the connection has ended, not open another one.
     reconnect: { maxRetries: 0 },
   });
   client.on('error', ({ message }) => onFault(message));

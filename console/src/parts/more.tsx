@@ -1,7 +1,7 @@
 import { formatTime, t } from '../texts/language.ts';
 import { Button } from './button.tsx';
 
-/** The button for what is not shown yet. Of a list that is live until there are several pages, it says as of when they are. */
+/** The button for what is not shown yet. A list stops being live once it has several pages; it then says as of when they are. */
 export function More({
   pages: { hasMore, isBusy, stoodAt, cutAt, more, reload },
 }: {

@@ -2,8 +2,8 @@ import { type Clock, passed } from '../clock.ts';
 
 /**
  * Runs `work` for everybody who asks: at once while nothing is under way, otherwise once more for all who asked meanwhile, no
- * sooner than `pauseMs` after what was under way has ended. So nobody gets what is older than their question, and many who ask
- * at the same time cost no more than one who asks again and again.
+ * sooner than `pauseMs` after what was under way has ended. So no answer is older than its question, and many callers at the same
+ * time cost no more than one who asks again and again.
  */
 export function sharedRuns<T>({
   work,

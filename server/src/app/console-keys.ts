@@ -13,8 +13,8 @@ const DESCRIPTION = 'console: made by a link of the server';
 const DESCRIPTIONS = [DESCRIPTION, 'console: made by the link of a start'];
 
 /**
- * Makes the key of whoever follows a link: a developer, who may also send the players of the demo away. There
- * is one at a time, so that links leave no keys behind that nobody remembers.
+ * Makes the key for a person who follows a link: with the rights of a developer, who may also send the players of the demo
+ * away. There is one at a time, so that links leave no forgotten keys behind.
  */
 export function createConsoleKeys({
   access,

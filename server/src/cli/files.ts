@@ -58,8 +58,8 @@ export async function writeOutputFile(path: string, content: string | Uint8Array
 }
 
 /**
- * Creates the file, or puts a new one in the place of what has its name, which is whole or as it was before. Of a link
- * nothing else changes than that it is gone. Throws a CommandError.
+ * Creates the file, or replaces it in one step, so that it is either the whole new one or as it was before. A link is replaced
+ * itself, and what it leads to stays as it is. Throws a CommandError.
  */
 export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.${randomUUID()}`;

@@ -8,7 +8,7 @@ import { listAt, nextTokenIn, valueAt } from './reply.ts';
 import { formatJson, formatTable } from './table.ts';
 import type { World } from './world.ts';
 
-/** Who of a stage is asked for. */
+/** Which stage is listed, and which of its players. */
 export interface OnlineOptions extends FilterOptions {
   readonly game: string;
   readonly stage: string;

@@ -2,8 +2,8 @@ import type { Clock } from '../clock.ts';
 import type { Bar, Barred, Newcomer } from './cluster.ts';
 
 /**
- * How long a bar that was lifted, or has ended, is remembered: longer than an older version of it can be on its way, because
- * whoever brings one has given up, or is past the longest lease, long before.
+ * How long a bar that was lifted, or has ended, is remembered. No older version of it is on its way for so long: a node that
+ * brings one has given up, or its lease is over, long before.
  */
 export const BAR_MEMORY_MS = 30 * 60_000;
 

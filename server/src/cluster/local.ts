@@ -63,7 +63,7 @@ export class LocalCluster implements Cluster {
     return this.node;
   }
 
-  /** Sets every bar that holds. Whoever has bars calls this before the first registration. */
+  /** Sets every bar that holds. Must be called before the first registration. */
   async loadBars(load: LoadBars): Promise<void> {
     let after: string | undefined;
     do {

@@ -15,7 +15,7 @@ const GIVING_BACK = /^Delete/;
 const OF_ACTOR = { ratePerSecond: 2, burst: 20, maxKeys: 1_000 };
 const IN_ALL = { ratePerSecond: 5, burst: 50, maxKeys: 1 };
 
-/** The scripts of all games are one actor: a record names the handler, and whoever writes scripts gives them any names. */
+/** The scripts of all games count as one actor: a record names the handler, and the author of scripts chooses its name. */
 const SCRIPTS = 'the scripts of all games';
 
 /** Whether the disk has room, as far as the rules must know. */

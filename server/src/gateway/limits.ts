@@ -126,8 +126,8 @@ export class Limits {
   }
 
   /**
-   * Counts a socket from its upgrade on, one without a place only against its address: as the node is full already, nobody
-   * could have its place. `closed` must follow, once for each call.
+   * Counts a socket from its upgrade on. One without a place came when the node was full, and counts only against its
+   * address. `closed` must follow, once for each call.
    */
   opened(group: string, { hasPlace }: { hasPlace: boolean }): void {
     this.#connections.add(group);

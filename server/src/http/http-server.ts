@@ -136,7 +136,7 @@ export async function openHttpServer({
  *   limits that nor tells of it.
  * - A handshake within a connection would sign again, and hundreds of connections may begin one at the same moment.
  * - Without ECDHE the server has to decrypt with its RSA key what comes in the second half of the handshake, and with a
- *   curve of 384 or 521 bits each half takes milliseconds. Whoever speaks TLS 1.2 knows something of these.
+ *   curve of 384 or 521 bits each half takes milliseconds. Every client of TLS 1.2 knows some of these.
  */
 const TLS_OPTIONS = {
   minVersion: 'TLSv1.2',

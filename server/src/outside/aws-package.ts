@@ -1,7 +1,7 @@
 import { StartupError } from '../startup-error.ts';
 
 /**
- * Loads what `load` imports of the AWS SDK. Not every server needs it, so whoever sets `setting` installs it: throws a
+ * Loads what `load` imports of the AWS SDK. Not every server needs it, so operators who set `setting` install it: throws a
  * `StartupError` that says how when `packages` are missing.
  */
 export async function loadAwsPackage<T>(

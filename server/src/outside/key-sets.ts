@@ -15,7 +15,7 @@ const USUALLY_KEPT_MS = 60 * MINUTE_MS;
 const KEPT_WHILE_AWAY_MS = 24 * 60 * MINUTE_MS;
 /** How often one URL is asked, whatever tokens ask for. */
 const ASK_SPACING_MS = 30_000;
-/** How often the keys of one stage's providers are fetched; whoever sets new URLs again and again must not wear the node out. */
+/** How often the keys of one stage's providers are fetched, so that a stage whose URLs change all the time does not wear the node out. */
 const FETCHES_PER_SECOND = 0.1;
 const FETCH_BURST = 10;
 /** A provider that does not answer keeps a place for seconds, which counts as much as this many fetches. */
@@ -44,11 +44,11 @@ export interface NoKeys {
 /**
  * The keys of providers, each set fetched when it is needed and kept for a while:
  *
- * - missing: whoever needs the set waits for it to be fetched.
+ * - missing: a check that needs the set waits for it to be fetched.
  * - fresh: it is used.
- * - old: whoever needs it waits for it to be fetched again. If that fails, it counts for another day.
+ * - old: a check that needs it waits for it to be fetched again. If that fails, the old set counts for another day.
  *
- * A set is fetched once at a time, and at most every 30 seconds, whatever comes of it. So keys that nobody has cost a
+ * A set is fetched once at a time, and at most every 30 seconds, whatever comes of it. So tokens that name made-up keys cost a
  * provider no more than others. A stage has few fetches, and one at a time.
  */
 export interface KeySets {
@@ -81,7 +81,7 @@ export function createKeySets({
     ...{ ratePerSecond: FETCHES_PER_SECOND, burst: FETCH_BURST, maxKeys: MAX_OWNERS, clock },
   });
 
-  /** The entry of the URL, which is not kept before its keys are fetched: whoever names URLs takes no place by that. */
+  /** The entry of the URL. It is kept only once its keys are fetched, so that to name a URL takes no place. */
   function entryOf(url: string): Entry {
     const entry = entries.get(url);
     if (entry === undefined) return { set: undefined, askedAtMs: Number.NEGATIVE_INFINITY, fetching: undefined };

@@ -12,7 +12,7 @@ interface Share {
   bytes: number;
 }
 
-/** Of shares that take turns. Neither ever goes back. */
+/** How far shares that take turns have got. Neither number ever falls. */
 interface Level {
   /** Where shares begin that come: at what the one whose turn it was last had used. */
   start: number;

@@ -43,8 +43,8 @@ export class Offences {
   }
 
   /**
-   * A stage of which little is known counts as slow while its game has had threads ended: whoever may make stages could
-   * otherwise have another one keep a thread each time.
+   * A stage of which little is known counts as slow for a while after a thread had to be ended for its game. Otherwise a game
+   * could make a new stage each time to occupy another thread.
    */
   isSlow({ stageId, gameId }: Place): boolean {
     const { typicalMs, spentMs } = this.#stages.get(stageId) ?? UNKNOWN;

@@ -31,8 +31,8 @@ const MAX_KNOWN = 1_000;
  * it need not sleep in between. Until the thread comes to that message, another one that has nothing to do takes it over.
  *
  * Nothing can stop the engine while it compiles, and what a hostile studio writes may keep it busy for minutes. So a
- * thread that loads scripts does nothing for other stages, a game loads in one thread at a time, and whoever's scripts
- * take too long pays for the thread that has to be ended.
+ * thread that loads scripts does nothing for other stages, a game loads in one thread at a time, and a thread that has to be
+ * ended is charged to the stage whose scripts took too long.
  */
 export class SandboxPool implements Sandbox {
   readonly #clock: Clock;

@@ -3,7 +3,7 @@ const MAX_LOGS = 10_000;
 
 /**
  * The highest position of each log that this process has seen in the database. A crash or a fail-over may bring a database back
- * to a state of before. What is appended then must not be given the positions of what was lost: whoever has read that, and
+ * to an earlier state. What is appended then must not get the positions of what was lost: a reader that has read that, and
  * goes on behind it, would miss what is new.
  */
 export class HighestPositions {

@@ -59,7 +59,7 @@ const MAX_SUSPECT_BODY_BYTES = 16_384;
  * longer with long bodies that anyone may have sent.
  * Where the head of a long body says its SHA-256, the signature is verified before the body is read, and the body finds room
  * that others do not.
- * A long body waits, whoever sends it, while too many bytes of such bodies have come from its address.
+ * While too many bytes of long bodies have come from an address, its next one is refused, whatever key it is signed with.
  * Throws a Refusal, or a `throttled` ServiceError.
  */
 export function createSignatureAuthentication(parts: AuthenticationParts): Authenticate {
@@ -154,8 +154,8 @@ interface Seen {
 }
 
 /**
- * Bounds the bytes of long bodies by address: whoever sends them as fast as the network takes them would have the server
- * hash them and collect them as garbage without end, also for calls that are refused afterwards.
+ * Limits the bytes of long bodies by address. A client that sends them as fast as the network allows would otherwise keep the
+ * server busy hashing and freeing them, even where each call is refused afterwards.
  */
 function createLongBodies({ clock, settings }: Pick<AuthenticationParts, 'clock' | 'settings'>) {
   const buckets = createAddressBuckets({

@@ -222,7 +222,7 @@ function canonicalQuery(rawQuery: string): string {
     .join('&');
 }
 
-/** Other white space, such as one that does not break, is part of the value: whoever reads the header sees it, too. */
+/** Only spaces and tabs are folded. Other white space, such as a no-break space, is part of the value that handlers read. */
 function canonicalValue(values: readonly string[]): string {
   return values.map((value) => value.replace(/[ \t]+/g, ' ').replace(/^ | $/g, '')).join(',');
 }

@@ -51,8 +51,8 @@ async function warnOfFaults(world: World, sections: Sections): Promise<void> {
 }
 
 /**
- * Creates the game if there is none. Whoever creates one does not mean one that is there, so it must have nothing but what the
- * document has; without a document, it may have anything.
+ * Creates the game if there is none. To create a game does not mean to change one that is there: that may have nothing that
+ * the document does not have. Without a document it may have anything.
  */
 async function createOrCompare(client: ManagementClient, game: string, document: Sections | undefined): Promise<void> {
   let found: unknown;

@@ -192,8 +192,8 @@ async function untilConnected(
 }
 
 /**
- * A look that fails for a reason that may pass is one that saw nothing new: the next comes soon. Nobody can judge a client by
- * a server that says nothing for longer.
+ * A look that fails for a reason that may pass counts as one that saw nothing new, since the next comes soon. When the server
+ * fails for longer, the client cannot be judged.
  */
 async function look(client: ManagementClient, input: PlayerInput): Promise<readonly Connection[]> {
   const start = systemClock.monotonic();

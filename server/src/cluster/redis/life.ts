@@ -76,7 +76,7 @@ export class Life {
     return this.#partitions;
   }
 
-  /** While the lease lasts, one partition that is away keeps nobody from the players of the others. */
+  /** While the lease lasts, a partition that is away does not matter to the players of the others. */
   get isAvailable(): boolean {
     return this.lease.mayAct() && this.#partitions.some((partition) => partition?.isAvailable);
   }

@@ -80,7 +80,7 @@ export interface NewKey {
   readonly subject?: string | undefined;
 }
 
-/** Who changes a key by a call, where that is not whoever uses the server's machine. */
+/** The caller of the API that changes a key, in the place of a person on the server's machine. */
 export interface KeyMaker {
   readonly record: RecordLocally;
   /** May refuse, on record, to have a key with this policy made. */
@@ -93,8 +93,8 @@ export const MAX_DESCRIPTION_CHARACTERS = 250;
 const SECRET_CHARACTERS = 40;
 const ENDED_KEY_MEMORY_MS = 90 * 24 * 3_600_000;
 /**
- * Calls can make and revoke keys fast, and whoever counts them looks at all. So many are kept of those that people have got by
- * signing in, and as many of the others: whoever signs in and out makes nobody forget a key that was made and revoked.
+ * How many ended keys are remembered: calls can make and revoke them fast, and to count keys all are read. As many again are
+ * remembered of those that people got by signing in, so that signing in and out pushes out no key that somebody has made.
  */
 const MAX_ENDED_KEYS = 1_000;
 /** Beyond this many keys in use, secrets are opened and policies parsed again. */

@@ -224,7 +224,7 @@ function recordAs(
     audit.around({ ...change, operation, resource, details: { ...details, ...more } }, rule);
 }
 
-/** How records name a person: whoever else calls themselves the same has another one. */
+/** The name of a person in records. It is unique, which what people call themselves is not. */
 function actorOf({ issuer }: Pick<SignInProvider, 'issuer'>, { sub }: Person): string {
   return `${issuer} ${excerpt(sub, MAX_SUB_CHARACTERS)}`;
 }

@@ -3,10 +3,9 @@ import { createTokenBuckets } from '../../token-bucket.ts';
 import { MAX_POSTS_AT_ONCE } from './post-webhook.ts';
 
 /**
- * Spaces out the posts of all webhooks, so that whatever waits for receivers, and whoever has it sent again, costs the
- * calls and players of the node little: one post in a turn of the event loop, and so many a second. Receivers decide how
- * long they take, so there are only so many posts at once too, and no games can have all of their places: a game may have
- * about as many as it leaves free.
+ * Spaces out the posts of all webhooks: one in a turn of the event loop, and only so many a second. So they cost the calls
+ * and players of the node little, however many events wait or are replayed. Receivers decide how long a post takes, so the
+ * posts under way are limited too. A game may have about as many of these places as it leaves free, so no game has all.
  */
 export interface PostPace {
   /**

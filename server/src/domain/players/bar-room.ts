@@ -10,7 +10,7 @@ const FULL_MS = 1_000;
 const ENDED_AT_ONCE = 500;
 /** More games and stages than are likely to have bars at once; what is forgotten is counted again. */
 const MAX_PLACES = 10_000;
-/** How much of a game's room one stage may take: whoever may block in one must not keep others from it in the rest. */
+/** How much of a game's room one stage may take, so that a key for one stage does not keep others from blocking in the rest. */
 const SHARE_OF_STAGE = 0.9;
 
 /** A game, or one stage of it. */
@@ -18,8 +18,8 @@ type Place = Pick<BarRecord, 'kind' | 'gameId'> & { readonly stageId?: string | 
 type Asked = Place & Pick<BarRecord, 'name'>;
 
 /**
- * How many blocks a game may have, and how many revocations: whoever may make one must not fill the database, and neither one
- * kind nor one stage must keep the others out. Closures are as many as stages at most. Bars are counted now and then, not for each call.
+ * How many blocks a game may have, and how many revocations. A key that may make one must not fill the database, and neither
+ * one kind nor one stage must take the room of the others. Closures are as many as stages at most. Bars are counted now and then, not for each call.
  */
 export interface BarRoom {
   /**

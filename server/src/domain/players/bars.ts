@@ -14,7 +14,7 @@ export interface BarredScope {
   readonly playerId?: string | undefined;
 }
 
-/** What the directory keeps for whoever is kept out. */
+/** What the directory keeps for the players that a bar keeps out. */
 interface Note {
   readonly kind: BarKind;
   readonly text: string;
@@ -62,8 +62,8 @@ export function markerOf(record: BarRecord): { readonly target: BarTarget; reado
 }
 
 /**
- * What a player who is connected is told. The text for all other locales is that of an unknown language, and a revocation
- * keeps nobody out who gets a new token.
+ * What a player who is connected is told. The text for all other locales is that of an unknown language. A revocation has no
+ * end to tell, because players with a new token are let in.
  */
 export function farewellOfBar({
   kind,
@@ -79,7 +79,7 @@ export function farewellOfBar({
   };
 }
 
-/** How whoever is kept out is told. `spreadMs` is random, so that not all come back at once. */
+/** What a player hears who is kept out. `spreadMs` is random, so that not all come back at once. */
 export function refusalOf(
   { note, until }: Barred,
   { now, spreadMs }: { readonly now: number; readonly spreadMs: number },

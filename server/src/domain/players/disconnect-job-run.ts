@@ -38,15 +38,15 @@ export interface RunParts {
 
 /**
  * One node's work on a job. It asks each node for connections that are meant, writes down which it is about to end, and has
- * their owners end them. So whoever goes on after this node has died asks for those again, of which nothing is known, and each
- * connection is counted once, by a proof.
+ * their owners end them. So a node that goes on after this one has died asks again for those of which nothing is known, and
+ * each connection is counted once, by a proof.
  */
 export class DisconnectJobRun {
   readonly #parts: RunParts;
   readonly #job: DisconnectJobRecord;
   readonly #request: JobRequest;
   readonly #selector: ConnectionSelector;
-  /** On the monotonic clock: whoever connects later, such as one whom the job has sent away, is not meant. */
+  /** On the monotonic clock. Players who connect later are not meant, such as those whom the job itself has sent away. */
   readonly #beganAt: number;
   readonly #owner: string;
   readonly #pace: Pace;

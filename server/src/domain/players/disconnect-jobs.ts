@@ -38,8 +38,8 @@ export interface SelectionCounts {
 }
 
 /**
- * Jobs that end many connections of a stage, at a rate. Each means those connections that are there when it begins, so nobody is
- * hit twice, and nobody who comes back. All throw `not_found` for a stage that is unknown or being deleted.
+ * Jobs that end many connections of a stage, at a rate. Each means the connections that are there when it begins, so it ends
+ * none twice, and none of players who come back. All throw `not_found` for a stage that is unknown or being deleted.
  */
 export interface DisconnectJobs {
   /** Throws a retryable `internal` when a node does not say whom it has, as `start` does; nothing has begun then. */
@@ -52,8 +52,8 @@ export interface DisconnectJobs {
    */
   start(stage: NamedStage, job: NewJob, change: Change): Promise<DisconnectJob>;
   /**
-   * Lets a job go on that waits for it. Throws `access_denied` for whoever has started it, and `conflict` for a job that
-   * waits for nothing, or has waited too long.
+   * Lets a job go on that waits for it. Throws `access_denied` for the caller who has started it, and `conflict` for a job
+   * that waits for nothing, or has waited too long.
    */
   confirm(stage: NamedStage, id: string, change: Change): Promise<DisconnectJob>;
   /** Throws `conflict` for a job that is not at work, or has ended. */

@@ -32,7 +32,7 @@ export interface OnlineCounts {
 }
 
 /**
- * Who is connected to a stage. Whoever is connected throughout is on exactly one of the pages. A page ends early when the
+ * Who is connected to a stage. A player who is connected throughout is on exactly one page. A page ends early when the
  * filter lets few through: what a call costs does not grow with the stage. All throw `not_found` for a stage that is unknown or
  * being deleted, `validation` for a filter that cannot be read, and an `internal` that may be tried again when the directory,
  * or a node that must be asked, does not say who is there: never a shorter list.

@@ -1,4 +1,4 @@
-/** All are asymmetric: whoever can check a token must not be able to make one. */
+/** All are asymmetric: a server that can check a token must not be able to make one. */
 export const ALGORITHMS = ['RS256', 'ES256', 'EdDSA'] as const;
 
 /** What becomes of the claim that names the player: its text itself, or a hash of the issuer and the text. */

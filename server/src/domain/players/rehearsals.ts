@@ -7,7 +7,7 @@ import { orUnavailable } from '../or-unavailable.ts';
 import { getActiveStageInTime, type Stage, type StagesByName } from '../stages.ts';
 import { listConnections } from './directory-look-up.ts';
 
-/** The tag by which a stage refuses rehearsals, whoever asks, and its value that does. */
+/** A stage that has this tag, with this value, refuses all rehearsals. */
 export const REHEARSAL_TAG = 'respark:rehearsal';
 const REFUSED = 'refused';
 

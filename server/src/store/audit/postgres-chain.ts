@@ -41,7 +41,7 @@ type Query = Pick<Session, 'query'>;
 /** A record's row, which names its chain: the link of its intent or outcome may be that of any writer. */
 export type ChainedRow = AuditRow & { readonly node: string; readonly chain: string | null };
 
-/** Who writes: each node has a chain of its own, and so have the commands together. */
+/** The writer of a chain: each node has a chain of its own, and all commands have one together. */
 export interface Writer {
   readonly installation: string;
   readonly writer: string;

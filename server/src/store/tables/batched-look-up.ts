@@ -2,7 +2,7 @@ import { ServiceError } from '../../errors.ts';
 
 /** Names that one read asks for. */
 const MAX_NAMES = 500;
-/** While the database is away, each read takes as long as a statement may. So whoever would wait for more is refused. */
+/** While the database is away, each read takes as long as a statement may. So a look-up that would wait longer is refused. */
 const MAX_WAITING_READS = 4;
 const RETRY_AFTER_MS = 1_000;
 
