@@ -212,6 +212,7 @@ export function createServices({
     deletions,
     downloads,
     paginate,
+    turn,
     examine,
     longWork,
     runtimes,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CHANGE, ROLE } from '../../test/support/domain.ts';
+import { CHANGE, openDomain, ROLE } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { nextTurn, openWithStage, TOKEN } from '../../test/support/stage.ts';
 import type { ErrorCode } from '../errors.ts';
@@ -288,4 +288,28 @@ test('unknown deployments, stages, games and snapshots are not found', async (t)
   await store.stages.update(stageId, { state: 'DELETING', updatedAt: 0 });
   await assert.rejects(deployments.start(asked, CHANGE), failsWith('not_found', /stage/));
   assert.equal((await deployments.get('Demo', 'Dev')).id, id);
+});
+
+test('a page of a history of failures with long messages ends early, and no deployment is left out', async (t) => {
+  const { games, stages, deployments, store } = await openDomain(t);
+  await games.create({ name: 'Demo' }, CHANGE);
+  const { id: stageId, gameId } = await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
+  const ids = Array.from({ length: 60 }, (_, index) => `0000-${String(99 - index)}`);
+  await store.transaction(async (store) => {
+    for (const id of ids) {
+      const result = { code: 'UNSPECIFIED_FAILURE', message: 'ü'.repeat(10_000) } as const;
+      const facts = { action: 'DEPLOY', state: 'FAILED', result, claimedBy: undefined } as const;
+      await store.deployments.insert({ id, stageId, gameId, snapshotId: 'S', createdAt: 0, updatedAt: 0, ...facts });
+    }
+  });
+  const seen: string[] = [];
+  const sizes: number[] = [];
+  let nextToken: string | undefined;
+  do {
+    const page = await deployments.list('Demo', 'Dev', { nextToken });
+    seen.push(...page.items.map(({ id }) => id));
+    sizes.push(page.items.length);
+    nextToken = page.nextToken;
+  } while (nextToken !== undefined);
+  assert.deepEqual([seen, sizes], [ids, [26, 26, 8]]);
 });

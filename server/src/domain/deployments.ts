@@ -13,7 +13,8 @@ import { createOnceInStage } from './client-tokens.ts';
 import { type ConfigurationFault, describeFault } from './configuration/fault.ts';
 import type { Events } from './events/events.ts';
 import type { Examine } from './examination.ts';
-import type { Page, PageRequest, Paginate } from './pagination.ts';
+import type { ListTurn } from './list-turns.ts';
+import { inListTurns, type Page, type PageRequest, type Paginate } from './pagination.ts';
 import { findRuntimesInUse, forgetOldRuntimes } from './runtime/old-runtimes.ts';
 import type { Runtimes } from './runtime/runtimes.ts';
 import { getSnapshotSummary } from './snapshots.ts';
@@ -52,6 +53,8 @@ const MAX_AT_ONCE = 2;
 
 /** In characters, with room for a hundred faults. */
 const MAX_MESSAGE_LENGTH = 20_000;
+/** Has room for the messages of many failures in a row: whoever looks for what was deployed before them finds it on the first page. */
+const MAX_PAGE_BYTES = 524_288;
 
 export interface DeploymentsParts {
   readonly store: Store;
@@ -60,6 +63,7 @@ export interface DeploymentsParts {
   readonly cluster: Pick<Cluster, 'node' | 'isAlive' | 'answer' | 'announceRuntime' | 'requestAll'>;
   readonly runtimes: Pick<Runtimes, 'deployed' | 'inUse'>;
   readonly paginate: Paginate;
+  readonly turn: ListTurn;
   readonly events: Pick<Events, 'emit'>;
   readonly clock: Clock;
   readonly random: RandomBytes;
@@ -75,7 +79,7 @@ export interface DeploymentsParts {
 }
 
 export function createDeployments(parts: DeploymentsParts): Deployments {
-  const { store, audit, paginate, clock, random, settings } = parts;
+  const { store, audit, paginate, turn, clock, random, settings } = parts;
   const work = createClaimedWork({ ...parts, kind: createDeploymentWork(parts) });
   parts.cluster.answer('runtime_deployed', ({ stageId, runtimeId }) => {
     parts.runtimes.deployed(stageId, runtimeId);
@@ -142,10 +146,17 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
 
     async list(gameName, stageName, request) {
       const stage = await getStage(store, gameName, stageName);
-      const list = (page: PageQuery) => store.deployments.list(stage.id, page);
-      return await paginate(`ListStageDeployments ${stage.id}`, request, list, ({ id }) => id);
+      const positionOf = ({ id }: Deployment) => id;
+      const read = (page: PageQuery) => store.deployments.list(stage.id, page);
+      const all = { list: read, bytesOf, maxBytes: MAX_PAGE_BYTES };
+      const list = inListTurns(all, { positionOf, turn });
+      return await paginate(`ListStageDeployments ${stage.id}`, request, list, positionOf);
     },
   };
+}
+
+function bytesOf({ result }: Deployment): number {
+  return Buffer.byteLength(result?.message ?? '');
 }
 
 interface Examined {

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import { createTokenBuckets } from '../token-bucket.ts';
 
-/** A page has no more bytes of what it lists, unless its first item alone has more. */
+/** A page has no more bytes of what it lists, unless its first item alone has more, or its list says otherwise. */
 export const MAX_PAGE_BYTES = 65_536;
 
 /**
@@ -131,11 +131,11 @@ function noPlace(maxWaiting: number): ServiceError {
 }
 
 /** How many of the items, and at least the first, a page has room for. */
-export function fittingOnPage(bytes: readonly number[]): number {
+export function fittingOnPage(bytes: readonly number[], maxBytes = MAX_PAGE_BYTES): number {
   let sum = 0;
   const end = bytes.findIndex((each, index) => {
     sum += each;
-    return index > 0 && sum > MAX_PAGE_BYTES;
+    return index > 0 && sum > maxBytes;
   });
   return end < 0 ? bytes.length : end;
 }

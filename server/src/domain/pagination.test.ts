@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createKeyring } from '../keyring.ts';
-import { createPageTokens, createPaginate, type PageRequest } from './pagination.ts';
+import { createPageTokens, createPaginate, inListTurns, type PageRequest } from './pagination.ts';
 
 const paginate = createPaginate({
   pageTokens: createPageTokens({ sealer: createKeyring(new Uint8Array(32).fill(1)) }),
@@ -71,4 +71,36 @@ test('a list may have another order than that of names', async () => {
     nextToken = page.nextToken;
   } while (nextToken !== undefined);
   assert.deepEqual(seen, records);
+});
+
+test('a list of long records is read a few at a time, each few in a turn, and its pages end early', async () => {
+  const records = names.slice(0, 60).map(({ name }, index) => ({ name, size: index < 20 ? 40 : 1 }));
+  const steps: (number | 'turn')[] = [];
+  const listed = inListTurns(
+    {
+      async list({ after = '', limit }) {
+        steps.push(limit);
+        return records.filter(({ name }) => name > after).slice(0, limit);
+      },
+      bytesOf: ({ size }) => size,
+      maxBytes: 500,
+    },
+    { positionOf: ({ name }) => name, turn: async () => void steps.push('turn') },
+  );
+  const seen: unknown[] = [];
+  const sizes: number[] = [];
+  let nextToken: string | undefined;
+  do {
+    const page = await paginate('ListGames', { maxResults: 45, nextToken }, listed);
+    seen.push(...page.items);
+    sizes.push(page.items.length);
+    nextToken = page.nextToken;
+  } while (nextToken !== undefined);
+  assert.deepEqual(seen, records);
+  assert.deepEqual(sizes, [12, 45, 3]);
+  const ofPages = [[10, 10], [10, 10, 10, 10, 6], [10]];
+  assert.deepEqual(
+    steps,
+    ofPages.flat().flatMap((limit) => ['turn', limit]),
+  );
 });

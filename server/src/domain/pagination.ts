@@ -1,6 +1,6 @@
 import { ServiceError } from '../errors.ts';
 import type { Sealer } from '../keyring.ts';
-import { fittingOnPage } from './list-turns.ts';
+import { fittingOnPage, type ListTurn, MAX_PAGE_BYTES } from './list-turns.ts';
 
 export interface PageRequest {
   readonly maxResults?: number | undefined;
@@ -18,6 +18,8 @@ type List<T> = (page: { readonly after?: string; readonly limit: number }) => Pr
 interface SizedList<T> {
   readonly list: List<T>;
   bytesOf(record: T): number;
+  /** How many bytes a page may have. */
+  readonly maxBytes?: number;
 }
 
 /**
@@ -28,12 +30,19 @@ interface SizedList<T> {
  */
 export interface Paginate {
   <T extends { readonly name: string }>(scope: string, request: PageRequest, list: List<T>): Promise<Page<T>>;
-  <T>(scope: string, request: PageRequest, list: List<T>, positionOf: (record: T) => string): Promise<Page<T>>;
-  /** A page that would have more bytes than `MAX_PAGE_BYTES` ends early. */
+  /** A page of a list with sizes that would have more bytes than it may ends early. */
+  <T>(
+    scope: string,
+    request: PageRequest,
+    list: List<T> | SizedList<T>,
+    positionOf: (record: T) => string,
+  ): Promise<Page<T>>;
   <T extends { readonly name: string }>(scope: string, request: PageRequest, list: SizedList<T>): Promise<Page<T>>;
 }
 
 const MAX_PAGE = 100;
+/** Records may have twenty kilobytes each, and to read a few of those takes a millisecond. */
+const READ_AT_ONCE = 10;
 
 /** Tokens that a list gives out and takes back: sealed, so that no client can make one up or read another list's positions. */
 export interface PageTokens {
@@ -51,9 +60,9 @@ export function createPaginate({ pageTokens }: { pageTokens: PageTokens }): Pagi
     positionOf = (record: T): string => (record as T & { name: string }).name,
   ): Promise<Page<T>> {
     const start = nextToken === undefined ? {} : { after: pageTokens.open(nextToken, scope) };
-    const { list: find, bytesOf } = typeof list === 'function' ? { list, bytesOf: undefined } : list;
+    const { list: find, bytesOf, maxBytes } = typeof list === 'function' ? { list } : list;
     const records = await find({ ...start, limit: maxResults + 1 });
-    const fitting = bytesOf === undefined ? records.length : fittingOnPage(records.map(bytesOf));
+    const fitting = bytesOf === undefined ? records.length : fittingOnPage(records.map(bytesOf), maxBytes);
     const items = records.slice(0, Math.min(maxResults, fitting));
     const last = items.at(-1);
     const isLastPage = records.length === items.length || last === undefined;
@@ -61,6 +70,32 @@ export function createPaginate({ pageTokens }: { pageTokens: PageTokens }): Pagi
   }
 
   return paginate;
+}
+
+/** Has a list read a few records at a time, each few in a turn of their own, and no more than a page has room for and one. */
+export function inListTurns<T>(
+  { list, bytesOf, maxBytes = MAX_PAGE_BYTES }: SizedList<T>,
+  { positionOf, turn }: { positionOf: (record: T) => string; turn: ListTurn },
+): SizedList<T> {
+  return {
+    bytesOf,
+    maxBytes,
+    async list({ after, limit }) {
+      const found: T[] = [];
+      let bytes = 0;
+      for (let from = after; ; ) {
+        await turn();
+        const step = Math.min(READ_AT_ONCE, limit - found.length);
+        const some = await list({ ...(from !== undefined && { after: from }), limit: step });
+        found.push(...some);
+        bytes += some.reduce((sum, record) => sum + bytesOf(record), 0);
+        const last = found.at(-1);
+        const isEnd = last === undefined || some.length < step || found.length === limit;
+        if (isEnd || (bytes > maxBytes && found.length > 1)) return found;
+        from = positionOf(last);
+      }
+    },
+  };
 }
 
 export function createPageTokens({ sealer }: { sealer: Sealer }): PageTokens {

@@ -103,6 +103,7 @@ export const listStageDeployments = operation({
   resourceTags: stageTags,
   decisions: [
     'Deployments are listed newest first. The history keeps the newest `RESPARK_MAX_DEPLOYMENTS` of the stage.',
+    'A page ends early when the messages of its deployments have more than 512 KiB, so a page may have fewer deployments than `MaxResults` and still have a `NextToken`.',
   ],
   async handler({ input, services }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
