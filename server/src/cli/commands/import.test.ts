@@ -8,7 +8,7 @@ import { createTestWorld, ROOT } from '../../../test/support/world.ts';
 
 const REQUEST = { AllowedSources: ['Player'], RequestShape: 'No', ResponseShape: 'No', Description: '' };
 
-async function serveImports(t: TestContext, { games = ['Demo'] } = {}) {
+async function serveImports(t: TestContext, { games = ['Demo'], mayRead = true } = {}) {
   const present = new Set(games);
   const configurations = new Map<string, object>();
   const service = await startFakeService(t, ({ method, url, body }): FakeReply => {
@@ -17,6 +17,7 @@ async function serveImports(t: TestContext, { games = ['Demo'] } = {}) {
       return { body: { Game: {} } };
     }
     const [, game = ''] = /^\/game\/(\w+)\/configuration$/.exec(url) ?? [];
+    if (method === 'GET' && !mayRead) return refusal('AccessDeniedException', 'not allowed', 403);
     if (!present.has(game)) return refusal('ResourceNotFoundException', `there is no game ${game}`, 404);
     if (method === 'GET') {
       const kept = Object.entries(configurations.get(game) ?? {}).map(([name, Attributes]) => [name, { Attributes }]);
@@ -58,6 +59,19 @@ describe('import', () => {
     assert.ok(warnings.length > 0);
     for (const warning of warnings) assert.match(warning, /^warning: .*Buy/);
     assert.equal(requests.length, 1);
+  });
+
+  it('needs to read nothing where it may replace whatever there is', async (t) => {
+    const { world, requests, write } = await serveImports(t, { mayRead: false });
+    const file = write(documentOf({ A: {} }));
+    for (const game of ['New', 'Demo'])
+      assert.equal(await world.run('import', file, '--game', game, '--create', '--yes'), 0, world.err());
+    assert.deepEqual(
+      requests.map(({ method, url }) => `${method} ${url}`).filter((call) => !call.startsWith('GET /game')),
+      ['PUT /game/New/configuration', 'POST /game', 'PUT /game/New/configuration', 'PUT /game/Demo/configuration'],
+    );
+    assert.equal(await world.run('import', file, '--game', 'Demo', '--create'), 1);
+    assert.match(world.err(), /AccessDeniedException/);
   });
 
   it('creates a missing game only when told to', async (t) => {

@@ -32,9 +32,9 @@ Faults in the configuration are warnings here, but make a deployment fail.`,
       const document = parseDocument(file);
       await warnOfFaults(world, document);
       const client = await createClient(world, command);
-      if (create === true) await createOrCompare(client, game, yes === true ? undefined : document);
       const input = { GameName: game, ImportSource: { File: file.toString('base64') } };
-      const reply = await client.call(importGameConfiguration, input);
+      if (create === true && yes !== true) await createOrCompare(client, game, document);
+      const reply = await importInto(client, input, { mayCreate: create === true && yes === true });
       const sections = entriesAt<{ Size: number }>(reply, 'GameConfiguration', 'Sections');
       const rows = sections.map(([name, { Size }]) => [name, String(Size)]);
       world.stdout.write(
@@ -50,22 +50,44 @@ async function warnOfFaults(world: World, sections: Sections): Promise<void> {
   for (const fault of findFaults(sections)) world.stderr.write(`${printable(`warning: ${describeFault(fault)}`)}\n`);
 }
 
+type ImportInput = Readonly<{ GameName: string; ImportSource: { readonly File: string } }>;
+
+const isMissing = (error: unknown) =>
+  error instanceof ServiceRefusal && error.errorName === 'ResourceNotFoundException';
+
 /**
- * Creates the game if there is none. To create a game does not mean to change one that is there: that may have nothing that
- * the document does not have. Without a document it may have anything.
+ * Imports, and if the game does not exist and may be created, creates it and imports again. A key that may do both need not be
+ * allowed to read what there is.
  */
-async function createOrCompare(client: ManagementClient, game: string, document: Sections | undefined): Promise<void> {
+async function importInto(
+  client: ManagementClient,
+  input: ImportInput,
+  { mayCreate }: { readonly mayCreate: boolean },
+): Promise<unknown> {
+  try {
+    return await client.call(importGameConfiguration, input);
+  } catch (error) {
+    if (!mayCreate || !isMissing(error)) throw error;
+  }
+  await client.call(createGame, { GameName: input.GameName });
+  return await client.call(importGameConfiguration, input);
+}
+
+/**
+ * Creates the game if there is none. To create a game does not mean to change one that is there, so that may have nothing but
+ * what the document has.
+ */
+async function createOrCompare(client: ManagementClient, game: string, document: Sections): Promise<void> {
   let found: unknown;
   try {
     found = await client.call(getGameConfiguration, { GameName: game });
   } catch (error) {
-    const isMissing = error instanceof ServiceRefusal && error.errorName === 'ResourceNotFoundException';
-    if (!isMissing) throw error;
+    if (!isMissing(error)) throw error;
     await client.call(createGame, { GameName: game });
     return;
   }
   const sections = entriesAt<{ Attributes?: unknown }>(found, 'GameConfiguration', 'Sections');
-  if (document === undefined || sections.length === 0) return;
+  if (sections.length === 0) return;
   const there = Object.fromEntries(sections.map(([name, { Attributes }]) => [name, Attributes]));
   if (isDeepStrictEqual(there, document)) return;
   throw new CommandError(
