@@ -55,11 +55,22 @@ export function openSqlite({
   const query = new Kysely<Schema>({ dialect: createDialect({ connection, database, mark }) });
   const inTurn = createWriteTurns({ clock });
 
+  /** Others that wait for their turn wait for the pause, too: otherwise as many tries as there are writes would leave none. */
+  async function attempt<T>(work: (query: Query) => Promise<T>): Promise<T> {
+    try {
+      return await query.transaction().execute(work);
+    } catch (error) {
+      // Unlike the clock's, this timer keeps the process alive: a command must not end silently while it waits.
+      if (error instanceof WriterBusy) await setTimeout(RETRY_PAUSE_MS);
+      throw error;
+    }
+  }
+
   async function transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
     let busySince: number | undefined;
     for (let waitedMs = 0; ; waitedMs += BLOCKING_WAIT_MS + RETRY_PAUSE_MS) {
       try {
-        return await inTurn(() => query.transaction().execute(work));
+        return await inTurn(() => attempt(work));
       } catch (error) {
         if (error instanceof Libsql.SqliteError && /^SQLITE_(?:FULL|IOERR)/.test(error.code)) {
           throw failedWrite(error, { file, onFull });
@@ -69,8 +80,6 @@ export function openSqlite({
       busySince ??= clock.monotonic();
       // Each try waits for its turn behind those of all other writes, which may take much longer than the try itself.
       if (Math.max(waitedMs, clock.monotonic() - busySince) > maxWriteWaitMs) break;
-      // Unlike the clock's, this timer keeps the process alive: a command must not end silently while it waits.
-      await setTimeout(RETRY_PAUSE_MS);
     }
     throw new ServiceError('internal', 'another process keeps the database busy: try again', { retryAfterMs: 1_000 });
   }

@@ -67,13 +67,22 @@ test('many writes that wait for another process give up when each of them has wa
   t.after(() => other.close());
   other.exec('BEGIN IMMEDIATE');
   let tries = 0;
+  let endedAt = Number.NEGATIVE_INFINITY;
+  let leastPauseMs = Number.POSITIVE_INFINITY;
   const exec = Libsql.prototype.exec;
   t.mock.method(Libsql.prototype, 'exec', function (this: Libsql.Database, text: string) {
-    if (text === 'begin immediate') tries += 1;
-    return exec.call(this, text);
+    if (text !== 'begin immediate') return exec.call(this, text);
+    tries += 1;
+    leastPauseMs = Math.min(leastPauseMs, performance.now() - endedAt);
+    try {
+      return exec.call(this, text);
+    } finally {
+      endedAt = performance.now();
+    }
   });
   const writing = Array.from({ length: 20 }, () => database.transaction(async () => {}));
   const ends = await Promise.allSettled(writing);
   assert(ends.every(({ status }) => status === 'rejected'));
   assert(tries <= 40, `in ${tries} tries, each of which holds everything up`);
+  assert(leastPauseMs > 23, `everything else went on for ${leastPauseMs} ms between two of them`);
 });
