@@ -32,6 +32,18 @@ it('a stream that says how much was lost by something else than a number prints 
   assert.match(world.err(), /^some events were dropped before they could be shown\nan event in the reply is not JSON/);
 });
 
+it('a stream that ends with its game is not gone on with in a later game of the same name', async (t) => {
+  const end = 'id: 7\nevent: x\ndata: {"data":{}}\n\nevent: end\ndata: {"reason":"deleted"}\n\n';
+  const { world, requests } = await startFakeService(t, ({ url }) => ({
+    headers: EVENT_STREAM,
+    // The next look ends the command.
+    body: url.includes('After=7') ? 'id: 8\nevent: x\ndata: {\n\n' : end,
+  }));
+  assert.equal(await world.run(...FOLLOW), 1);
+  assert.match(world.err(), /^the game was deleted; a later game of its name is another one/);
+  assert.equal(requests.length, 1);
+});
+
 it('a stream that does not begin in time is given up', async (t) => {
   const { url } = await startFakeService(t, () => SILENCE);
   const later = setTimeout;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseJson } from '@respark/protocol';
 import type { Operation } from '../api/operation.ts';
 import { isUnreachable, type ManagementClient } from './management-client.ts';
+import { valueAt } from './reply.ts';
 import { isTooDeep } from './reply-shape.ts';
 import { CommandError } from './world.ts';
 
@@ -16,10 +17,12 @@ const RECONNECT_MS = 1_000;
 const MAX_FAILURES = 30;
 /** Much more than any event of a server has. */
 const MAX_EVENT_CHARACTERS = 4_194_304;
+const DELETED =
+  'the game was deleted; a later game of its name is another one, for which the command must be started again';
 
 /**
  * Follows a stream for ever, and goes on where it was when it ends: a node may have been drained. Rejects when no server
- * answers for a while.
+ * answers for a while, and when the game was deleted.
  */
 export async function followEvents(
   client: ManagementClient,
@@ -34,6 +37,7 @@ export async function followEvents(
       for await (const event of eventsIn(await client.stream(operation, { ...query, ...from }))) {
         failures = 0;
         position = event.id ?? position;
+        if (isOfDeletedGame(event)) throw new CommandError(DELETED);
         if (event.name !== undefined && event.name !== 'end') show(event);
       }
     } catch (error) {
@@ -42,6 +46,11 @@ export async function followEvents(
     }
     await sleep(RECONNECT_MS);
   }
+}
+
+/** Whether the server ends the stream because the game is gone. The position says nothing about a later one of its name. */
+function isOfDeletedGame({ name, data }: StreamedEvent): boolean {
+  return name === 'end' && valueAt(data, ['reason']) === 'deleted';
 }
 
 /** Reads `id`, `event` and `data`; the position in the first comment counts as an id. */
