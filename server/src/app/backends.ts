@@ -63,13 +63,18 @@ export async function openBackends(
   const database = settings.redisUrl === undefined ? undefined : await identifyDatabase({ ...parts, ...stored });
   const facts = factsOf(settings, parts.clock, database);
   const loadBars = loadBarsOf({ store: stored.store });
-  const cluster = await openCluster({ ...parts, facts: { ...facts } }, loadBars);
+  const databaseLineage = await stored.databaseLineage?.();
+  const cluster = await openCluster({ ...parts, facts: { ...facts }, databaseLineage }, loadBars);
   closers.push('cluster', () => cluster.close());
   return { ...stored, cluster, facts };
 }
 
 async function openCluster(
-  parts: ServerParts & { readonly metrics: Pick<Metrics, 'cluster'>; readonly facts: NodeRecord['facts'] },
+  parts: ServerParts & {
+    readonly metrics: Pick<Metrics, 'cluster'>;
+    readonly facts: NodeRecord['facts'];
+    readonly databaseLineage: string | undefined;
+  },
   loadBars: LoadBars,
 ): Promise<Cluster> {
   const { settings, clock, random, facts } = parts;

@@ -53,7 +53,7 @@ export async function openPostgresBackends({
   const presence =
     settings.redisUrl === undefined ? 'alone' : ({ directory: directoryOf(settings), journal: node } as const);
   const { database, sessions, claimed, ...shared } = await openPostgres({ settings, clock, log, presence });
-  const { countServers, displaced, time: databaseTime, unwritableMs } = shared;
+  const { countServers, displaced, time: databaseTime, lineage: databaseLineage, unwritableMs } = shared;
   closers.push('database', () => database.close());
   await claimed(OTHERS_WAIT_MS);
   await database.migrate();
@@ -82,7 +82,7 @@ export async function openPostgresBackends({
   closers.push('events', () => eventLog.close());
   return {
     ...{ directory, keyring, installation, room, store, auditLog, playerData, stageLogs, eventLog },
-    ...{ countServers, displaced, databaseTime, unwritableMs },
+    ...{ countServers, displaced, databaseTime, databaseLineage, unwritableMs },
   };
 }
 

@@ -16,6 +16,7 @@ export function openRedisCluster({
   random,
   metrics,
   facts,
+  databaseLineage,
   loadBars,
 }: {
   readonly settings: Settings & { readonly redisUrl: string };
@@ -24,11 +25,13 @@ export function openRedisCluster({
   readonly random: RandomBytes;
   readonly metrics: Pick<Metrics, 'cluster'>;
   readonly facts: NodeRecord['facts'];
+  readonly databaseLineage: string | undefined;
   readonly loadBars: LoadBars;
 }): Cluster {
   const { redisUrl: url, redisSentinelUrl: sentinelUrl, redisTimeoutMs: timeoutMs } = settings;
   const link = new NodeRedisLink({ url, sentinelUrl, timeoutMs, clock });
-  return new RedisCluster({ settings, log, clock, random, link, facts, loadBars, metrics: metrics.cluster });
+  const parts = { settings, log, clock, random, link, facts, databaseLineage, loadBars };
+  return new RedisCluster({ ...parts, metrics: metrics.cluster });
 }
 
 export interface RedisSettings

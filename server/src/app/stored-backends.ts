@@ -31,6 +31,8 @@ export interface SharedDatabase {
   readonly displaced: Promise<string>;
   /** What the clock of the database says, milliseconds since 1970. */
   readonly databaseTime: () => Promise<number>;
+  /** Tells the database from copies of it, and from what it was before something of it was lost. */
+  readonly databaseLineage: () => Promise<string>;
   /** How long the database has taken no writes. */
   readonly unwritableMs: () => number;
 }

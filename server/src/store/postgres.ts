@@ -10,6 +10,7 @@ import type { DatabaseSettings } from './postgres/client.ts';
 import { createDialect } from './postgres/dialect.ts';
 import { describeFault, describeMigrationFault, isLockTimeout } from './postgres/faults.ts';
 import { HEARING_ADVICE, hears, NOT_HEARD } from './postgres/hearing.ts';
+import { lineageOf } from './postgres/lineage.ts';
 import { assertMigratedBeside, findVersionBeside, migrateBeside } from './postgres/migrations.ts';
 import { COUNT_PRESENT, createClaim, type Presence } from './postgres/presence.ts';
 import { openSessions, type Sessions } from './postgres/sessions.ts';
@@ -49,6 +50,8 @@ export interface Postgres {
   countServers(): Promise<number>;
   /** What the clock of the database says, milliseconds since 1970. */
   time(): Promise<number>;
+  /** Tells the database from copies of it, and from what it was before something of it was lost. */
+  lineage(): Promise<string>;
   /** Whether connections hear of what others notify, without which no server is opened with `isWatching`. */
   hears(): Promise<boolean>;
   /** How long the database has taken no writes: 0 while it takes some, and where nobody watches it. */
@@ -133,6 +136,7 @@ export async function openPostgres({
       const { rows } = await sessions.use((session) => session.query<{ now: number }>(read));
       return rows[0]?.now ?? 0;
     },
+    lineage: () => lineageOf(sessions),
     unwritableMs: () => watch?.unwritableMs() ?? 0,
     async claimed(waitMs) {
       // While the connection is away, nothing else keeps a process up that has only begun.

@@ -14,6 +14,7 @@ const STEPS = 250;
 const KEYS = [
   'era',
   'former',
+  'database',
   'links',
   'nodes',
   'facts',
@@ -69,6 +70,7 @@ function drawCall(engine: Engine, data: RedisData): Call {
     ],
     () => [scripts.BARRED, names('era', 'links', 'barred'), [era, node, link]],
     () => [scripts.FIND_BAR, names('era', 'barred', 'bars'), [era, ...who()]],
+    () => [scripts.START, names('era', 'former', 'database'), [engine.chance(0.9) ? 'l0' : 'l1']],
     () => [
       scripts.ENTER,
       names('era', 'former'),

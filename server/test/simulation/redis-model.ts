@@ -98,7 +98,7 @@ export function runModel(
 ): ScriptReply {
   const model = MODELS[name];
   if (model === undefined) throw new Error(`there is no model of the script ${name}`);
-  if (name !== 'enter' && data.texts.get(at(keys, 0)) !== at(texts, 0)) return ['era_changed'];
+  if (!BEFORE_ERA.has(name) && data.texts.get(at(keys, 0)) !== at(texts, 0)) return ['era_changed'];
   if (ON_LINK.has(name)) {
     const link = data.hget(at(keys, 1), at(texts, 1));
     if (link === 'dead') return ['dead'];
@@ -107,6 +107,7 @@ export function runModel(
   return model(data, keys, texts);
 }
 
+const BEFORE_ERA = new Set(['start', 'enter']);
 const ON_LINK = new Set(['renew', 'register', 'restore', 'unregister', 'leave', 'set_bars', 'barred']);
 
 function at(texts: readonly string[], index: number): string {
@@ -184,6 +185,16 @@ function findBar(
 }
 
 const MODELS: Readonly<Record<string, Model>> = {
+  start(data, keys, [lineage = '']) {
+    const known = data.texts.get(at(keys, 2));
+    if (known === lineage) return ['ok', '0'];
+    data.texts.set(at(keys, 2), lineage);
+    const era = data.texts.get(at(keys, 0));
+    if (known === undefined || era === undefined) return ['ok', '0'];
+    data.sadd(at(keys, 1), era);
+    data.texts.delete(at(keys, 0));
+    return ['ok', '1'];
+  },
   enter(data, keys, [runId = '', part = '', lost = '']) {
     const era = data.texts.get(at(keys, 0));
     if (era !== lost && era?.startsWith(`${runId}-`)) return ['ok', era];

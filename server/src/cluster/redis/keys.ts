@@ -4,12 +4,14 @@ import type { PlayerKey } from '../../player-key.ts';
 export class PartitionKeys {
   readonly era: string;
   readonly former: string;
+  readonly database: string;
   readonly #base: string;
 
   constructor(prefix: string, partition: number) {
     this.#base = `${prefix}:{d${partition}}`;
     this.era = `${this.#base}:era`;
     this.former = `${this.#base}:former`;
+    this.database = `${this.#base}:database`;
   }
 
   /** The channel on which the node hears of the partition's players. */

@@ -22,6 +22,8 @@ export interface LifeParts {
   readonly random: RandomBytes;
   readonly log: Log;
   readonly facts: Readonly<Record<string, unknown>>;
+  /** Tells the database of the nodes from copies of it, and from what it was before something of it was lost. */
+  readonly databaseLineage?: string | undefined;
   readonly settings: LifeSettings;
 }
 
@@ -41,7 +43,7 @@ export class Life {
   readonly #partitions: (Partition | undefined)[];
 
   constructor(parts: LifeParts, events: LifeEvents, former?: Life) {
-    const { clock, random, log, link, settings, facts } = parts;
+    const { clock, random, log, link, settings, facts, databaseLineage } = parts;
     const { redisPartitions, leaseMs, leaseMarginMs, redisPrefix, redisTimeoutMs: timeoutMs } = settings;
     const node = uuidV7(random, clock.now());
     this.lease = new NodeLease({
@@ -60,8 +62,10 @@ export class Life {
       void channels.subscribed.then(() => {
         if (this.lease.isOver) return;
         const own = { lease: this.lease, facts: JSON.stringify(facts), former: former?.node };
+        // Only a start leads to another database. Nodes on two of them would else end each other's eras for ever.
+        const comesFrom = former === undefined ? databaseLineage : undefined;
         const partitionEvents = { ...events, buried: () => this.lease.end() };
-        this.#partitions[number] = new Partition({ ...parts, ...own, number, events: partitionEvents });
+        this.#partitions[number] = new Partition({ ...parts, ...own, comesFrom, number, events: partitionEvents });
       });
       return channels;
     });

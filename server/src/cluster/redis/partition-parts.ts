@@ -35,6 +35,8 @@ export interface PartitionParts {
   readonly facts: string;
   /** The incarnation that this node was before, and which has stopped. */
   readonly former: string | undefined;
+  /** The lineage of the database on which the process has started, while the directory may be of another one. */
+  readonly comesFrom: string | undefined;
   readonly link: RedisLink;
   readonly loadBars: LoadBars;
   readonly clock: Clock;

@@ -222,6 +222,7 @@ export class Partition {
   /** Enters the era on a new connection, repeats what was not acknowledged, and lists again what the era lacks. */
   async #join(session: OpenSession): Promise<void> {
     const { lease, facts, clock, random, log, number: partition } = this.#parts;
+    if (this.#era === '') await this.#endEraOfAnother(session);
     const newPart = Buffer.from(random(8)).toString('hex');
     if (session.mayHaveEvicted) this.#lostEra = this.#era;
     const [, era = ''] = await session.run(
@@ -251,6 +252,19 @@ export class Partition {
     await this.#restore(joined);
     this.#countLease();
     log.info({ partition, link }, 'the node has joined the directory of connections');
+  }
+
+  /** A backup that was restored knows other stages and bars than the directory. */
+  async #endEraOfAnother(session: OpenSession): Promise<void> {
+    const { comesFrom, log, number: partition } = this.#parts;
+    if (comesFrom === undefined) return;
+    const names = [this.#keys.era, this.#keys.former, this.#keys.database];
+    const [, hasEnded] = await session.run(scripts.START, names, [comesFrom]);
+    if (hasEnded !== '1') return;
+    log.warn(
+      { partition },
+      'the database is another one than before, or an earlier one: the directory of connections begins anew',
+    );
   }
 
   #begin(era: string): void {

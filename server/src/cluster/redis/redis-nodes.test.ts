@@ -14,6 +14,7 @@ import { RedisCluster } from './redis-cluster.ts';
 
 const ALICE = { stageId: 'stage-1', playerId: 'alice' };
 const TIMEOUT_MS = 1_000;
+const LASTING = { version: 1, until: undefined, signedInBefore: undefined, note: '' };
 
 // Unlike the system clock's, these timers keep the process alive until the cluster's time limits have passed.
 const clock = {
@@ -325,6 +326,38 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
   });
 });
 
+describe('a Redis that knows what another database says', { skip: findRedisFault() ?? false }, () => {
+  test('forgets it when a node starts on the other one, and lists again who is connected', async (t) => {
+    const { server, one, other } = await open(t);
+    const start = (databaseLineage: string) =>
+      join(t, new NodeRedisLink({ url: server.url, timeoutMs: TIMEOUT_MS, clock }), { databaseLineage });
+    await register(one, 'a');
+    await other.close();
+    const first = await start('1 2 3');
+    for (const node of [one, first]) {
+      for (const kind of ['close_stage', 'runtime_deployed'] as const) node.answer(kind, () => ({}));
+    }
+    await first.announceRuntime('stage-1', '01-a', TIMEOUT_MS);
+    await first.closeStage('stage-2', TIMEOUT_MS);
+    await first.setBar({ name: 'b' }, LASTING, { era: first.era(), node: first.node });
+    const again = await start('1 2 3');
+    assert.equal(again.era(), first.era(), 'the same database');
+    assert.equal(await register(again, 'b'), 'runtime_changed');
+
+    const former = again.era();
+    const restored = await start('1 2 4');
+    assert.notEqual(restored.era(), former);
+    await until(() => [one, first, again].every((node) => node.isAvailable && node.era() === restored.era()));
+    assert.equal(await register(restored, 'c'), undefined);
+    assert.equal(await restored.findBar(ALICE, { ...ANYBODY, barNames: ['b'] }), undefined);
+    assert.deepEqual((await listed(restored)).sort(), ['a', 'c']);
+    const current = first.era();
+    server.command('CLIENT', 'KILL', 'TYPE', 'normal');
+    await until(() => first.isAvailable && restored.isAvailable);
+    assert.equal(first.era(), current, 'a node that has only lost its connection ends no era');
+  });
+});
+
 function register(cluster: RedisCluster, connectionId: string, playerId = ALICE.playerId) {
   const entry = { connectionId, node: cluster.node, createdAt: 1, runtimeId: 'empty' };
   return cluster.register({ ...ALICE, playerId }, entry, {
@@ -347,10 +380,11 @@ async function open(t: TestContext) {
 async function join(
   t: TestContext,
   link: RedisLink,
-  { recoveryMs = 100, clock: ownClock = clock } = {},
+  { recoveryMs = 100, clock: ownClock = clock, databaseLineage = '' } = {},
 ): Promise<RedisCluster> {
   const cluster = new RedisCluster({
     ...{ clock: ownClock, random: createSystemRandom(), facts: {}, link, loadBars: NO_BARS },
+    ...(databaseLineage !== '' && { databaseLineage }),
     log: { debug() {}, info() {}, warn() {}, error() {} },
     metrics: { directoryCalled() {}, linkLost() {}, eraChanged() {}, leaseEnded() {} },
     settings: {

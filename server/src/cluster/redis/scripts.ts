@@ -1,11 +1,12 @@
 import type { Script } from './link.ts';
 
 /**
- * What Redis does in one step each. The keys of a script are those of one partition; all but `era` and `former` carry the
- * era in their names, so that a new era begins empty:
+ * What Redis does in one step each. The keys of a script are those of one partition; all but `era`, `former` and `database` carry
+ * the era in their names, so that a new era begins empty:
  *
  * - `era`        the current era: the run id of the server that it began on, and a random part
  * - `former`     set: eras that have ended and whose keys are still there
+ * - `database`   the lineage of the database on which a node has started last
  * - `links`      hash: incarnation → the number of its current connection, or `dead` for good
  * - `nodes`      hash: incarnation → the sequence number of its last renewal, while it has not left or died
  * - `facts`      hash: incarnation → what the node says about itself, JSON
@@ -30,6 +31,22 @@ const IN_ERA = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'era_chang
 const ON_LINK = `local link = redis.call('HGET', KEYS[2], ARGV[2])
 if link == 'dead' then return {'dead'} end
 if link ~= ARGV[3] then return {'link_replaced'} end`;
+
+/**
+ * Keys: era, former, database. Parameter: the lineage of the database of a node that starts. Ends the era if that is of another
+ * one: what it knows of stages and bars is not what the database says. Replies with 1 when it has done so.
+ */
+export const START = script(
+  'start',
+  `local known = redis.call('GET', KEYS[3])`,
+  `if known == ARGV[1] then return {'ok', '0'} end`,
+  `redis.call('SET', KEYS[3], ARGV[1])`,
+  `local era = redis.call('GET', KEYS[1])`,
+  `if not known or not era then return {'ok', '0'} end`,
+  `redis.call('SADD', KEYS[2], era)`,
+  `redis.call('DEL', KEYS[1])`,
+  `return {'ok', '1'}`,
+);
 
 /**
  * Keys: era, former. Parameters: run id, random part, an era of which keys were lost. Replies with the era, which it begins if
