@@ -239,3 +239,29 @@ test('long work takes the place of long work, however much short work waits, and
   assert(!queue.add('fourth a', 'p', 'as long as very many of them', 100));
   assert.deepEqual([displaced.length, queue.size], [2, 103]);
 });
+
+test('of a full lane, the party that has most places gives those up that others need, the newest first', () => {
+  const displaced: string[] = [];
+  const queue = new FairQueue<string>(LIMITS, { displaced: (work) => displaced.push(work) });
+  for (const work of ['many 1', 'many 2', 'many 3', 'many 4']) assert(queue.add('lane', 'many', work, 1));
+  assert(queue.add('lane', 'few', 'few 1', 1));
+  assert(queue.add('lane', 'few', 'few 2', 1));
+  assert(!queue.add('lane', 'few', 'few 3', 1), 'it has as many as the other');
+  assert(!queue.add('lane', 'many', 'many 5', 1));
+  assert(queue.add('lane', 'third', 'third 1', 1));
+  assert.deepEqual(displaced, ['many 4', 'many 3', 'many 2']);
+  assert.deepEqual(takeAll(queue), ['many 1', 'few 1', 'third 1', 'few 2']);
+});
+
+test('of a lane without bytes left, the party that has most of them does, if that is enough', () => {
+  const displaced: string[] = [];
+  const queue = new FairQueue<string>(LIMITS, { displaced: (work) => displaced.push(work) });
+  for (const work of ['large 1', 'large 2']) assert(queue.add('lane', 'large', work, 180));
+  assert(queue.add('lane', 'small', 'small 1', 30));
+  assert(!queue.add('lane', 'other', 'too long', 300));
+  assert.deepEqual([displaced, queue.size], [[], 3]);
+  assert(queue.add('lane', 'other', 'other 1', 100));
+  assert.deepEqual(displaced, ['large 2']);
+  assert.deepEqual(takeAll(queue), ['large 1', 'small 1', 'other 1']);
+  assert(queue.add('lane', 'any', 'whole', 400), 'all bytes are free again');
+});

@@ -43,6 +43,19 @@ interface Returned<T> extends Entry<T> {
   readonly party: string;
 }
 
+/** Who has places that others may need: a group, or one party of a lane. */
+interface Holder<T> extends Pick<Share, 'waiting' | 'bytes'> {
+  readonly lanes: Iterable<Lane<T>>;
+  readonly party?: string;
+}
+
+/** What there is too little of for some work, and what its own holder has with it. */
+interface Need {
+  readonly isFull: boolean;
+  readonly missingBytes: number;
+  readonly own: () => Pick<Share, 'waiting' | 'bytes'>;
+}
+
 /** Work where it waits. */
 interface Held<T> {
   readonly lane: Lane<T>;
@@ -61,7 +74,7 @@ export interface QueueLimits {
 /**
  * Work that waits, in lanes. The group of lanes that has used least goes first, however much waits in the others; within it
  * so does the lane that has used least, and within a lane its parties take turns. When all places are taken, a group that
- * has few of them takes one of the group that has most.
+ * has few of them takes one of the group that has most; when all of a lane are, so do its parties.
  */
 export class FairQueue<T> {
   readonly #limits: QueueLimits;
@@ -81,7 +94,7 @@ export class FairQueue<T> {
     }: {
       /** The group of a lane, which never changes. Each lane is one of its own without it. */
       readonly groupOf?: (laneName: string, work: T) => string;
-      /** Told of work that is forgotten for the sake of another group's. */
+      /** Told of work that is forgotten for the sake of another group's, or another party's. */
       readonly displaced?: (work: T) => void;
     } = {},
   ) {
@@ -98,9 +111,9 @@ export class FairQueue<T> {
   add(laneName: string, party: string, work: T, bytes: number): boolean {
     const lane = this.#laneOf(laneName, work);
     const { group } = lane;
-    const { maxWaitingPerLane, maxBytesPerLane } = this.#limits;
-    if (lane.waiting >= maxWaitingPerLane || lane.bytes + bytes > maxBytesPerLane) return false;
-    if (!this.#hasRoom(group, bytes)) return false;
+    const displaced = this.#displacedBy(lane, party, bytes);
+    if (displaced === undefined) return false;
+    for (const held of displaced) this.#displace(held);
     // While nobody had to wait, nobody took anything from others.
     if (this.#waiting === 0) this.#level.start = this.#level.most;
     if (group.waiting === 0) {
@@ -173,47 +186,26 @@ export class FairQueue<T> {
     this.#bytes += bytes;
   }
 
-  /** Whether there is room for work of the group, if need be that of another group's work, which stays where it is not enough. */
-  #hasRoom(group: Group<T>, bytes: number): boolean {
-    const { maxWaiting, maxBytes } = this.#limits;
-    const missing = this.#bytes + bytes - maxBytes;
-    const isFull = this.#waiting >= maxWaiting;
-    if (!isFull && missing <= 0) return true;
-    let given = isFull ? this.#newestOfMost(group.waiting + 1) : [];
-    if (isFull && given.length === 0) return false;
-    if (missing > 0) given = this.#longestOfMost(missing, group.bytes + bytes);
-    for (const held of given) this.#displace(held);
-    return given.length > 0;
-  }
-
-  /** The newest work of the group that has most waiting, if that is more than `than`. The last of a group is never given. */
-  #newestOfMost(than: number): Held<T>[] {
-    const group = largest(this.#groups.values(), ({ waiting }) => waiting);
-    if (group === undefined || group.waiting <= Math.max(1, than)) return [];
-    const lane = largest(
-      [...group.lanes].filter(({ parties }) => parties.size > 0),
-      ({ waiting }) => waiting,
-    );
-    const [party, entries = []] = largest(lane?.parties ?? [], ([, { length }]) => length) ?? [];
-    const entry = entries.at(-1);
-    return lane && party !== undefined && entry ? [{ lane, party, entry }] : [];
-  }
-
-  /** The longest work of the group that has most bytes, as long as those are more than `than`; none if that is not enough. */
-  #longestOfMost(missing: number, than: number): Held<T>[] {
-    const several = [...this.#groups.values()].filter(({ waiting }) => waiting > 1);
-    const group = largest(several, ({ bytes }) => bytes);
-    const given = new Map<Entry<T>, Held<T>>();
-    let [waiting, bytes, left] = [group?.waiting ?? 0, group?.bytes ?? 0, missing];
-    while (group !== undefined && left > 0) {
-      const longest = given.size < MAX_GIVEN && waiting > 1 && bytes > than && longestIn(group, given);
-      if (!longest) return [];
-      given.set(longest.entry, longest);
-      waiting -= 1;
-      bytes -= longest.entry.bytes;
-      left -= longest.entry.bytes;
-    }
-    return [...given.values()];
+  /**
+   * The work in whose place work of the party can wait: that of another party where the lane is full, that of another group
+   * where everything is, and none where there is room. Undefined where nothing that may be displaced is enough.
+   */
+  #displacedBy(lane: Lane<T>, party: string, bytes: number): readonly Held<T>[] | undefined {
+    const { maxWaiting, maxBytes, maxWaitingPerLane, maxBytesPerLane } = this.#limits;
+    const ofLane = givenBy(() => partiesOf(lane), {
+      ...{ isFull: lane.waiting >= maxWaitingPerLane, missingBytes: lane.bytes + bytes - maxBytesPerLane },
+      own: () => {
+        const entries = lane.parties.get(party) ?? [];
+        return { waiting: entries.length + 1, bytes: bytesOf(entries) + bytes };
+      },
+    });
+    if (ofLane === undefined) return undefined;
+    const isFull = this.#waiting - ofLane.length >= maxWaiting;
+    const missingBytes = this.#bytes - bytesOf(ofLane.map(({ entry }) => entry)) + bytes - maxBytes;
+    if (ofLane.length > 0) return isFull || missingBytes > 0 ? undefined : ofLane;
+    const { group } = lane;
+    const own = () => ({ waiting: group.waiting + 1, bytes: group.bytes + bytes });
+    return givenBy(() => [...this.#groups.values()], { isFull, missingBytes, own });
   }
 
   #displace({ lane, party, entry }: Held<T>): void {
@@ -255,17 +247,71 @@ function isBefore<T>(lane: Lane<T>, other: Lane<T>): boolean {
   return lane.group === other.group ? lane.used < other.used : lane.group.used < other.group.used;
 }
 
+function bytesOf(entries: readonly Pick<Entry<unknown>, 'bytes'>[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
 function largest<Each>(all: Iterable<Each>, measure: (each: Each) => number): Each | undefined {
   let most: Each | undefined;
   for (const each of all) if (most === undefined || measure(each) > measure(most)) most = each;
   return most;
 }
 
+function partiesOf<T>(lane: Lane<T>): Holder<T>[] {
+  return [...lane.parties].map(([party, entries]) => ({
+    ...{ waiting: entries.length, bytes: bytesOf(entries) },
+    ...{ lanes: [lane], party },
+  }));
+}
+
+/** What the holder that has most gives up for others' work, if it has more than they have with it. Its last work stays. */
+function givenBy<T>(holders: () => readonly Holder<T>[], need: Need): readonly Held<T>[] | undefined {
+  if (!need.isFull && need.missingBytes <= 0) return [];
+  const several = holders().filter(({ waiting }) => waiting > 1);
+  const own = need.own();
+  const newest = need.isFull ? newestOfMost(several, own.waiting) : undefined;
+  if (need.isFull && newest === undefined) return undefined;
+  if (need.missingBytes > 0) return longestOfMost(several, need.missingBytes, own.bytes);
+  return newest && [newest];
+}
+
+/** The newest work of the holder that has most waiting, if that is more than `than`. */
+function newestOfMost<T>(holders: readonly Holder<T>[], than: number): Held<T> | undefined {
+  const holder = largest(holders, ({ waiting }) => waiting);
+  if (holder === undefined || holder.waiting <= than) return undefined;
+  const lanes = [...holder.lanes].filter(({ parties }) => parties.size > 0);
+  const lane = largest(lanes, ({ waiting }) => waiting);
+  const party = holder.party ?? largest(lane?.parties ?? [], ([, { length }]) => length)?.[0];
+  const entry = party === undefined ? undefined : lane?.parties.get(party)?.at(-1);
+  return lane && party !== undefined && entry ? { lane, party, entry } : undefined;
+}
+
+/** The longest work of the holder that has most bytes, as long as those are more than `than`; undefined if that is not enough. */
+function longestOfMost<T>(
+  holders: readonly Holder<T>[],
+  missingBytes: number,
+  than: number,
+): readonly Held<T>[] | undefined {
+  const holder = largest(holders, ({ bytes }) => bytes);
+  const given = new Map<Entry<T>, Held<T>>();
+  let [waiting, bytes, missing] = [holder?.waiting ?? 0, holder?.bytes ?? 0, missingBytes];
+  while (holder !== undefined && missing > 0) {
+    const longest = given.size < MAX_GIVEN && waiting > 1 && bytes > than && longestIn(holder, given);
+    if (!longest) return undefined;
+    given.set(longest.entry, longest);
+    waiting -= 1;
+    bytes -= longest.entry.bytes;
+    missing -= longest.entry.bytes;
+  }
+  return holder && [...given.values()];
+}
+
 /** Of work that is equally long, the newest of a party. What was put back is not displaced. */
-function longestIn<T>({ lanes }: Group<T>, except: ReadonlyMap<Entry<T>, unknown>): Held<T> | undefined {
+function longestIn<T>({ lanes, party: only }: Holder<T>, except: ReadonlyMap<Entry<T>, unknown>): Held<T> | undefined {
   let longest: Held<T> | undefined;
   for (const lane of lanes) {
     for (const [party, entries] of lane.parties) {
+      if (only !== undefined && party !== only) continue;
       for (const entry of entries) {
         const isOfParty = longest?.lane === lane && longest.party === party;
         const least = longest === undefined ? 0 : longest.entry.bytes + (isOfParty ? 0 : 1);
