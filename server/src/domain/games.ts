@@ -1,11 +1,14 @@
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
+import type { PageQuery } from '../store/page-query.ts';
 import type { GameRecord, Store, Tags } from '../store/store.ts';
 import type { Audit, Change } from './audit.ts';
 import { createOnce } from './client-tokens.ts';
 import type { Deletions } from './deletions.ts';
-import type { Page, PageRequest, Paginate } from './pagination.ts';
+import type { ListTurn } from './list-turns.ts';
+import { inListTurns, type Page, type PageRequest, type Paginate } from './pagination.ts';
+import { bytesOfTags } from './tags.ts';
 
 export type Game = GameRecord;
 
@@ -42,12 +45,16 @@ export interface GamesParts {
   readonly audit: Audit;
   readonly deletions: Pick<Deletions, 'deleteGame'>;
   readonly paginate: Paginate;
+  readonly turn: ListTurn;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly settings: { readonly maxGames: number };
 }
 
-export function createGames({ store, audit, deletions, paginate, clock, random, settings }: GamesParts): Games {
+const bytesOf = ({ tags }: Game): number => bytesOfTags(tags);
+const positionOf = ({ name }: Game): string => name;
+
+export function createGames({ store, audit, deletions, paginate, turn, clock, random, settings }: GamesParts): Games {
   async function insert(store: Store, asked: Pick<Game, 'name' | 'description' | 'tags'>): Promise<Game> {
     const { name } = asked;
     const existing = await store.games.find(name);
@@ -95,7 +102,10 @@ export function createGames({ store, audit, deletions, paginate, clock, random, 
 
     get: (name) => getGame(store, name),
 
-    list: (request) => paginate('ListGames', request, (page) => store.games.list(page)),
+    async list(request) {
+      const all = { list: (page: PageQuery) => store.games.list(page), bytesOf };
+      return await paginate('ListGames', request, inListTurns(all, { positionOf, turn }));
+    },
 
     update: (name, { description }, change) =>
       audit.around(change, () =>

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CHANGE, openDomain, ROLE } from '../../test/support/domain.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { PageRequest } from './pagination.ts';
 
 const TOKEN = 'a'.repeat(33);
 const DEV = { gameName: 'Demo', name: 'Dev', role: ROLE };
@@ -135,4 +136,25 @@ test('a token of one list opens no other', async (t) => {
   await games.delete('Demo', CHANGE);
   await games.create({ name: 'Demo' }, CHANGE);
   await assert.rejects(stages.list('Demo', { nextToken }), failsWith('validation', /NextToken/));
+});
+
+test('pages of games and stages with many tags end early, and leave none out', async (t) => {
+  const { games, stages } = await openDomain(t);
+  const tags = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`key${index}`, 'v'.repeat(256)]));
+  const names = Array.from({ length: 12 }, (_, index) => `Name${index + 10}`);
+  for (const name of names) await games.create({ name, tags }, CHANGE);
+  for (const name of names) await stages.create({ gameName: 'Name10', name, role: ROLE, tags }, CHANGE);
+  const lists = { games: games.list, stages: (request: PageRequest) => stages.list('Name10', request) };
+  for (const [what, list] of Object.entries(lists)) {
+    const seen: string[] = [];
+    const sizes: number[] = [];
+    let nextToken: string | undefined;
+    do {
+      const page = await list({ nextToken });
+      seen.push(...page.items.map(({ name }) => name));
+      sizes.push(page.items.length);
+      nextToken = page.nextToken;
+    } while (nextToken !== undefined);
+    assert.deepEqual([seen, sizes], [names, [5, 5, 2]], what);
+  }
 });

@@ -2,13 +2,16 @@ import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import { type RandomBytes, randomAlphanumeric, uuidV7 } from '../random.ts';
+import type { PageQuery } from '../store/page-query.ts';
 import type { StageRecord, Store, Tags } from '../store/store.ts';
 import type { Audit, Change } from './audit.ts';
 import { createOnce } from './client-tokens.ts';
 import type { Deletions } from './deletions.ts';
 import { gameNotFound, getGame, nameTaken } from './games.ts';
+import type { ListTurn } from './list-turns.ts';
 import { orUnavailable } from './or-unavailable.ts';
-import type { Page, PageRequest, Paginate } from './pagination.ts';
+import { inListTurns, type Page, type PageRequest, type Paginate } from './pagination.ts';
+import { bytesOfTags } from './tags.ts';
 
 export type Stage = StageRecord;
 
@@ -59,12 +62,25 @@ export interface StagesParts {
   readonly audit: Audit;
   readonly deletions: Pick<Deletions, 'deleteStage'>;
   readonly paginate: Paginate;
+  readonly turn: ListTurn;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly settings: { readonly maxStages: number };
 }
 
-export function createStages({ store, audit, deletions, paginate, clock, random, settings }: StagesParts): Stages {
+const bytesOf = ({ tags }: Stage): number => bytesOfTags(tags);
+const positionOf = ({ name }: Stage): string => name;
+
+export function createStages({
+  store,
+  audit,
+  deletions,
+  paginate,
+  turn,
+  clock,
+  random,
+  settings,
+}: StagesParts): Stages {
   async function insert(
     store: Store,
     { gameName, ...asked }: Pick<Stage, 'gameName' | 'name' | 'role' | 'description' | 'tags'>,
@@ -117,7 +133,8 @@ export function createStages({ store, audit, deletions, paginate, clock, random,
     async list(gameName, request) {
       const game = await getGame(store, gameName);
       // The list is named by id, so that a token is of no use in a later game of the same name.
-      return await paginate(`ListStages ${game.id}`, request, (page) => store.stages.list(game.id, page));
+      const all = { list: (page: PageQuery) => store.stages.list(game.id, page), bytesOf };
+      return await paginate(`ListStages ${game.id}`, request, inListTurns(all, { positionOf, turn }));
     },
 
     update: (gameName, name, { description, role }, change) =>

@@ -102,6 +102,11 @@ export function createResourceTags({
   };
 }
 
+/** What the tags take in a list, about. */
+export function bytesOfTags(tags: Tags): number {
+  return Object.entries(tags).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
+}
+
 /** Policies may depend on tags, so a record says which were changed. Their values are words of the operators’ own. */
 function onRecordOf(keys: readonly string[]): { readonly tagKeys: string } {
   return { tagKeys: [...keys].sort().join(' ') };

@@ -86,6 +86,7 @@ export const listGames = operation({
   resource: () => [],
   decisions: [
     'Games are sorted by name, 100 to a page unless `MaxResults` says otherwise. A game that exists the whole time is on exactly one page, whatever is created or deleted in the meantime.',
+    'A page ends early when the tags on it have more than 64 KiB, so it may have fewer games than `MaxResults` and still have a `NextToken`.',
     'A `NextToken` is encrypted with the secret key and continues the list that returned it; using it for any other list is a `ValidationException`. This applies to every list operation.',
   ],
   async handler({ input, services }) {

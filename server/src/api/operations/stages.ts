@@ -108,6 +108,7 @@ export const listStages = operation({
   resourceTags: gameTags,
   decisions: [
     'Stages are sorted by name. They come with their game keys, and a policy that denies something on a stage does not hide it here.',
+    'A page ends early when the tags on it have more than 64 KiB, as in ListGames.',
   ],
   async handler({ input, services }) {
     const request = { maxResults: input.MaxResults, nextToken: input.NextToken };
