@@ -15,6 +15,9 @@ import type { MakeRoom } from './room.ts';
  */
 const MAX_ATTEMPTS = 20;
 
+/** Connections that are remembered because of their messages; beyond that, the one that ended first is forgotten. */
+const MAX_OUTLASTED = 10_000;
+
 /** This node's connections that the directory may list, by id: the node's own account of what it told the directory. */
 export class Membership {
   readonly #cluster: Cluster;
@@ -159,7 +162,7 @@ export class Membership {
     if (!this.#listed.delete(connection.id)) return;
     connection.runtime?.leave();
     for (const [id, outlasted] of this.#outlasted) {
-      if (outlasted.hasMessages) break;
+      if (outlasted.hasMessages && this.#outlasted.size < MAX_OUTLASTED) break;
       this.#outlasted.delete(id);
     }
     if (connection.hasMessages) this.#outlasted.set(connection.id, connection);
