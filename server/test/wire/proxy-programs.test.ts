@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { request } from 'node:https';
-import { connect } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
@@ -247,4 +247,29 @@ test('[nginx] as the guide configures it under a path, calls and players get thr
   assert.deepEqual(await failuresOf(t, server, url), ALL_GET_THROUGH);
   const { ws } = await connectPlayer(t, server, url);
   ws.close();
+});
+
+test('[nginx] before nodes of which one drains, as the guide configures it, players and calls that read get through', {
+  skip: skipOf('nginx'),
+}, async (t) => {
+  let refusals = 0;
+  const draining = createServer((_, response) => {
+    refusals += 1;
+    response.writeHead(503).end();
+  }).listen(0, '127.0.0.1');
+  t.after(() => draining.close());
+  await once(draining, 'listening');
+  const config = (place: Place) =>
+    replaced(CONFIGS.nginx({ ...place, backend: `127.0.0.1:${(draining.address() as AddressInfo).port}` }), {
+      'keepalive 32;': `server ${place.backend}; keepalive 32;`,
+      'proxy_pass http://respark;': 'proxy_pass http://respark; proxy_next_upstream error timeout http_503;',
+    });
+  const { server, port } = await startBehind(t, 'nginx', { config });
+  const url = `https://127.0.0.1:${port}`;
+  for (let n = 0; n < 6; n += 1) {
+    assert.equal(await statusOf(`${url}/readyz`), 200);
+    const { ws } = await connectPlayer(t, server, url);
+    ws.close();
+  }
+  assert(refusals > 0, 'the node that drains was asked');
 });
