@@ -44,7 +44,10 @@ export function devCommand(world: World): Command {
     .description(
       'Deploy the folder of a configuration to a stage, again at every change of a file, and show what its scripts write. Ctrl-C ends it.',
     )
-    .argument('<folder>', 'a folder that "respark unpack" has made')
+    .argument(
+      '<folder>',
+      'a folder that "respark unpack" has made, or one that you have begun yourself (docs/cloud-code.md)',
+    )
     .requiredOption('--game <name>', 'name of the game')
     .requiredOption('--stage <name>', 'name of the stage')
     .addHelpText(
