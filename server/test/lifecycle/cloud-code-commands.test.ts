@@ -91,6 +91,8 @@ test('send shows what the log says of a failure, and what it was given', async (
   assert.match((await run(['send', 'Greet'])).err, /^no_handler: .*; did you mean Custom\.Game\.Greet\?\n$/);
   const asEvent = await run(['send', 'Custom.Game.Greet', '--event']);
   assert.match(asEvent.err, /^no_handler: .*; if it is a request, leave --event out\n$/);
+  const slip = await run(['send', 'Custom.Game.Great']);
+  assert.match(slip.err, /^no_handler: .*; did you mean Custom\.Game\.Greet\?\n$/);
   assert.match((await run(['send', 'Custom.Game.Nope'])).err, /^no_handler: .*; if it is an event, add --event\n$/);
   assert.doesNotMatch((await run(['send', 'Other.Nope'])).err, /; /);
 });

@@ -9,6 +9,7 @@ import { printable, shown } from '../../text.ts';
 import { readInputText } from '../files.ts';
 import { type LogLine, lineText, newestLines } from '../log-lines.ts';
 import { addClientOptions, createClient, type ManagementClient } from '../management-client.ts';
+import { hintOfMessage } from '../meant-message.ts';
 import { settingsOf } from '../options.ts';
 import { listAt, textAt } from '../reply.ts';
 import { quoteForShell } from '../shell.ts';
@@ -98,7 +99,9 @@ async function send(world: World, command: Command, { type, payload }: Message):
     }
   } catch (error) {
     if (!(error instanceof ResparkError)) throw error;
-    const message = printable(`${error.code}: ${error.message}${hintFor(error.code, type, event === true)}`);
+    const isUnknown = error.code === 'no_handler';
+    const hint = isUnknown ? await hintOfMessage(management, game, { type, isEvent: event === true }) : '';
+    const message = printable(`${error.code}: ${error.message}${hint}`);
     if (FAILURES.includes(error.code)) throw new CommandError(`${message}\n${await script.said()}`, { cause: error });
     throw new CommandError(message, { cause: error });
   } finally {
@@ -151,14 +154,6 @@ async function scriptLines(
 
 function quoteIfNeeded(word: string, platform: NodeJS.Platform): string {
   return /^[\w.-]+$/.test(word) ? word : quoteForShell(word, platform);
-}
-
-/** Messages of a game have a prefix that is easily left out, and their name does not say which are events. */
-function hintFor(code: string, type: string, isEvent: boolean): string {
-  if (code !== 'no_handler') return '';
-  if (!type.includes('.')) return `; did you mean ${GAME_PREFIX}${type}?`;
-  if (!type.startsWith(GAME_PREFIX)) return '';
-  return isEvent ? '; if it is a request, leave --event out' : '; if it is an event, add --event';
 }
 
 /** The text of the payload: as given, or the content of the file or of stdin that `given` names. */
