@@ -75,6 +75,25 @@ describe('keys', () => {
     assert.deepEqual(JSON.parse(world.out()), ROOT);
   });
 
+  it('warns of resources of another region or account, which mean nothing here', async () => {
+    const arn = (place: string) => `arn:aws:gamesparks:${place}:game/Demo`;
+    for (const [place, isHere] of [
+      ['us-east-1:000000000000', true],
+      ['us-*:*', true],
+      ['eu-west-1:000000000000', false],
+      ['us-east-1:111122223333', false],
+    ] as const) {
+      const { world } = createKeyWorld({ createKey: async () => ({ ...ROOT, warnings: [] }) });
+      const statement = { Effect: 'Deny', Action: '*', Resource: ['*', arn(place)] };
+      world.stdin.end(JSON.stringify({ Version: '2012-10-17', Statement: statement }));
+      assert.equal(await world.run('keys', 'create', '--policy', '-'), 0);
+      const [first = ''] = world.err().split('\n');
+      if (isHere) assert.doesNotMatch(first, /^warning/);
+      else
+        assert(first.startsWith(`warning: "${arn(place)}" means no resource of a server with the region us-east-1 `));
+    }
+  });
+
   it('repeats why a policy is refused, exits with 1 and still closes the store', async () => {
     const { world, events } = createKeyWorld({
       createKey: async () => {

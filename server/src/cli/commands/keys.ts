@@ -4,6 +4,7 @@ import { createLog } from '../../log.ts';
 import { printable } from '../../text.ts';
 import { administer } from '../administer.ts';
 import { readInputText } from '../files.ts';
+import { warnOfForeign } from '../foreign-resources.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import { formatJson, formatTable } from '../table.ts';
 import { CommandError, type World } from '../world.ts';
@@ -71,7 +72,9 @@ Examples: create a key that may disconnect the players of one stage; the same wi
       });
       const gap = { game: `there is no game "${game}"`, stage: `there is no stage "${stage}" in game "${game}"` };
       const idle = missing === undefined ? [] : [`${gap[missing]}: the key counts once there is one of this name`];
-      for (const warning of [...key.warnings, ...idle]) world.stderr.write(`${printable(`warning: ${warning}`)}\n`);
+      const foreign = options.policy === undefined ? [] : warnOfForeign(policy, settingsOf(world, command));
+      for (const warning of [...key.warnings, ...idle, ...foreign])
+        world.stderr.write(`${printable(`warning: ${warning}`)}\n`);
       printSecret(world, key, options.json);
     });
   return addSettingOptions(command, ['dataDir']);
