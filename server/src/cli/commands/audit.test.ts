@@ -128,6 +128,7 @@ describe('audit', () => {
       ['ListAuditRecords', ''],
       ['Restore', 'warning: there is no operation "Restore": did you mean RestoreBackup?\n'],
       ['disconnectplayer', 'warning: there is no operation "disconnectplayer": did you mean DisconnectPlayer?\n'],
+      ['DisconectPlayer', 'warning: there is no operation "DisconectPlayer": did you mean DisconnectPlayer?\n'],
       ...['Ban', 'Get'].map((name) => [
         name,
         `warning: there is no operation "${name}": "respark api" lists those of calls, and on the server's machine there are CreateRootAccessKey, ChangeRootAccessKey, RotateRootAccessKey, CreateAccessKey, RevokeAccessKey, RotateSecretKey, CreateConsoleLink, RestoreBackup, CopyStore\n`,

@@ -4,6 +4,7 @@ import { auditRecordOnWire, listAuditRecords } from '../../api/own-operations/au
 import { serialize } from '../../api/shape.ts';
 import { systemClock } from '../../clock.ts';
 import { LOCAL_OPERATIONS } from '../../domain/local-changes.ts';
+import { findNearest } from '../../nearest.ts';
 import { shown } from '../../text.ts';
 import { administer } from '../administer.ts';
 import { addClientOptions, createClient, hasOwnEndpoint } from '../management-client.ts';
@@ -68,7 +69,8 @@ Example: see who disconnected a player within the last hour
 function warnOfUnknown(world: World, name: string): void {
   const known = [...EVERY_OPERATION.map((operation) => operation.name), ...LOCAL_OPERATIONS];
   if (known.includes(name)) return;
-  const similar = known.filter((other) => other.toLowerCase().includes(name.toLowerCase()));
+  const parts = known.filter((other) => other.toLowerCase().includes(name.toLowerCase()));
+  const similar = parts.length > 0 ? parts : [findNearest(name, known) ?? []].flat();
   const hint =
     similar.length > 0 && similar.length <= MAX_SIMILAR
       ? `did you mean ${similar.join(' or ')}?`
