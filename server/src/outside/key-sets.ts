@@ -15,7 +15,7 @@ const USUALLY_KEPT_MS = 60 * MINUTE_MS;
 const KEPT_WHILE_AWAY_MS = 24 * 60 * MINUTE_MS;
 /** How often one URL is asked, whatever tokens ask for. */
 const ASK_SPACING_MS = 30_000;
-/** How often the keys of one stage's providers are fetched, so that a stage whose URLs change all the time does not wear the node out. */
+/** How often the keys of one stage's providers are fetched, so that a stage whose URLs keep changing does not load the node. */
 const FETCHES_PER_SECOND = 0.1;
 const FETCH_BURST = 10;
 /** A provider that does not answer keeps a place for seconds, which counts as much as this many fetches. */

@@ -14,7 +14,10 @@ import { bareHostOf, placeOf } from './url-place.ts';
 const VARIABLE = 'RESPARK_WEBHOOK_PRIVATE_HOSTS';
 /** What a receiver says beside its status is thrown away. */
 const MAX_ANSWER_BYTES = 65_536;
-/** The caller keeps a game from taking all of these. A limit for each host would make games that post to the same one wait for each other. */
+/**
+ * The caller keeps a game from taking all of these. A limit for each host would make games that post to the same one wait for
+ * each other.
+ */
 const CONNECTIONS = {
   ...{ maxPerHost: MAX_POSTS_AT_ONCE, maxPerScheme: MAX_POSTS_AT_ONCE },
   ...{ maxIdle: 128, maxIdleMs: 20_000 },

@@ -22,10 +22,10 @@ const MAX_KNOWN = 1_000;
 
 /**
  * Runs scripts in threads, which are there once there is something to run. A thread that does not answer is ended and
- * replaced; one more than are needed is kept ready, because a start takes a tenth of a second. While the scripts in all others wait for answers, which takes no processor,
- * that one runs those of the stages that have no thread. One game may have more stages than there are threads, so while
- * that one waits too, another in reserve, which is started when it is first needed, runs those of the games that have no
- * thread.
+ * replaced. One more than is needed, the spare one, is kept ready, because a start takes a tenth of a second. While the scripts
+ * in all others wait for answers, which takes no processor, the spare one runs those of stages that have no thread. A game may
+ * have more stages than there are threads, so while the spare one waits too, another in reserve, which is started when it is
+ * first needed, runs scripts of games that have no thread.
  *
  * A busy thread is sent the next message of its stage before it is done, if the stage is quick and it is its turn, so that
  * it need not sleep in between. Until the thread comes to that message, another one that has nothing to do takes it over.

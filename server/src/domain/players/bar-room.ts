@@ -19,7 +19,8 @@ type Asked = Place & Pick<BarRecord, 'name'>;
 
 /**
  * How many blocks a game may have, and how many revocations. A key that may make one must not fill the database, and neither
- * one kind nor one stage must take the room of the others. Closures are as many as stages at most. Bars are counted now and then, not for each call.
+ * one kind nor one stage must take the room of the others. Closures are as many as stages at most. Bars are counted now and
+ * then, not for each call.
  */
 export interface BarRoom {
   /**

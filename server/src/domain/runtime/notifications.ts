@@ -104,7 +104,7 @@ export function createNotifications({
     }
     const result = reader(payload);
     if (result instanceof PayloadFault) throw new ServiceError('validation', `${type}: ${result.text}`);
-    // A script's author sees what was left out in the log; whoever sends to everybody has no second try.
+    // Members that a script sends in vain are in its stage's log. An operator who sends to everybody has no second try.
     if (result.unknown.length > 0) {
       throw new ServiceError('validation', `${type} has no such members: ${listed(result.unknown)}`);
     }
