@@ -1,3 +1,4 @@
+import { Counts } from '../counts.ts';
 import type { DirectoryEntry, StageCounts, StageListing, StagePage } from './cluster.ts';
 import { SortedNames } from './sorted-names.ts';
 
@@ -8,7 +9,7 @@ export class LocalStage {
   /** The players in order, so that a page of them costs no more than the page. */
   readonly #order = new SortedNames();
   /** Runtime → how many entries are on it. */
-  readonly #onRuntime = new Map<string, number>();
+  readonly #onRuntime = new Counts();
   #size = 0;
 
   /** The number of entries. */
@@ -53,9 +54,7 @@ export class LocalStage {
 
   #count({ runtimeId }: DirectoryEntry, by: number): void {
     this.#size += by;
-    const connections = (this.#onRuntime.get(runtimeId) ?? 0) + by;
-    if (connections > 0) this.#onRuntime.set(runtimeId, connections);
-    else this.#onRuntime.delete(runtimeId);
+    this.#onRuntime.add(runtimeId, by);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { Counts } from '../counts.ts';
 import type { Log } from '../log.ts';
 import { createPauses } from '../pauses.ts';
 
@@ -100,13 +101,13 @@ interface Waiting {
 
 function createPlaces(maxAtOnce: number) {
   const waiting: Waiting[] = [];
-  const taken = new Map<string, number>();
+  const taken = new Counts();
   /** The last lanes of what waits. That whose turn it is comes first. */
   const order = new Set<string>();
   let running = 0;
 
   const hasRoom = (lanes: readonly Lane[]) =>
-    running < maxAtOnce && lanes.every(({ name, max }) => (taken.get(name) ?? 0) < max);
+    running < maxAtOnce && lanes.every(({ name, max }) => taken.of(name) < max);
 
   /** Those that wait take turns by their last lanes, which are the widest. */
   const turnOf = (lanes: readonly Lane[]) => lanes.at(-1)?.name ?? '';
@@ -122,11 +123,7 @@ function createPlaces(maxAtOnce: number) {
 
   function change(lanes: readonly Lane[], by: 1 | -1): void {
     running += by;
-    for (const { name } of lanes) {
-      const count = (taken.get(name) ?? 0) + by;
-      if (count === 0) taken.delete(name);
-      else taken.set(name, count);
-    }
+    for (const { name } of lanes) taken.add(name, by);
   }
 
   return {

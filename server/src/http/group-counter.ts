@@ -1,8 +1,9 @@
 import { hasWiderGroups, widerGroups } from '../address-buckets.ts';
+import { Counts } from '../counts.ts';
 
 /** Counts something by address group, by the wider groups around it, and in total. A group at zero takes no memory. */
 export class GroupCounter {
-  readonly #byGroup = new Map<string, number>();
+  readonly #byGroup = new Counts();
   total = 0;
 
   /** The number of groups, wider ones included, that are not at zero. */
@@ -11,7 +12,7 @@ export class GroupCounter {
   }
 
   of(group: string): number {
-    return this.#byGroup.get(group) ?? 0;
+    return this.#byGroup.of(group);
   }
 
   /** Whether the group has its limit, or a wider group around it its larger share. */
@@ -30,12 +31,7 @@ export class GroupCounter {
 
   #change(group: string, by: number): void {
     this.total += by;
-    if (!hasWiderGroups(group)) this.#set(group, this.of(group) + by);
-    else for (const each of widerGroups(group)) this.#set(each.group, this.of(each.group) + by);
-  }
-
-  #set(group: string, count: number): void {
-    if (count > 0) this.#byGroup.set(group, count);
-    else this.#byGroup.delete(group);
+    if (!hasWiderGroups(group)) this.#byGroup.add(group, by);
+    else for (const each of widerGroups(group)) this.#byGroup.add(each.group, by);
   }
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { widestGroup } from '../address-buckets.ts';
 import type { Clock } from '../clock.ts';
+import { Counts } from '../counts.ts';
 
 /** A client that means to say something has done so by then, over any network. */
 const GRACE_MS = 2_000;
@@ -45,7 +46,7 @@ export class YieldOrder {
   #most = 0;
   readonly #maxKnownOfCaller: number;
   /** Caller → how many sockets stand as those of a known caller because of them. */
-  readonly #knownOf = new Map<string, number>();
+  readonly #knownOf = new Counts();
 
   constructor({ clock, maxKnownOfCaller }: { clock: Pick<Clock, 'monotonic'>; maxKnownOfCaller: number }) {
     this.#clock = clock;
@@ -55,11 +56,10 @@ export class YieldOrder {
   /** Has the socket stand as that of a known caller, unless the caller has as many as they may. Says whether it does. */
   know(placed: Placed, caller: string): boolean {
     if (placed.caller === caller) return true;
-    const count = this.#knownOf.get(caller) ?? 0;
-    if (count >= this.#maxKnownOfCaller) return false;
+    if (this.#knownOf.of(caller) >= this.#maxKnownOfCaller) return false;
     this.#place(placed, 'known');
     placed.caller = caller;
-    this.#knownOf.set(caller, count + 1);
+    this.#knownOf.add(caller);
     return true;
   }
 
@@ -67,9 +67,7 @@ export class YieldOrder {
     const { caller } = placed;
     if (caller === undefined) return;
     placed.caller = undefined;
-    const left = (this.#knownOf.get(caller) ?? 0) - 1;
-    if (left > 0) this.#knownOf.set(caller, left);
-    else this.#knownOf.delete(caller);
+    this.#knownOf.add(caller, -1);
   }
 
   /** Places the socket, or moves it to the end of those with this standing. */

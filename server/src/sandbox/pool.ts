@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { Counts } from '../counts.ts';
 import { Interrupted } from '../interrupted.ts';
 import type { Log } from '../log.ts';
 import { answerText, parametersOf } from './bridge.ts';
@@ -44,7 +45,7 @@ export class SandboxPool implements Sandbox {
   readonly #answer: ReturnType<typeof createHostAnswers>;
   readonly #crew = new Crew(() => this.#startThread());
   /** Stage id → how many threads run its scripts. */
-  readonly #running = new Map<string, number>();
+  readonly #running = new Counts();
   readonly #preparations = new Preparations();
   #lastJobId = 0;
   #isClosed = false;
@@ -183,7 +184,7 @@ export class SandboxPool implements Sandbox {
     for (const thread of this.#crew.members) if (!isHeld(thread)) return;
     const { spare } = this.#crew;
     if (isFree(spare)) {
-      const job = this.#takeJob(({ invocation }) => !this.#running.has(invocation.runtime.stageId));
+      const job = this.#takeJob(({ invocation }) => this.#running.of(invocation.runtime.stageId) === 0);
       if (job !== undefined) this.#run(spare, job);
     }
     if (spare === undefined || !isHeld(spare) || this.#queue.size === 0) return;
@@ -218,7 +219,7 @@ export class SandboxPool implements Sandbox {
     const { stageId } = job.invocation.runtime;
     thread.job = job;
     thread.startedAt = this.#clock.monotonic();
-    this.#running.set(stageId, (this.#running.get(stageId) ?? 0) + 1);
+    this.#running.add(stageId);
     thread.cancelDeadline = this.#clock.after(this.#settings.scriptMaxMs, () => this.#kill(thread));
     this.#watch(thread);
   }
@@ -372,9 +373,7 @@ export class SandboxPool implements Sandbox {
     const spentMs = this.#clock.monotonic() - thread.startedAt;
     this.#queue.charge(stageId, spentMs);
     this.#offences.spent(stageId, spentMs);
-    const left = (this.#running.get(stageId) ?? 1) - 1;
-    if (left === 0) this.#running.delete(stageId);
-    else this.#running.set(stageId, left);
+    this.#running.add(stageId, -1);
     return job;
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import { Counts } from '../../counts.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
 import { MAX_POSTS_AT_ONCE } from './post-webhook.ts';
 
@@ -109,23 +110,21 @@ export function createPostPace({
 
 /** Places of which a game may have about as many as are free, so that however many others want, there are some for each. */
 function createPlaces(max: number) {
-  const ofGame = new Map<string, number>();
+  const ofGame = new Counts();
   const ofMany = max * (1 - SHARE_OF_FIRST);
   let taken = 0;
   return {
     hasPlace(gameId: string): boolean {
-      const own = ofGame.get(gameId) ?? 0;
+      const own = ofGame.of(gameId);
       return own === 0 ? taken < max : own < ofMany - taken;
     },
     take(gameId: string): void {
       taken += 1;
-      ofGame.set(gameId, (ofGame.get(gameId) ?? 0) + 1);
+      ofGame.add(gameId);
     },
     free(gameId: string): void {
       taken -= 1;
-      const left = (ofGame.get(gameId) ?? 1) - 1;
-      if (left === 0) ofGame.delete(gameId);
-      else ofGame.set(gameId, left);
+      ofGame.add(gameId, -1);
     },
   };
 }

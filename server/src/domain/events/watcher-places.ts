@@ -1,3 +1,4 @@
+import { Counts } from '../../counts.ts';
 import { ServiceError } from '../../errors.ts';
 
 /** One caller must not take the streams of all others. */
@@ -15,8 +16,8 @@ export interface WatcherPlaces {
 }
 
 export function createWatcherPlaces({ max }: { readonly max: number }): WatcherPlaces {
-  const byCaller = new Map<string, number>();
-  const byGame = new Map<string, number>();
+  const byCaller = new Counts();
+  const byGame = new Counts();
   const maxOfGame = max - Math.floor(max / PLACES_FOR_ONE_LEFT);
   let taken = 0;
   let isClosed = false;
@@ -27,10 +28,10 @@ export function createWatcherPlaces({ max }: { readonly max: number }): WatcherP
 
   function assertFree(caller: string, gameName: string): void {
     if (isClosed) refuse('this node is about to stop: try again');
-    if ((byCaller.get(caller) ?? 0) >= MAX_OF_CALLER) {
+    if (byCaller.of(caller) >= MAX_OF_CALLER) {
       refuse(`this access key has ${MAX_OF_CALLER} streams of events on this node, as many as it may have: end one`);
     }
-    if (taken >= max || (byGame.get(gameName) ?? 0) >= maxOfGame) {
+    if (taken >= max || byGame.of(gameName) >= maxOfGame) {
       refuse(
         `this node has ${taken} watchers of events, as many as it may have: try again later, or raise RESPARK_EVENTS_MAX_WATCHERS`,
       );
@@ -39,8 +40,8 @@ export function createWatcherPlaces({ max }: { readonly max: number }): WatcherP
 
   function change(caller: string, gameName: string, by: 1 | -1): void {
     taken += by;
-    add(byCaller, caller, by);
-    add(byGame, gameName, by);
+    byCaller.add(caller, by);
+    byGame.add(gameName, by);
   }
 
   return {
@@ -58,10 +59,4 @@ export function createWatcherPlaces({ max }: { readonly max: number }): WatcherP
       isClosed = true;
     },
   };
-}
-
-function add(counts: Map<string, number>, name: string, by: 1 | -1): void {
-  const count = (counts.get(name) ?? 0) + by;
-  if (count === 0) counts.delete(name);
-  else counts.set(name, count);
 }
