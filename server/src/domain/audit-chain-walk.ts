@@ -7,6 +7,7 @@ import {
   removedItems,
   rootOf,
 } from '../audit-chain.ts';
+import { putNewest } from '../newest-entries.ts';
 import type { AuditChain, AuditItem, AuditLink, ChainReader } from '../store/audit/audit-log.ts';
 import { oldestOf, parseNote, type Removal, Removals, timeOf } from './audit-removals.ts';
 
@@ -307,8 +308,7 @@ export class ChainWalk {
     const [link] = await this.#reader.links({ writer: this.#chain.writer, after: number - 1, limit: 1 });
     const said = link?.number === number && link.content === contentOf(link) ? parseNote(link.note) : undefined;
     const note = said?.type === 'removal' ? said : undefined;
-    for (const oldest of this.#notes.keys()) if (this.#notes.size >= NOTES_KEPT) this.#notes.delete(oldest);
-    this.#notes.set(number, note);
+    putNewest(this.#notes, number, note, NOTES_KEPT);
     return note;
   }
 

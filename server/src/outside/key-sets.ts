@@ -1,5 +1,6 @@
 import type { JWK } from 'jose';
 import type { Clock } from '../clock.ts';
+import { putNewest } from '../newest-entries.ts';
 import type { WarnRarely } from '../rare-warnings.ts';
 import { createTokenBuckets } from '../token-bucket.ts';
 import { OutsideFault } from './outside-fault.ts';
@@ -89,13 +90,7 @@ export function createKeySets({
     return entry;
   }
 
-  function keep(url: string, entry: Entry): void {
-    entries.delete(url);
-    entries.set(url, entry);
-    if (entries.size <= MAX_SETS) return;
-    const [oldest] = entries.keys();
-    if (oldest !== undefined) entries.delete(oldest);
-  }
+  const keep = (url: string, entry: Entry) => putNewest(entries, url, entry, MAX_SETS);
 
   async function fetchInto(entry: Entry, url: string, owner: string): Promise<void> {
     const askedAtMs = clock.monotonic();

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { putNewest } from '../newest-entries.ts';
 import type { ScriptedRuntime } from './sandbox.ts';
 
 const MAX_KILLS = 3;
@@ -75,10 +76,7 @@ export class Offences {
 
   killed({ stageId, gameId }: Place): void {
     const now = this.#clock.monotonic();
-    this.#games.delete(gameId);
-    this.#games.set(gameId, now);
-    const [oldest] = this.#games.keys();
-    if (this.#games.size > MAX_GAMES && oldest !== undefined) this.#games.delete(oldest);
+    putNewest(this.#games, gameId, now, MAX_GAMES);
     const record = this.#of(stageId);
     record.kills = [...record.kills.filter((at) => now - at < WINDOW_MS), now];
     if (record.kills.length < MAX_KILLS) return;
@@ -90,11 +88,7 @@ export class Offences {
     const known = this.#stages.get(stageId);
     if (known !== undefined) return known;
     const record: Record = { ...UNKNOWN, kills: [] };
-    if (this.#stages.size >= MAX_STAGES) {
-      const [oldest] = this.#stages.keys();
-      if (oldest !== undefined) this.#stages.delete(oldest);
-    }
-    this.#stages.set(stageId, record);
+    putNewest(this.#stages, stageId, record, MAX_STAGES);
     return record;
   }
 }

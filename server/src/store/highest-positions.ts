@@ -1,3 +1,5 @@
+import { putNewest } from '../newest-entries.ts';
+
 /** More logs than a process is likely to write or read at once; of the others nothing is known. */
 const MAX_LOGS = 10_000;
 
@@ -14,13 +16,7 @@ export class HighestPositions {
   }
 
   note(log: string, position: number): void {
-    const known = this.of(log);
-    if (position <= known) return;
-    // The newest stand last.
-    this.#byLog.delete(log);
-    const [oldest] = this.#byLog.size < MAX_LOGS ? [] : this.#byLog.keys();
-    if (oldest !== undefined) this.#byLog.delete(oldest);
-    this.#byLog.set(log, position);
+    if (position > this.of(log)) putNewest(this.#byLog, log, position, MAX_LOGS);
   }
 
   /** To be called when a log is removed. */

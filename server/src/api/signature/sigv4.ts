@@ -1,5 +1,6 @@
 import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { collectHeaders, type HttpRequest } from '../../http/exchange.ts';
+import { putNewest } from '../../newest-entries.ts';
 import { excerpt } from '../../text.ts';
 import { keeping, percentEncoded } from '../percent-encoding.ts';
 import type { Reading } from './readings.ts';
@@ -168,11 +169,7 @@ export function createSigningKeyCache({ maxEntries }: { maxEntries: number }): S
       return entry?.secretAccessKey === secretAccessKey ? entry.key : undefined;
     },
     remember(scope, secretAccessKey, key) {
-      const name = nameOf(scope);
-      // A Map keeps insertion order, so the first entry is the one that was used longest ago.
-      entries.delete(name);
-      entries.set(name, { secretAccessKey, key });
-      if (entries.size > maxEntries) entries.delete(entries.keys().next().value as string);
+      putNewest(entries, nameOf(scope), { secretAccessKey, key }, maxEntries);
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import { putNewest } from '../../newest-entries.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
 
 const MAX_KEYS = 10_000;
@@ -29,11 +30,7 @@ export function createRefusalLines(clock: Clock): RefusalLine {
       const more = before === 0 ? '' : ` (lines like this that were left out before it: ${before})`;
       return `the message was refused: ${why}${more}`;
     }
-    for (const oldest of leftOut.keys()) {
-      if (leftOut.size < MAX_KEYS) break;
-      leftOut.delete(oldest);
-    }
-    leftOut.set(key, before + 1);
+    putNewest(leftOut, key, before + 1, MAX_KEYS);
     return undefined;
   };
 }
