@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openApi } from '../../test/support/api.ts';
+import { type Answer, openApi } from '../../test/support/api.ts';
 import { CHANGE, ROLE } from '../../test/support/domain.ts';
+import { COMMON_ERRORS, operation } from './operation.ts';
+import { structure } from './shape.ts';
+
+const outcome = ({ status, error }: Answer) => `${status} ${error}`;
 
 const allow = (Action: string | string[], Resource: string | string[] = '*', more: object = {}) => ({
   Version: '2012-10-17',
@@ -72,4 +76,43 @@ test('a policy can limit a key to one stage, to some players, or to tags of the 
   assert.equal((await call('GET', '/game', { accessKeyId: 'secure', isSecure: true })).status, 200);
   assert.equal((await call('GET', '/game', { accessKeyId: 'near' })).status, 200);
   assert.equal((await call('GET', '/game', { accessKeyId: 'near', address: '198.51.100.1' })).status, 403);
+});
+
+test('what the policies of a key say counts as of when the body has been read', async (t) => {
+  const { call, addKey } = await openApi(t);
+  addKey('key', allow('*'));
+  const create = (GameName: string, policy: object) =>
+    call('POST', '/game', { accessKeyId: 'key', body: { GameName }, whileRead: () => addKey('key', policy) });
+  assert.equal(outcome(await create('Mine', allow('gamesparks:Get*'))), '403 AccessDeniedException');
+  assert.equal((await create('Mine', allow('*'))).status, 200);
+});
+
+test('what an input asks for beside the operation’s own work is asked of the policies and the rates as well', async (t) => {
+  const further = operation({
+    name: 'GetGame',
+    http: { method: 'GET', path: '/further' },
+    isIdempotent: false,
+    throttleClass: 'read',
+    input: structure({}),
+    output: structure({}),
+    errors: COMMON_ERRORS,
+    resource: () => [],
+    furtherActions: () => ['gamesparks:DeleteGame'],
+    furtherClasses: () => ['write'],
+    handler: async () => ({}),
+  });
+  const { call, addKey } = await openApi(t, {
+    operations: [further],
+    settings: { writeCallsBurst: 2, writeCallsPerSecond: 1 },
+  });
+  addKey('reader', allow('gamesparks:GetGame'));
+  addKey('other', allow('gamesparks:*'));
+  const denied = await call('GET', '/further', { accessKeyId: 'reader' });
+  assert.equal(outcome(denied), '403 AccessDeniedException');
+  assert.match(denied.message ?? '', /gamesparks:DeleteGame/);
+  const asOther = async () => outcome(await call('GET', '/further', { accessKeyId: 'other' }));
+  assert.deepEqual(
+    [await asOther(), await asOther(), await asOther()],
+    [...['200 undefined', '200 undefined', '429 ThrottlingException']],
+  );
 });

@@ -54,6 +54,16 @@ test('what the list did not give is refused', async () => {
   }
 });
 
+test('a token of another list is refused, though this server gave it', async () => {
+  const none = async () => [];
+  const { nextToken = '' } = await paginate('ListStages game-1', { maxResults: 1 }, async () => names.slice(0, 2));
+  await assert.rejects(paginate('ListStages game-2', { nextToken }, none), {
+    code: 'validation',
+    message: /NextToken/,
+  });
+  assert.deepEqual((await paginate('ListStages game-1', { nextToken }, none)).items, []);
+});
+
 test('a list may have another order than that of names', async () => {
   const records = names.map(({ name }) => ({ id: name })).reverse();
   const list = (request: PageRequest) =>
