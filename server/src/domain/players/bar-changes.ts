@@ -48,8 +48,8 @@ type NewTerms = Wording & Pick<NewBar, 'until' | 'signedInBefore' | 'endsConnect
 
 /** How bars of every kind change: in the store first, then in the directory. */
 export interface BarChanges {
-  /** Throws `not_found` for what is unknown or being deleted. */
-  getPlace(place: NamedPlace): Promise<BarredScope>;
+  /** Throws `not_found` for a game or stage that is unknown or being deleted. */
+  getScope(place: NamedPlace & Pick<BarredScope, 'playerId'>): Promise<BarredScope>;
   /** Throws `quota_exceeded` for a new bar of a game that has as many of the kind as it may. */
   set(
     kind: BarRecord['kind'],
@@ -90,14 +90,14 @@ export function createBarChanges({
   }
 
   return {
-    async getPlace({ gameName, stageName }) {
+    async getScope({ gameName, stageName, playerId }) {
       if (stageName !== undefined) {
         const stage = await getActiveStage(store, { gameName, stageName });
-        return { gameId: stage.gameId, stageId: stage.id };
+        return { gameId: stage.gameId, stageId: stage.id, playerId };
       }
       const game = await store.games.find(gameName);
       if (game === undefined || game.state === 'DELETING') return gameNotFound(gameName);
-      return { gameId: game.id };
+      return { gameId: game.id, playerId };
     },
 
     async set(kind, scope, { reason = '', messages = {}, evidence = '', ...terms }, asked) {

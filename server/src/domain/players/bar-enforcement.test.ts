@@ -4,6 +4,7 @@ import { recordedLog } from '../../../test/support/domain.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { until } from '../../../test/support/server.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
+import type { NewBar } from '../../store/bars.ts';
 import { sampleGame, sampleStage } from '../../store/store-samples.ts';
 import { openTestStore } from '../../store/test-store.ts';
 import { createBarEnforcement } from './bar-enforcement.ts';
@@ -13,6 +14,11 @@ const NOW = 1_700_000_000_000;
 const ZOO = sampleGame('Zoo');
 const LIVE = sampleStage(ZOO, 'Live');
 const ENDED = 1_250;
+const BAR: NewBar & { readonly playerId: string } = {
+  ...{ name: 'block', kind: 'block', gameId: ZOO.id, stageId: undefined, playerId: 'anna', until: undefined },
+  ...{ signedInBefore: undefined, endsConnections: true, reason: '', messages: {}, evidence: '' },
+  ...{ actor: 'a', requestId: 'r', createdAt: NOW },
+};
 
 test('bars that have ended are removed as fast as one key may set them, with turns for others in between', async (t) => {
   const clock = new ManualClock(NOW);
@@ -20,11 +26,7 @@ test('bars that have ended are removed as fast as one key may set them, with tur
   await store.games.insert(ZOO);
   for (let index = 0; index < ENDED; index += 1) {
     const name = `block ${index}`;
-    const { version } = await store.bars.set({
-      ...{ name, kind: 'block', gameId: ZOO.id, stageId: undefined, playerId: name, until: NOW + 1 },
-      ...{ signedInBefore: undefined, endsConnections: true, reason: '', messages: {}, evidence: '', actor: 'a' },
-      ...{ requestId: name, createdAt: NOW },
-    });
+    const { version } = await store.bars.set({ ...BAR, name, playerId: name, until: NOW + 1, requestId: name });
     await store.bars.markEnforced(name, version);
   }
   const enforcement = createBarEnforcement({
@@ -54,11 +56,7 @@ test('no bar is removed because the clock was ahead for a while', async (t) => {
   let aheadMs = 0;
   const store = await openTestStore(t);
   await store.games.insert(ZOO);
-  const { version } = await store.bars.set({
-    ...{ name: 'block', kind: 'block', gameId: ZOO.id, stageId: undefined, playerId: 'anna', until: NOW + 86_400_000 },
-    ...{ signedInBefore: undefined, endsConnections: true, reason: '', messages: {}, evidence: '', actor: 'a' },
-    ...{ requestId: 'r', createdAt: NOW },
-  });
+  const { version } = await store.bars.set({ ...BAR, until: NOW + 86_400_000 });
   await store.bars.markEnforced('block', version);
   const enforcement = createBarEnforcement({
     ...{ store, log: recordedLog().log, settings: { disconnectDeadlineMs: 1_000 } },
@@ -108,12 +106,7 @@ async function openEnforcement(t: TestContext) {
     },
   });
   t.after(() => enforcement.close());
-  const set = () =>
-    store.bars.set({
-      ...{ name: 'anna', kind: 'block', gameId: ZOO.id, stageId: undefined, playerId: 'anna', until: undefined },
-      ...{ signedInBefore: undefined, endsConnections: true, reason: '', messages: {}, evidence: '', actor: 'a' },
-      ...{ requestId: 'r', createdAt: NOW },
-    });
+  const set = () => store.bars.set({ ...BAR, name: 'anna' });
   const fail = (how: { readonly isAway?: boolean; readonly failures?: string[] }) => {
     ({ isAway = false, failures = [] } = how);
   };
@@ -159,9 +152,14 @@ test('a bar that is lifted, or ends, while it is brought ends no connection, and
   await store.stages.insert(LIVE);
   const set = (kind: 'block' | 'closure', terms: { until?: number } = {}) =>
     store.bars.set({
-      ...{ name: kind, kind, gameId: ZOO.id, stageId: LIVE.id, playerId: kind === 'block' ? 'anna' : undefined },
-      ...{ until: undefined, signedInBefore: undefined, endsConnections: true, reason: '', messages: {}, evidence: '' },
-      ...{ actor: 'a', requestId: 'r', createdAt: NOW, ...terms },
+      ...{
+        ...BAR,
+        name: kind,
+        kind,
+        stageId: LIVE.id,
+        playerId: kind === 'block' ? BAR.playerId : undefined,
+        ...terms,
+      },
     });
   let meanwhile: () => Promise<unknown> = async () => {};
   const asked: string[] = [];

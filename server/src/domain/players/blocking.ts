@@ -38,15 +38,10 @@ export function createBlocking({
   events,
   settings,
 }: {
-  changes: Pick<BarChanges, 'getPlace' | 'set' | 'lift' | 'endOf'>;
+  changes: Pick<BarChanges, 'getScope' | 'set' | 'lift' | 'endOf'>;
   events: Pick<Events, 'emit'>;
   settings: { readonly maxFrameBytes: number };
 }): Blocking {
-  const getScope = async (player: BlockedPlayer) => ({
-    ...(await changes.getPlace(player)),
-    playerId: player.playerId,
-  });
-
   const farewell = ({ reason = '', messages = {}, until }: BlockTerms) =>
     farewellOfBar({ kind: 'block', reason, messages, until });
 
@@ -61,7 +56,7 @@ export function createBlocking({
     farewell,
 
     async block({ gameName, stageName, playerId }, terms, change, { isDetailed } = {}) {
-      const scope = await getScope({ gameName, stageName, playerId });
+      const scope = await changes.getScope({ gameName, stageName, playerId });
       const { requestId, actor } = change;
       const { reason: reasonCode, until } = terms;
       const { record, ended } = await changes.set(
@@ -82,7 +77,7 @@ export function createBlocking({
     },
 
     async unblock({ gameName, stageName, playerId }, { requestId, actor }) {
-      const scope = await getScope({ gameName, stageName, playerId });
+      const scope = await changes.getScope({ gameName, stageName, playerId });
       const data = { requestId, actor };
       return await changes.lift('block', scope, () =>
         events.emit({ type: 'player.unblocked', gameName, stageName, playerId, data }),

@@ -76,11 +76,6 @@ export function createBlocks({
   clock: Clock;
   settings: { readonly maxFrameBytes: number };
 }): Blocks {
-  const getScope = async (player: BlockedPlayer) => ({
-    ...(await changes.getPlace(player)),
-    playerId: player.playerId,
-  });
-
   const about = ({ playerId }: BlockedPlayer, change: Change, details: Change['details'] = {}): Change => ({
     ...{ playerId, ...change },
     ...(Object.keys(details).length > 0 && { details: { ...change.details, ...details } }),
@@ -100,7 +95,7 @@ export function createBlocks({
     unblock: (player, change) => audit.around(about(player, change), () => blocking.unblock(player, change)),
 
     async get(player) {
-      const found = await changes.find('block', await getScope(player));
+      const found = await changes.find('block', await changes.getScope(player));
       if (found !== undefined) return found;
       const where = player.stageName === undefined ? 'the whole game' : `stage "${player.stageName}"`;
       throw new ServiceError(
@@ -110,7 +105,7 @@ export function createBlocks({
     },
 
     async list(place, request) {
-      const { gameId, stageId } = await changes.getPlace(place);
+      const { gameId, stageId } = await changes.getScope(place);
       const scope = { kind: 'block', gameId, stageId } as const;
       const page = await paginate(`ListBlocks ${gameId} ${stageId ?? ''}`, request, {
         bytesOf,
@@ -147,7 +142,7 @@ export function createBlocks({
       return await audit.around(
         about(player, change, detailsOf({ farewell, evidence })),
         async () => {
-          const scope = await getScope(player);
+          const scope = await changes.getScope(player);
           const now = Math.floor(clock.now());
           const times = { until: now + LONGEST_TOKEN_MS, signedInBefore: now };
           const terms = { ...wording, ...times, endsConnections: !keepsConnections };

@@ -26,14 +26,14 @@ export function createStageAccess({ changes, audit }: { changes: BarChanges; aud
       const until = changes.endOf(asked);
       return await audit.around(recorded(change, { ...asked, until, sendsAway }), async () => {
         const terms = { ...asked, until, signedInBefore: undefined, endsConnections: sendsAway };
-        return (await changes.set('closure', await changes.getPlace(stage), terms, { change })).record;
+        return (await changes.set('closure', await changes.getScope(stage), terms, { change })).record;
       });
     },
 
     open: (stage, change) =>
-      audit.around(change, async () => await changes.lift('closure', await changes.getPlace(stage))),
+      audit.around(change, async () => await changes.lift('closure', await changes.getScope(stage))),
 
-    findClosure: async (stage) => await changes.find('closure', await changes.getPlace(stage)),
+    findClosure: async (stage) => await changes.find('closure', await changes.getScope(stage)),
   };
 }
 
