@@ -39,7 +39,9 @@ test('every file of the server that is named by its path is there', () => {
 test('docs/README.md leads to every document', () => {
   const index = readFileSync(`${ROOT}docs/README.md`, 'utf8');
   const links = [...index.matchAll(/\]\(([^)#]+)\)/g)].map(([, path = '']) => path);
-  const documents = readdirSync(`${ROOT}docs`).filter((name) => /\.(?:md|json|yml)$/.test(name) && name !== 'README.md');
+  const documents = readdirSync(`${ROOT}docs`).filter(
+    (name) => /\.(?:md|json|yml)$/.test(name) && name !== 'README.md',
+  );
   assert.deepEqual(
     documents.filter((name) => !links.includes(name)),
     [],
