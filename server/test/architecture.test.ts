@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const TEXT = readFileSync(`${ROOT}docs/ARCHITECTURE.md`, 'utf8');
+const DECISIONS = readFileSync(`${ROOT}docs/decisions.md`, 'utf8');
 const [, ROOMS = '', AROUND = ''] = /## The rooms\n\n```\n(.*?)```(.*?)\n### /s.exec(TEXT) ?? [];
 
 /** The names of directories, with a slash, and of the files that are no tests. */
@@ -29,7 +30,7 @@ test('what tests of more than a file are in is told of each directory', () => {
 });
 
 test('every file of the server that is named by its path is there', () => {
-  const paths = [...TEXT.matchAll(/`((?:[\w-]+\/)+[\w-]+\.ts)`/g)].map(([, path = '']) => path);
+  const paths = [...(TEXT + DECISIONS).matchAll(/`((?:[\w-]+\/)+[\w-]+\.ts)`/g)].map(([, path = '']) => path);
   const places = ['', 'console/', 'server/src/', 'server/src/domain/', 'server/test/'];
   const missing = paths.filter((path) => !places.some((place) => existsSync(`${ROOT}${place}${path}`)));
   assert.deepEqual(missing, []);
