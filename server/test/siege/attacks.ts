@@ -13,9 +13,11 @@ import {
 } from '../fire/raw-websocket.ts';
 import { FRAME_BYTES, fill, payload, pieces, post, query, requestOf, word } from './attack-bytes.ts';
 import { EVENT_ATTACKS } from './event-attacks.ts';
+import { HISTORY_ATTACKS } from './history-attacks.ts';
 import { HARMFUL_HANDLERS } from './scripted-attacks.ts';
 import { open, signed } from './signed-calls.ts';
 import { STAFF_ATTACKS } from './staff-attacks.ts';
+import { STRANGER_ATTACKS } from './stranger-attacks.ts';
 import { LARGE, type Target } from './target.ts';
 
 type Attack = (target: Target) => Promise<void>;
@@ -159,6 +161,8 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   ),
   ...EVENT_ATTACKS,
   ...STAFF_ATTACKS,
+  ...HISTORY_ATTACKS,
+  ...STRANGER_ATTACKS,
 };
 
 const WRONG = { accessKeyId: 'AKIAWRONG', secretAccessKey: 'x'.repeat(40) };

@@ -21,6 +21,7 @@ import { BIN, type ServerProcess, startServerProcess } from '../support/server-p
 import { tlsFiles } from '../support/tls-files.ts';
 import { ATTACKS } from './attacks.ts';
 import { fillEvents } from './event-attacks.ts';
+import { fillHistory } from './history-attacks.ts';
 import { harmfulGame } from './scripted-attacks.ts';
 import { LARGE_WORDING } from './staff-attacks.ts';
 import { type Door, LARGE, LARGE_STAGE, type Target } from './target.ts';
@@ -213,11 +214,13 @@ async function prepare(server: ServerProcess, call: Call): Promise<Target> {
   await makeEvents(server, call);
   const staffKey = makeKey(server, OF_STAFF);
   fillAccessKeys(server, staffKey.accessKeyId);
+  const requestId = await gather(server, call);
+  await fillHistory(server, { call, snapshotId });
   return {
     ...doorOf(server),
     harmfulGameKey: '',
     ...{ key: makeKey(server, OF_GAME), snapshotId, document, downloadPath: new URL(downloadUrl).pathname },
-    ...{ staffKey, requestId: await gather(server, call) },
+    ...{ staffKey, requestId },
   };
 }
 

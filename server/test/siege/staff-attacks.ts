@@ -58,7 +58,7 @@ export const STAFF_ATTACKS: Readonly<Record<string, Attack>> = {
 };
 
 /** Calls with the key of the staff, each call signed for itself, over some connections. */
-function asStaff(
+export function asStaff(
   connections: number,
   call: (target: Target, number: number) => { method?: string; path: string; body?: string },
 ): Attack {
