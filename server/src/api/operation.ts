@@ -82,7 +82,7 @@ export interface Permission {
 export interface AskedCall {
   readonly action: string;
   readonly place: PermissionPlace;
-  /** By default the address of whoever asks. */
+  /** By default the address of the caller. */
   readonly sourceAddress?: string | undefined;
 }
 

@@ -47,7 +47,7 @@ export async function getCredentials({
 }): Promise<Credentials> {
   const { [ID]: accessKeyId, [SECRET]: secretAccessKey } = env;
   if (accessKeyId && secretAccessKey) return { accessKeyId, secretAccessKey };
-  // Whoever has set one of them means a key of their own, and must not act as the root key unawares.
+  // A person who has set one of them means a key of their own, and must not act as the root key unawares.
   if (accessKeyId || secretAccessKey) {
     const [set, missing] = accessKeyId ? [ID, SECRET] : [SECRET, ID];
     throw new CommandError(

@@ -18,7 +18,7 @@ export async function hintOfMessage(
   if (!type.startsWith(GAME_PREFIX)) return '';
   const ofKind = isEvent ? '; if it is a request, leave --event out' : '; if it is an event, add --event';
   const sections = [SECTIONS.requests, SECTIONS.events];
-  // Whoever may send may still be one who must not read the configuration.
+  // A caller who may send need not be allowed to read the configuration.
   const reply = await management
     .call(getGameConfiguration, { GameName: game, Sections: sections })
     .catch(() => undefined);

@@ -108,7 +108,7 @@ export const revokeAccessKey = ownOperation({
   auditResource: ({ AccessKeyId }, arns) => arns.accessKey(AccessKeyId),
   decisions: [
     'The key is refused from then on, on all nodes, for good; streams that it has open end within seconds. A disconnect job for which the nodes are still counting does not begin; one that has begun goes on, and CancelDisconnectJob ends it. Keys that it has made stay. Revoking it again changes nothing.',
-    'The root key, which is replaced by `respark keys rotate-root` instead, and the key that signs the call are a `ConflictException`, so there is always one that may make others. Any other key may be revoked by whoever may make this call, whatever it may do itself: containing a key must not need a greater one.',
+    'The root key, which is replaced by `respark keys rotate-root` instead, and the key that signs the call are a `ConflictException`, so there is always one that may make others. Any other key may be revoked by every caller who may make this call, whatever that key may do itself: containing a key must not need a greater one.',
   ],
   async handler({ input, services, principal, change }) {
     await services.accessKeys.revoke(input.AccessKeyId, principal, change);
@@ -127,7 +127,7 @@ export const revokeOwnAccessKey = ownOperation({
   resource: () => [],
   decisions: [
     'Revokes the key that signs the call, if that is one that expires: so people sign out who have signed in at an identity provider. As with RevokeAccessKey, the key is refused from then on, on all nodes.',
-    'Any other key is a `ConflictException`, because whoever signs with it may have no other.',
+    'Any other key is a `ConflictException`, because the caller who signs with it may have no other.',
   ],
   async handler({ services, principal, change }) {
     await services.accessKeys.revokeOwn(principal, change);

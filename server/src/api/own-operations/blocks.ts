@@ -54,7 +54,7 @@ const toEnded = ({ successes, failures }: DisconnectResult) => ({
 const BLOCKED =
   'Once the call has returned, no connection of the player is welcomed on any node, whichever took the call, and those that there were have ended. Exceptions are the connections in `DisconnectFailures`: the node that owns one did not prove its end in time. The server goes on to end them; `GetBlock` says `Enforced` once all have.';
 const TERMS =
-  'The block lasts until `Until`, or for `Seconds`, or for good. Players are told with the close code 4510, those who are connected too; its reason has `Message` as far as it fits, and `until`. `Reason`, `Message` and `Messages` are what they are for DisconnectPlayer; `Evidence` is kept with the block, and GetBlock shows it to the staff. Whoever is connected gets what is for players in the notification `Respark.Farewell` before, which may be as long as that of DisconnectPlayer. A block that is there already is replaced.';
+  'The block lasts until `Until`, or for `Seconds`, or for good. Players are told with the close code 4510, those who are connected too; its reason has `Message` as far as it fits, and `until`. `Reason`, `Message` and `Messages` are what they are for DisconnectPlayer; `Evidence` is kept with the block, and GetBlock shows it to the staff. Players who are connected get what is for them in the notification `Respark.Farewell` before, which may be as long as that of DisconnectPlayer. A block that is there already is replaced.';
 const KEPT =
   'A game has at most `RESPARK_MAX_BLOCKS_PER_GAME` blocks, those of its stages included, and as many revocations; a new one beyond that is a `ServiceQuotaExceededException`, while one that is there can be replaced. `Reason`, `Message`, `Messages` and `Evidence` may have 8,192 bytes together. A block that has ended is forgotten after an hour, or sooner when there is no room.';
 const AWAY =
@@ -62,7 +62,7 @@ const AWAY =
 const LIFTED =
   'Once the call has returned, no later attempt of the player to connect is refused because of the block. A player who is not blocked stays so: `WasBlocked` is false then.';
 const REVOKED =
-  'Refuses every token of the player that was issued before the call, on all nodes: whoever comes with one is closed with 4503. Connections are ended too, with 4500, unless `KeepConnections` is true; one that goes on can get no new token if it signed in before. Tokens that are issued after the call count.';
+  'Refuses every token of the player that was issued before the call, on all nodes: a client that comes with one is closed with 4503. Connections are ended too, with 4500, unless `KeepConnections` is true; one that goes on can get no new token if it signed in before. Tokens that are issued after the call count.';
 
 export const blockPlayer = ownOperation({
   name: 'BlockPlayer',

@@ -107,7 +107,7 @@ function jobOf(input: StartInput): NewJob {
   };
 }
 
-/** Shows jobs to a caller: addresses are for whoever may list connections. */
+/** Shows jobs to a caller: addresses are for callers who may list connections. */
 async function viewOf(
   {
     input,
@@ -206,7 +206,7 @@ export const startDisconnectJob = ownOperation({
   resourceTags: stageTags,
   furtherActions: ({ Selector }) => actionsOfFilter(Selector),
   decisions: [
-    'Ends many connections of a stage, on all nodes, a part at a time. It ends those that are there when the job begins and that `Selector` means; whoever connects later is left alone, also when the job has sent them away. Each node tells by its own clock what is later, so the nodes’ clocks need not agree. Each node is asked for its own connections, and nothing looks through the directory.',
+    'Ends many connections of a stage, on all nodes, a part at a time. It ends those that are there when the job begins and that `Selector` means; players who connect later are left alone, also when the job has sent them away. Each node tells by its own clock what is later, so the nodes’ clocks need not agree. Each node is asked for its own connections, and nothing looks through the directory.',
     SELECTORS,
     '`DryRun` ends nothing and starts nothing: the reply has how many `Connections` of how many `Players` are meant now, and at which `Nodes`; a player who is connected to several nodes counts at each. It is on record as well.',
     '`RatePerSecond`, 500 by default, is for all nodes together. Players are closed with 4500 and do not come back by themselves. With `ReturnWithinSeconds` they are closed with 4000, and their clients come back, each after a random time within this one. `Reason`, `Message`, `Messages` and `Evidence` are what they are for DisconnectPlayer; the close frame has the request id of this call.',
@@ -250,7 +250,7 @@ function decision(
 }
 
 export const confirmDisconnectJob = decision('ConfirmDisconnectJob', 'confirm', [
-  'Lets a job go on that awaits it. Whoever has started the job cannot confirm it, neither with the same access key nor with another one that they have got by a sign-in at the same identity provider: that is an `AccessDeniedException`. What is meant is counted anew, for the reply, in the time that StartDisconnectJob has for that. A job can be confirmed for an hour, and is then `CANCELLED` by the server, within a minute; later, or in another state, it is a `ConflictException`.',
+  'Lets a job go on that awaits it. The person who has started the job cannot confirm it, neither with the same access key nor with another one that they have got by a sign-in at the same identity provider: that is an `AccessDeniedException`. What is meant is counted anew, for the reply, in the time that StartDisconnectJob has for that. A job can be confirmed for an hour, and is then `CANCELLED` by the server, within a minute; later, or in another state, it is a `ConflictException`.',
   'A job that is confirmed ends as many connections as are meant.',
 ]);
 

@@ -27,7 +27,7 @@ const nameOf = ({ GameName, StageName }: { readonly GameName: string; readonly S
 });
 
 const PAGES =
-  'A call looks at about 1,000 players, so a page may have few entries, or none, although there are more: go on until there is no `NextToken`. Whoever is connected throughout is on exactly one page, and what a page costs does not grow with the stage.';
+  'A call looks at about 1,000 players, so a page may have few entries, or none, although there are more: go on until there is no `NextToken`. A player who stays connected throughout is on exactly one page, and what a page costs does not grow with the stage.';
 /** So a long list comes at the pace that leaves DisconnectPlayer its own. */
 const TIME = sharedTime('pages and counts of who is online');
 const AWAY =

@@ -35,9 +35,9 @@ export const createPlayerToken = ownOperation({
   ],
   resourceTags: stageTags,
   decisions: [
-    'Makes a token with which a client connects as this player, whether or not the player has been there before, and the game key that it needs beside. It is for a studio’s own accounts, and for tests and tools such as `respark send`: whoever has the token can play as the player until it expires.',
+    'Makes a token with which a client connects as this player, whether or not the player has been there before, and the game key that it needs beside. It is for a studio’s own accounts, and for tests and tools such as `respark send`: anybody who has the token can play as the player until it expires.',
     '`LifetimeSeconds` is at least 60 and at most what `RESPARK_PLAYER_TOKEN_LIFETIME_MS` says, which it is too when it is left out. `Claims` is a JSON object of strings, numbers, booleans and lists of at most 32 of these, with at most 2,048 bytes of JSON in all, which handlers read with `CurrentPlayer().Claims()`.',
-    'A connected client renews its token. The renewal has the same claims and lifetime, but once a token with a lifetime or claims is older than `RESPARK_PLAYER_TOKEN_LIFETIME_MS`, none of its renewals is valid: whoever vouched for the player must do so again, so no claim is older than that. A token that was asked for without either is renewed without end, like a guest’s.',
+    'A connected client renews its token. The renewal has the same claims and lifetime, but once a token with a lifetime or claims is older than `RESPARK_PLAYER_TOKEN_LIFETIME_MS`, none of its renewals is valid: the studio’s service that vouched for the player must do so again, so no claim is older than that. A token that was asked for without either is renewed without end, like a guest’s.',
     'The call is on record, with the lifetime and the names of the claims; the token is not.',
   ],
   async handler({ input, services, change }) {

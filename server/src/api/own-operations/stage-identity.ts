@@ -83,7 +83,7 @@ export const updateStageIdentity = ownOperation({
   resourceTags: stageTags,
   decisions: [
     'What is left out stays as it is. `Providers` is the whole list of them, and an empty one removes all.',
-    'Hellos heed the change at once on the node that made it, and within a second on others. Connections stay open, and so does the way back for whoever has a token of the stage’s own, guests included, until that token expires.',
+    'Hellos heed the change at once on the node that made it, and within a second on others. Connections stay open, and so does the way back for players who have a token of the stage’s own, guests included, until that token expires.',
     '`JwksUrl` begins with https://, or with http:// where the host is localhost, 127.0.0.1 or [::1], and is not asked before the first token comes. `ClockSkewSeconds` is 0, `PlayerIdClaim` `sub`, `PlayerIdForm` `PLAIN`, `PlayerIdPrefix` empty and `Claims` empty where they are left out.',
     'With `PLAIN`, the player’s id is the prefix and the claim, which must give 1-44 letters, digits, `_` and `-`, or the token is refused. With `HASHED` it is the prefix and the first 27 characters of the SHA-256, in base64url, of the issuer, a line feed and the claim. Of several providers, no prefix may be the beginning of another’s, so that none of them can name a player of another’s.',
     '`SessionSeconds` says for how long tokens of the stage’s own stand in for a provider’s, counted from the hello; it is never longer than `RESPARK_PLAYER_TOKEN_LIFETIME_MS`.',
@@ -124,7 +124,7 @@ export const checkPlayerToken = ownOperation({
   resourceTags: stageTags,
   decisions: [
     'Says what a hello with this token would come to at the moment: who the player is and what handlers may read, or why it would be refused, in the words that its client would get. `Issuer` is there for a token of an identity provider. It may fetch the provider’s keys.',
-    'Whoever has the token can play as the player, so it is neither logged nor on record.',
+    'Anybody who has the token can play as the player, so it is neither logged nor on record.',
   ],
   async handler({ input, services }) {
     const { GameName, StageName, Token } = input;

@@ -91,7 +91,7 @@ function start(world: World): Command {
   const texts = {
     name: 'start',
     description:
-      'Disconnect everybody who is connected to a stage, or those whom the options mean. Whoever connects later is left alone.',
+      'Disconnect everybody who is connected to a stage, or those whom the options mean. Players who connect later are left alone.',
     example: 'start --game Demo --stage Dev --everybody --reason UPDATE --return-within 5m --yes',
   };
   const command = jobCommand(world, texts, async (client, options) => {

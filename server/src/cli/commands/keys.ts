@@ -157,7 +157,7 @@ function rotateRootCommand(world: World): Command {
 
 const WHAT_ENDS = `What ends with the old secret key: the tokens of all players, so that everybody must sign in again and guests, whom
 only their token names, come back as new players; the URLs of downloads; and the NextTokens of lists.
-Access keys stay as they are. Whoever had the old secret key and a copy of the data had their secrets too: replace them
+Access keys stay as they are. Anybody who had the old secret key and a copy of the data had their secrets too: replace them
 with "keys create", "keys revoke" and "keys rotate-root". Backups made before need the old secret key.`;
 
 function rotateSecretCommand(world: World): Command {

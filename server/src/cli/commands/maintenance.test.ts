@@ -12,9 +12,9 @@ for (const [what, count, said] of [
     '12 connections were there and are sent away',
   ],
   [
-    'that nobody could say how many',
+    'that the server could not say how many',
     refusal('AccessDeniedException', 'no', 403),
-    'whoever was there is sent away, and nobody could say how many that is',
+    'all who were there are sent away, and the server could not say how many that is',
   ],
 ] as const) {
   test(`whoever sends all away with a closure is told ${what} that are`, async (t) => {
@@ -29,7 +29,7 @@ test('a stage is closed soon, also when nobody says how many that sends away', a
   const { world } = await startFakeService(t, ({ method }) => (method === 'GET' ? SILENCE : CLOSED));
   const begun = performance.now();
   assert.equal(await world.run(...ON, '--send-away'), 0, world.err());
-  assert.match(world.out(), /closed to newcomers; whoever was there is sent away, and nobody could say/);
+  assert.match(world.out(), /closed to newcomers; all who were there are sent away, and the server could not say/);
   assert.ok(performance.now() - begun < 15_000);
 });
 

@@ -50,7 +50,7 @@ async function describeSent(client: ManagementClient, options: PlaceOptions): Pr
     return `; ${count} ${count === 1 ? 'connection was there and is' : 'connections were there and are'} sent away`;
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    return '; whoever was there is sent away, and nobody could say how many that is';
+    return '; all who were there are sent away, and the server could not say how many that is';
   }
 }
 

@@ -70,7 +70,7 @@ const rows = {
   }),
 };
 
-/** A single node would go by none of these, so that whoever sets them means a cluster. */
+/** A single node would go by none of these, so an operator who sets them means a cluster. */
 const ONLY_IN_A_CLUSTER = [
   ...['redisPrefix', 'redisPartitions', 'nodeRole', 'redisTimeoutMs'],
   ...['renewMs', 'leaseMs', 'leaseMarginMs', 'recoveryMs'],

@@ -5,7 +5,7 @@ const rows = {
     default: 1_000_000,
     min: 1_000,
     max: 100_000_000,
-    help: 'How many events of one game are kept, for webhooks that are behind and for replays. Beyond that the oldest are dropped, whoever has not got them yet, and each receiver that missed some gets an event `events.lost` with their number.',
+    help: 'How many events of one game are kept, for webhooks that are behind and for replays. Beyond that the oldest are dropped, even if some receivers have not got them yet, and each receiver that missed some gets an event `events.lost` with their number.',
   }),
   eventRetentionDays: integer({
     default: 7,

@@ -29,7 +29,7 @@ const rows = {
     rule: 'pairs of a group and a role, such as admins=admin or live-ops=developer@Demo/Dev for one game or one stage of it, separated by commas',
     isItem: (item) => faultOfRole(item) === undefined,
     adviseOnItem: faultOfRole,
-    help: 'What the people of each group of the provider may do. The first pair counts whose group somebody is in, so what allows most comes first; whoever is in none of the groups does not get in. A group is spelled as in the token and has no comma.',
+    help: 'What the people of each group of the provider may do. The first pair counts whose group somebody is in, so what allows most comes first; a person who is in none of the groups does not get in. A group is spelled as in the token and has no comma.',
   }),
   signInGroupsClaim: text({
     default: 'groups',
