@@ -265,3 +265,18 @@ test('of a lane without bytes left, the party that has most of them does, if tha
   assert.deepEqual(takeAll(queue), ['large 1', 'small 1', 'other 1']);
   assert(queue.add('lane', 'any', 'whole', 400), 'all bytes are free again');
 });
+
+test('a full lane refuses work at once, however many parties have its places', () => {
+  const most = 100_000;
+  const limits = { maxWaiting: most, maxWaitingPerLane: most, maxBytes: most, maxBytesPerLane: most };
+  const ofOne = new FairQueue<number>(limits);
+  for (let number = 0; number < most; number += 1) assert(ofOne.add('lane', `${number}`, number, 1));
+  const ofTwo = new FairQueue<number>(limits);
+  for (let number = 0; number < most; number += 1) assert(ofTwo.add('lane', `${number % (most / 2)}`, number, 1));
+  const startedAt = process.cpuUsage().user;
+  for (let number = 0; number < 100; number += 1) {
+    assert(!ofOne.add('lane', `new ${number}`, number, 1));
+    assert(!ofTwo.add('lane', `${number}`, number, 1));
+  }
+  assert.ok(process.cpuUsage().user - startedAt < 2_000_000, 'less than ten milliseconds for each');
+});

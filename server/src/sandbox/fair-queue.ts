@@ -30,8 +30,15 @@ interface Lane<T> extends Share {
   readonly group: Group<T>;
   /** Work that was taken and put back, which comes before all other work. The next is the last. */
   readonly returned: Returned<T>[];
-  /** Party → its work, in the order in which it came. The party whose turn is next is first. */
-  readonly parties: Map<string, Entry<T>[]>;
+  /** The party whose turn is next is first. */
+  readonly parties: Map<string, Party<T>>;
+}
+
+interface Party<T> {
+  /** In the order in which it came. */
+  readonly entries: Entry<T>[];
+  /** Bytes that those take. */
+  bytes: number;
 }
 
 interface Entry<T> {
@@ -44,16 +51,18 @@ interface Returned<T> extends Entry<T> {
 }
 
 /** Who has places that others may need: a group, or one party of a lane. */
-interface Holder<T> extends Pick<Share, 'waiting' | 'bytes'> {
+interface Holder<T> extends Pick<Share, Measure> {
   readonly lanes: Iterable<Lane<T>>;
   readonly party?: string;
 }
+
+type Measure = 'waiting' | 'bytes';
 
 /** What there is too little of for some work, and what its own holder has with it. */
 interface Need {
   readonly isFull: boolean;
   readonly missingBytes: number;
-  readonly own: () => Pick<Share, 'waiting' | 'bytes'>;
+  readonly own: () => Pick<Share, Measure>;
 }
 
 /** Work where it waits. */
@@ -121,9 +130,10 @@ export class FairQueue<T> {
       group.level.start = group.level.most;
     }
     if (lane.waiting === 0) lane.used = Math.max(lane.used, group.level.start);
-    const ofParty = lane.parties.get(party);
-    if (ofParty === undefined) lane.parties.set(party, [{ work, bytes }]);
-    else ofParty.push({ work, bytes });
+    const ofParty = lane.parties.get(party) ?? { entries: [], bytes: 0 };
+    lane.parties.set(party, ofParty);
+    ofParty.entries.push({ work, bytes });
+    ofParty.bytes += bytes;
     this.#count(lane, 1, bytes);
     return true;
   }
@@ -169,7 +179,10 @@ export class FairQueue<T> {
 
   /** Empties the queue. */
   clear(): T[] {
-    const all = [...this.#lanes.values()].flatMap(({ returned, parties }) => [returned, ...parties.values()].flat());
+    const all = [...this.#lanes.values()].flatMap(({ returned, parties }) => [
+      ...returned,
+      ...[...parties.values()].flatMap(({ entries }) => entries),
+    ]);
     this.#lanes.clear();
     this.#groups.clear();
     this.#waiting = 0;
@@ -192,11 +205,11 @@ export class FairQueue<T> {
    */
   #displacedBy(lane: Lane<T>, party: string, bytes: number): readonly Held<T>[] | undefined {
     const { maxWaiting, maxBytes, maxWaitingPerLane, maxBytesPerLane } = this.#limits;
-    const ofLane = givenBy(() => partiesOf(lane), {
+    const ofLane = givenBy((measure) => partyWithMost(lane, measure), {
       ...{ isFull: lane.waiting >= maxWaitingPerLane, missingBytes: lane.bytes + bytes - maxBytesPerLane },
       own: () => {
-        const entries = lane.parties.get(party) ?? [];
-        return { waiting: entries.length + 1, bytes: bytesOf(entries) + bytes };
+        const own = lane.parties.get(party);
+        return { waiting: (own?.entries.length ?? 0) + 1, bytes: (own?.bytes ?? 0) + bytes };
       },
     });
     if (ofLane === undefined) return undefined;
@@ -205,13 +218,14 @@ export class FairQueue<T> {
     if (ofLane.length > 0) return isFull || missingBytes > 0 ? undefined : ofLane;
     const { group } = lane;
     const own = () => ({ waiting: group.waiting + 1, bytes: group.bytes + bytes });
-    return givenBy(() => [...this.#groups.values()], { isFull, missingBytes, own });
+    return givenBy((measure) => groupWithMost(this.#groups.values(), measure), { isFull, missingBytes, own });
   }
 
   #displace({ lane, party, entry }: Held<T>): void {
-    const entries = lane.parties.get(party) ?? [];
-    entries.splice(entries.indexOf(entry), 1);
-    if (entries.length === 0) lane.parties.delete(party);
+    const ofParty = lane.parties.get(party);
+    ofParty?.entries.splice(ofParty.entries.indexOf(entry), 1);
+    if (ofParty) ofParty.bytes -= entry.bytes;
+    if (ofParty?.entries.length === 0) lane.parties.delete(party);
     this.#count(lane, -1, -entry.bytes);
     this.#displaced(entry.work);
   }
@@ -226,7 +240,7 @@ export class FairQueue<T> {
       group = { used: this.#level.start, waiting: 0, bytes: 0, level: { start: 0, most: 0 }, lanes: new Set() };
       this.#groups.set(groupName, group);
     }
-    const nothing = { waiting: 0, bytes: 0, returned: [], parties: new Map<string, Entry<T>[]>() };
+    const nothing = { waiting: 0, bytes: 0, returned: [], parties: new Map<string, Party<T>>() };
     const lane: Lane<T> = { used: group.level.start, group, ...nothing };
     group.lanes.add(lane);
     this.#lanes.set(name, lane);
@@ -257,42 +271,56 @@ function largest<Each>(all: Iterable<Each>, measure: (each: Each) => number): Ea
   return most;
 }
 
-function partiesOf<T>(lane: Lane<T>): Holder<T>[] {
-  return [...lane.parties].map(([party, entries]) => ({
-    ...{ waiting: entries.length, bytes: bytesOf(entries) },
-    ...{ lanes: [lane], party },
-  }));
+function groupWithMost<T>(groups: Iterable<Group<T>>, measure: Measure): Holder<T> | undefined {
+  const several = [...groups].filter(({ waiting }) => waiting > 1);
+  return largest(several, ({ [measure]: most }) => most);
+}
+
+/**
+ * Of the parties that have more than one piece of work. It is looked for at each piece that finds the lane full, and parties may be
+ * as many as places, so nothing is made of those that have less.
+ */
+function partyWithMost<T>(lane: Lane<T>, measure: Measure): Holder<T> | undefined {
+  const { parties } = lane;
+  if (parties.size === lane.waiting - lane.returned.length) return undefined;
+  let most = -1;
+  let found: readonly [party: string, Party<T>] | undefined;
+  for (const each of parties) {
+    const [, { entries, bytes }] = each;
+    const amount = measure === 'bytes' ? bytes : entries.length;
+    if (entries.length > 1 && amount > most) [found, most] = [each, amount];
+  }
+  if (found === undefined) return undefined;
+  const [party, { entries, bytes }] = found;
+  return { waiting: entries.length, bytes, lanes: [lane], party };
 }
 
 /** What the holder that has most gives up for others' work, if it has more than they have with it. Its last work stays. */
-function givenBy<T>(holders: () => readonly Holder<T>[], need: Need): readonly Held<T>[] | undefined {
+function givenBy<T>(withMost: (measure: Measure) => Holder<T> | undefined, need: Need): readonly Held<T>[] | undefined {
   if (!need.isFull && need.missingBytes <= 0) return [];
-  const several = holders().filter(({ waiting }) => waiting > 1);
   const own = need.own();
-  const newest = need.isFull ? newestOfMost(several, own.waiting) : undefined;
+  const newest = need.isFull ? newestOf(withMost('waiting'), own.waiting) : undefined;
   if (need.isFull && newest === undefined) return undefined;
-  if (need.missingBytes > 0) return longestOfMost(several, need.missingBytes, own.bytes);
+  if (need.missingBytes > 0) return longestOf(withMost('bytes'), need.missingBytes, own.bytes);
   return newest && [newest];
 }
 
-/** The newest work of the holder that has most waiting, if that is more than `than`. */
-function newestOfMost<T>(holders: readonly Holder<T>[], than: number): Held<T> | undefined {
-  const holder = largest(holders, ({ waiting }) => waiting);
+/** The newest work of a holder that has more waiting than `than`. */
+function newestOf<T>(holder: Holder<T> | undefined, than: number): Held<T> | undefined {
   if (holder === undefined || holder.waiting <= than) return undefined;
   const lanes = [...holder.lanes].filter(({ parties }) => parties.size > 0);
   const lane = largest(lanes, ({ waiting }) => waiting);
-  const party = holder.party ?? largest(lane?.parties ?? [], ([, { length }]) => length)?.[0];
-  const entry = party === undefined ? undefined : lane?.parties.get(party)?.at(-1);
+  const party = holder.party ?? largest(lane?.parties ?? [], ([, { entries }]) => entries.length)?.[0];
+  const entry = party === undefined ? undefined : lane?.parties.get(party)?.entries.at(-1);
   return lane && party !== undefined && entry ? { lane, party, entry } : undefined;
 }
 
-/** The longest work of the holder that has most bytes, as long as those are more than `than`; undefined if that is not enough. */
-function longestOfMost<T>(
-  holders: readonly Holder<T>[],
+/** The longest work of a holder, as long as it has more bytes than `than`; undefined if that is not enough. */
+function longestOf<T>(
+  holder: Holder<T> | undefined,
   missingBytes: number,
   than: number,
 ): readonly Held<T>[] | undefined {
-  const holder = largest(holders, ({ bytes }) => bytes);
   const given = new Map<Entry<T>, Held<T>>();
   let [waiting, bytes, missing] = [holder?.waiting ?? 0, holder?.bytes ?? 0, missingBytes];
   while (holder !== undefined && missing > 0) {
@@ -310,7 +338,7 @@ function longestOfMost<T>(
 function longestIn<T>({ lanes, party: only }: Holder<T>, except: ReadonlyMap<Entry<T>, unknown>): Held<T> | undefined {
   let longest: Held<T> | undefined;
   for (const lane of lanes) {
-    for (const [party, entries] of lane.parties) {
+    for (const [party, { entries }] of lane.parties) {
       if (only !== undefined && party !== only) continue;
       for (const entry of entries) {
         const isOfParty = longest?.lane === lane && longest.party === party;
@@ -323,17 +351,19 @@ function longestIn<T>({ lanes, party: only }: Holder<T>, except: ReadonlyMap<Ent
 }
 
 function firstOf<T>({ returned, parties }: Lane<T>): Entry<T> | undefined {
-  const [[first] = []] = parties.values();
-  return returned.at(-1) ?? first;
+  const [next] = parties.values();
+  return returned.at(-1) ?? next?.entries[0];
 }
 
 /** Takes the first work of a lane that has some, and has its party wait for all others. */
 function takeFirst<T>({ returned, parties }: Lane<T>): Entry<T> {
   const back = returned.pop();
   const [party = ''] = back === undefined ? parties.keys() : [back.party];
-  const entries = parties.get(party) ?? [];
-  const taken = back ?? (entries.shift() as Entry<T>);
+  const ofParty = parties.get(party);
+  const taken = back ?? (ofParty?.entries.shift() as Entry<T>);
+  if (ofParty === undefined) return taken;
+  if (back === undefined) ofParty.bytes -= taken.bytes;
   parties.delete(party);
-  if (entries.length > 0) parties.set(party, entries);
+  if (ofParty.entries.length > 0) parties.set(party, ofParty);
   return taken;
 }
