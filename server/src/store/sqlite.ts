@@ -29,6 +29,8 @@ import { createWriteTurns } from './write-turns.ts';
 const BLOCKING_WAIT_MS = 20;
 /** After each wait, reads and everything else go on for this long before the next try. */
 const RETRY_PAUSE_MS = 25;
+/** Another process that was found at work so lately is still at it. */
+const STILL_BUSY_MS = 100;
 const MAX_OPEN_WAIT_MS = 5_000;
 /** Our queries are a few dozen fixed texts; more means that a text is built from values. */
 const MAX_PREPARED_STATEMENTS = 200;
@@ -55,31 +57,46 @@ export function openSqlite({
   const query = new Kysely<Schema>({ dialect: createDialect({ connection, database, mark }) });
   const inTurn = createWriteTurns({ clock });
 
+  /** Since when each try has found another process at work, and when the last one did. */
+  let busy: { readonly since: number; readonly foundAt: number } | undefined;
+
+  /** Whether work that was asked for at `askedAt` has waited for the other process for too long. */
+  function isLate(askedAt: number): boolean {
+    return busy !== undefined && clock.monotonic() - Math.max(askedAt, busy.since) > maxWriteWaitMs;
+  }
+
   /** Others that wait for their turn wait for the pause, too: otherwise as many tries as there are writes would leave none. */
-  async function attempt<T>(work: (query: Query) => Promise<T>): Promise<T> {
+  async function attempt<T>(work: (query: Query) => Promise<T>, askedAt: number): Promise<T> {
+    // Each try takes a while, so very many writes that are late would keep each other waiting.
+    if (busy !== undefined && isLate(askedAt) && clock.monotonic() - busy.foundAt < STILL_BUSY_MS)
+      throw new WriterBusy();
     try {
-      return await query.transaction().execute(work);
+      const result = await query.transaction().execute(work);
+      busy = undefined;
+      return result;
     } catch (error) {
+      const foundAt = clock.monotonic();
+      busy = error instanceof WriterBusy ? { since: busy?.since ?? foundAt, foundAt } : undefined;
+      if (busy === undefined) throw error;
       // Unlike the clock's, this timer keeps the process alive: a command must not end silently while it waits.
-      if (error instanceof WriterBusy) await setTimeout(RETRY_PAUSE_MS);
+      await setTimeout(RETRY_PAUSE_MS);
       throw error;
     }
   }
 
   async function transaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
-    let busySince: number | undefined;
+    const askedAt = clock.monotonic();
     for (let waitedMs = 0; ; waitedMs += BLOCKING_WAIT_MS + RETRY_PAUSE_MS) {
       try {
-        return await inTurn(() => attempt(work));
+        return await inTurn(() => attempt(work, askedAt));
       } catch (error) {
         if (error instanceof Libsql.SqliteError && /^SQLITE_(?:FULL|IOERR)/.test(error.code)) {
           throw failedWrite(error, { file, onFull });
         }
         if (!(error instanceof WriterBusy)) throw error;
       }
-      busySince ??= clock.monotonic();
       // Each try waits for its turn behind those of all other writes, which may take much longer than the try itself.
-      if (Math.max(waitedMs, clock.monotonic() - busySince) > maxWriteWaitMs) break;
+      if (waitedMs > maxWriteWaitMs || isLate(askedAt)) break;
     }
     throw new ServiceError('internal', 'another process keeps the database busy: try again', { retryAfterMs: 1_000 });
   }

@@ -86,3 +86,22 @@ test('many writes that wait for another process give up when each of them has wa
   assert(tries <= 40, `in ${tries} tries, each of which holds everything up`);
   assert(leastPauseMs > 23, `everything else went on for ${leastPauseMs} ms between two of them`);
 });
+
+test('very many writes are told to try again once they have waited, not when each of them has tried', async (t) => {
+  const file = join(temporaryDirectory(t), 'respark.db');
+  const database = openSqlite({ file, maxWriteWaitMs: 300 });
+  t.after(() => database.close());
+  await database.migrate();
+  const other = new Libsql(file);
+  t.after(() => other.close());
+  other.exec('BEGIN IMMEDIATE');
+  const startedAt = performance.now();
+  const writing = Array.from({ length: 200 }, () => database.transaction(async () => {}));
+  const ends = await Promise.allSettled(writing);
+  const tookMs = performance.now() - startedAt;
+  assert(ends.every(({ status }) => status === 'rejected'));
+  assert(tookMs < 3_000, `they waited for ${tookMs} ms`);
+  const late = database.transaction(async () => 'written');
+  other.exec('COMMIT');
+  assert.equal(await late, 'written');
+});
