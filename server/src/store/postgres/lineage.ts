@@ -9,8 +9,8 @@ const PARTS = [
 ];
 
 /**
- * Tells this database from every other one, also from a copy of it and from what it was before something of it was lost: what is
- * in its tables cannot do that.
+ * Tells this database from every other one, also from one that was made from a dump of it, and from what it was before recovery or a
+ * fail-over lost something: what is in its tables cannot do that. Files that are replaced by an earlier copy of them look the same.
  */
 export async function lineageOf({ use }: Pick<Sessions, 'use'>): Promise<string> {
   const parts: string[] = [];
