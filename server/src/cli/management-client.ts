@@ -17,6 +17,8 @@ import { CommandError, type World } from './world.ts';
 interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** Whether they are the root key that a server has left in its data directory. */
+  readonly isOfDirectory?: boolean;
 }
 
 /** Longer than a DisconnectPlayer call takes at most by default, so that the command gets the server's own answer. */
@@ -59,7 +61,7 @@ export async function getCredentials({
     return { accessKeyId: settings.rootAccessKeyId, secretAccessKey: settings.rootSecretAccessKey };
   }
   const stored = await localFiles.rootCredentials(settings.dataDir);
-  if (stored !== undefined) return stored;
+  if (stored !== undefined) return { ...stored, isOfDirectory: true };
   throw new CommandError(
     `there is no root key in the data directory ${resolve(settings.dataDir)}; start a server there ("respark serve"), name another directory with --data-dir, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
   );
@@ -79,6 +81,20 @@ export async function findEndpoint({
 }): Promise<string> {
   const given = env.AWS_ENDPOINT_URL_GAMESPARKS || env.AWS_ENDPOINT_URL;
   return given || (await localFiles.running(settings.dataDir))?.url || 'http://127.0.0.1:8080';
+}
+
+/**
+ * Throws a CommandError while no server runs on the data directory. Whoever else on this machine listens on its port then,
+ * or on the usual one, could answer as they like, keep the call to send it again, or take a player's token.
+ */
+export async function assertRunning(
+  localFiles: World['localFiles'],
+  { dataDir }: Pick<Settings, 'dataDir'>,
+): Promise<void> {
+  if ((await localFiles.running(dataDir)) !== undefined) return;
+  throw new Unreachable(
+    `no server is running on the data directory ${resolve(dataDir)}: start one with "respark serve", or name another directory with --data-dir`,
+  );
 }
 
 /** Whether the command line or the environment names a management API, on this machine or another. */
@@ -101,9 +117,11 @@ export async function createClient(world: World, command: Command): Promise<Mana
   const settings = settingsOf(world, command);
   const { env, localFiles } = world;
   const { endpointUrl } = command.opts<{ endpointUrl?: string }>();
+  const credentials = await getCredentials({ localFiles, settings, env });
+  if (!hasOwnEndpoint(world, command) && credentials.isOfDirectory) await assertRunning(localFiles, settings);
   return new ManagementClient({
     endpoint: endpointUrl || (await findEndpoint({ localFiles, settings, env })),
-    credentials: await getCredentials({ localFiles, settings, env }),
+    credentials,
     region: settings.region,
   });
 }

@@ -165,13 +165,16 @@ function assertRestored(path: string): void {
   );
 }
 
+const LOCK_WAIT_MS = 100;
+
 /** Locks an empty SQLite database: the operating system releases that lock when the process ends, even by kill -9. */
 function lock(path: string): () => void {
   const file = join(path, LOCK_FILE);
   createPrivateFile(file);
   const connection = new Libsql(file);
   try {
-    connection.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    // A command that looks whether a server holds the lock has it for less than a millisecond.
+    connection.exec(`PRAGMA busy_timeout = ${LOCK_WAIT_MS}; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE`);
   } catch (error) {
     connection.close();
     if (!(error instanceof Libsql.SqliteError && error.code === 'SQLITE_BUSY')) throw error;

@@ -4,6 +4,7 @@ import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } f
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../store/test-store.ts';
+import { lockDataDirectory } from './data-directory.ts';
 import { RUNNING_FILE, readLocalFile } from './local-files.ts';
 
 const OTHER = 12_345;
@@ -13,11 +14,23 @@ const skip = process.geteuid?.() === 0 ? false : 'only root can make files of se
 
 test('a file of this user is read, and one that is missing or holds something else is not there', async (t) => {
   const dataDir = temporaryDirectory(t);
+  t.after(lockDataDirectory(dataDir).release);
   assert.equal(await readLocalFile.running(dataDir), undefined);
   writeFileSync(join(dataDir, RUNNING_FILE), JSON.stringify(ADDRESSES));
   assert.deepEqual(await readLocalFile.running(dataDir), ADDRESSES);
   writeFileSync(join(dataDir, RUNNING_FILE), '{}');
   assert.equal(await readLocalFile.running(dataDir), undefined);
+});
+
+test('the addresses of a server that was killed are not there, since anybody may listen at them by now', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  writeFileSync(join(dataDir, RUNNING_FILE), JSON.stringify(ADDRESSES));
+  assert.equal(await readLocalFile.running(dataDir), undefined, 'there is no lock');
+  const { release } = lockDataDirectory(dataDir);
+  assert.deepEqual(await readLocalFile.running(dataDir), ADDRESSES);
+  release();
+  assert.equal(await readLocalFile.running(dataDir), undefined, 'nobody holds the lock');
+  lockDataDirectory(dataDir).release();
 });
 
 test('a file of another user is not trusted', { skip }, async (t) => {
@@ -34,6 +47,7 @@ test('a link, a pipe and a directory are not there, and nothing waits for them',
   timeout: 10_000,
 }, async (t) => {
   const dataDir = temporaryDirectory(t);
+  t.after(lockDataDirectory(dataDir).release);
   const file = join(dataDir, RUNNING_FILE);
   const elsewhere = join(dataDir, 'elsewhere.json');
   writeFileSync(elsewhere, JSON.stringify(ADDRESSES));

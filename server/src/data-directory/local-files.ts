@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { StartupError } from '../startup-error.ts';
 import { decodeText } from '../text.ts';
 import { assertOwnFile } from './rights.ts';
+import { LOCK_FILE } from './server-files.ts';
 
 /** Files in the data directory by which commands on the same machine find the running server and its demo. */
 export const ROOT_CREDENTIALS_FILE = 'root-credentials';
@@ -30,11 +31,34 @@ export interface DemoPlayer {
 export const readLocalFile = {
   rootCredentials: (dataDir: string) =>
     readStrings(dataDir, ROOT_CREDENTIALS_FILE, ['accessKeyId', 'secretAccessKey'] as const),
-  running: (dataDir: string): Promise<ServerAddresses | undefined> =>
+  /** Undefined also for what a server has left that was killed: its port may be anybody's by now. */
+  async running(dataDir: string): Promise<ServerAddresses | undefined> {
+    const addresses = await readLocalFile.lastRunning(dataDir);
+    return addresses !== undefined && (await isLocked(join(dataDir, LOCK_FILE))) ? addresses : undefined;
+  },
+  /** The same of a server that runs, or was killed. */
+  lastRunning: (dataDir: string): Promise<ServerAddresses | undefined> =>
     readStrings(dataDir, RUNNING_FILE, ['url', 'playerUrl'] as const),
   demo: (dataDir: string): Promise<DemoPlayer | undefined> =>
     readStrings(dataDir, DEMO_FILE, ['gameKey', 'playerId', 'token'] as const),
 };
+
+/** Whether a process holds the lock of a data directory, which ends with it. */
+async function isLocked(file: string): Promise<boolean> {
+  // The package is loaded only here, because commands should start quickly.
+  const { default: Libsql } = await import('libsql');
+  try {
+    const connection = new Libsql(file, { readonly: true, fileMustExist: true });
+    try {
+      connection.exec('BEGIN; SELECT 1 FROM sqlite_master');
+      return false;
+    } finally {
+      connection.close();
+    }
+  } catch (error) {
+    return error instanceof Libsql.SqliteError && error.code === 'SQLITE_BUSY';
+  }
+}
 
 const OPEN_FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { createWorkplace, RESPARK } from '../support/process.ts';
@@ -115,12 +117,42 @@ describe('a disconnect by the command', () => {
 
     server.child.kill('SIGKILL');
     await server.ended();
-    const gone = await place.respark(call);
+    const gone = await place.respark([...call, '--endpoint-url', server.url]);
     assert.equal(gone.exitCode, 1);
     assert.match(
       gone.stderr,
       /^cannot reach http:\S+: connection refused; is the server running \("respark serve"\)\?\n$/,
     );
+  });
+
+  it('tells whoever listens in the place of a server that was killed nothing, and believes them nothing', async (t) => {
+    const place = createWorkplace(t);
+    const server = await place.serve(['--demo']);
+    server.child.kill('SIGKILL');
+    await server.ended();
+    let asked = 0;
+    const other = createServer((_, reply) => {
+      asked += 1;
+      reply.end('{"DisconnectSuccesses":["made up"],"DisconnectFailures":[]}');
+    });
+    other.on('upgrade', (_, socket) => {
+      asked += 1;
+      socket.destroy();
+    });
+    other.listen(Number(new URL(server.url).port), '127.0.0.1');
+    await once(other, 'listening');
+    t.after(() => other.close());
+    for (const args of [
+      ['disconnect', ...DEMO_STAGE, '--player', 'demo-player'],
+      ['kick', ...DEMO_STAGE, '--player', 'demo-player'],
+      ['send', 'Custom.Game.Any', '{}', ...DEMO_STAGE],
+      ['connect', '--once'],
+    ]) {
+      const { exitCode, stdout, stderr } = await place.respark(args);
+      assert.deepEqual([exitCode, stdout], [1, ''], args.join(' '));
+      assert.match(stderr, /^no server is running on the data directory \S+: start one with "respark serve"/);
+    }
+    assert.equal(asked, 0);
   });
 });
 

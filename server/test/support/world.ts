@@ -72,6 +72,7 @@ export function createTestWorld({
         local.url === undefined && local.playerUrl === undefined
           ? undefined
           : { url: local.url ?? '', playerUrl: local.playerUrl ?? '' },
+      lastRunning: async () => undefined,
       demo: async () => local.demo,
     },
     loadMain: async () => ({

@@ -14,6 +14,7 @@ import { DEMO_GAME, DEMO_STAGE } from '../../app/demo.ts';
 import { writePrivateFile } from '../../data-directory/private-file.ts';
 import { printable } from '../../text.ts';
 import { readTextIfPresent } from '../files.ts';
+import { assertRunning } from '../management-client.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import type { UpgradeRefusal } from '../player-web-socket.ts';
 import { quoteForShell } from '../shell.ts';
@@ -75,7 +76,8 @@ interface Player {
 
 /** Finds the server, the game key and the token to connect with. Throws a CommandError if there is no game key. */
 async function choosePlayer(world: World, command: Command): Promise<Player> {
-  const { dataDir, sources } = settingsOf(world, command);
+  const settings = settingsOf(world, command);
+  const { dataDir, sources } = settings;
   const { url: givenUrl, gameKey: givenKey, tokenFile, guest } = command.opts<Options>();
   if (guest && tokenFile !== undefined) {
     throw new CommandError(
@@ -100,6 +102,7 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
     );
   }
   const isDemo = gameKey === demo?.gameKey;
+  if (demo !== undefined && givenUrl === undefined) await assertRunning(world.localFiles, settings);
   const atDataDir = sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(dataDir, world.platform)}`;
   return {
     url,

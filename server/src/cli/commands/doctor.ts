@@ -158,6 +158,9 @@ async function checkServer(world: World, settings: Settings): Promise<Finding[]>
   const check = 'server';
   const running = await world.localFiles.running(settings.dataDir);
   if (running === undefined) {
+    const killed = await world.localFiles.lastRunning(settings.dataDir);
+    if (killed !== undefined)
+      return [{ check, state: 'fail', detail: `that of ${killed.url} was killed`, advice: 'respark serve' }];
     return [{ check, state: 'warn', detail: 'none is running on this data directory', advice: 'respark serve' }];
   }
   const { url } = running;
