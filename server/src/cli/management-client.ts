@@ -156,7 +156,8 @@ export function mayPass(error: unknown): boolean {
 
 /** Signs calls to the management API like any AWS client. */
 export class ManagementClient {
-  readonly #endpoint: string;
+  /** Without a slash at its end. */
+  readonly endpoint: string;
   readonly #credentials: Credentials;
   readonly #region: string;
 
@@ -172,7 +173,7 @@ export class ManagementClient {
     if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol)) {
       throw new CommandError(`the endpoint must be an http or https URL, got "${endpoint}"`, { exitCode: 2 });
     }
-    this.#endpoint = endpoint.replace(/\/+$/, '');
+    this.endpoint = endpoint.replace(/\/+$/, '');
     this.#credentials = credentials;
     this.#region = region;
   }
@@ -197,24 +198,24 @@ export class ManagementClient {
     const { method } = operation.http;
     const { path, body: text } = toRequest(operation, input);
     const body = text === undefined ? undefined : Buffer.from(text);
-    const url = new URL(`${this.#endpoint}${path}`);
+    const url = new URL(`${this.endpoint}${path}`);
     const content = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body };
     const nowMs = Date.now();
     const signature = signRequest({ method, url, ...content, ...this.#credentials, region: this.#region, nowMs });
     const headers = { ...content.headers, ...signature };
-    const { response, bytes } = await fetchWhole(url, { ...content, method, headers }, this.#endpoint, timeoutMs);
+    const { response, bytes } = await fetchWhole(url, { ...content, method, headers }, this.endpoint, timeoutMs);
     const json = findJson(bytes);
     if (response.ok && json !== undefined) {
       assertFits(operation.output, json);
       return json;
     }
-    throw failureOf(response, json, this.#endpoint);
+    throw failureOf(response, json, this.endpoint);
   }
 
   /** The bytes of a reply that goes on, as they come. Rejects as `call` does when it does not begin. */
   async stream(operation: Operation, input: Input): Promise<AsyncIterable<Uint8Array>> {
     const { method } = operation.http;
-    const url = new URL(`${this.#endpoint}${toRequest(operation, input).path}`);
+    const url = new URL(`${this.endpoint}${toRequest(operation, input).path}`);
     const headers = signRequest({ method, url, ...this.#credentials, region: this.#region, nowMs: Date.now() });
     let response: Response;
     // Once it has begun, it may be silent for as long as nothing happens.
@@ -224,13 +225,13 @@ export class ManagementClient {
     try {
       response = await fetch(url, { method, headers, redirect: 'error', signal: beginning.signal });
     } catch (error) {
-      throw new Unreachable(`cannot reach ${this.#endpoint}: ${describeCause(error)}`, { cause: error });
+      throw new Unreachable(`cannot reach ${this.endpoint}: ${describeCause(error)}`, { cause: error });
     } finally {
       clearTimeout(timer);
     }
-    if (response.ok && response.body !== null) return bytesOf(response.body, this.#endpoint);
-    const bytes = await readWhole(response, AbortSignal.timeout(CALL_TIMEOUT_MS), this.#endpoint);
-    throw failureOf(response, findJson(bytes), this.#endpoint);
+    if (response.ok && response.body !== null) return bytesOf(response.body, this.endpoint);
+    const bytes = await readWhole(response, AbortSignal.timeout(CALL_TIMEOUT_MS), this.endpoint);
+    throw failureOf(response, findJson(bytes), this.endpoint);
   }
 
   /**
@@ -240,7 +241,7 @@ export class ManagementClient {
   async download(url: string): Promise<Uint8Array> {
     const ofServer = URL.canParse(url) ? DOWNLOAD_PATH.exec(url)?.[0] : undefined;
     if (ofServer === undefined) throw new CommandError('the reply names no URL of a server to download from');
-    const source = new URL(`${this.#endpoint}${ofServer}`);
+    const source = new URL(`${this.endpoint}${ofServer}`);
     const { response, bytes } = await fetchWhole(source, {}, source.origin);
     if (response.ok) return bytes;
     const { status } = response;

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileOf } from '../support/game-document.ts';
@@ -51,6 +53,20 @@ test('send --event says that the event was sent, and fails when it is refused or
   const failed = await run(['send', 'Custom.Game.Break', '--event']);
   assert.deepEqual([failed.exitCode, failed.out], [1, '']);
   assert.match(failed.err, /^script_error: /);
+});
+
+test('send takes the token of a server that it names to that server, and to no other on this machine', async (t) => {
+  const server = await startTestServer(t);
+  const local = createServer(() => assert.fail('it was connected to')).listen(0, '127.0.0.1');
+  await once(local, 'listening');
+  t.after(() => local.close());
+  const { port } = local.address() as AddressInfo;
+  for (const env of [ENV, { ...ENV, AWS_ENDPOINT_URL: server.url }]) {
+    const named = env === ENV ? ['--endpoint-url', `${server.url}/`] : [];
+    const elsewhere = { url: `http://127.0.0.1:${port}`, playerUrl: `ws://127.0.0.1:${port}/connect` };
+    const world = createTestWorld({ env, local: elsewhere });
+    assert.equal(await world.run('send', 'GameSparks.Identity.GetPlayerToken', ...NAMED, ...named), 0, world.err());
+  }
 });
 
 test('a snapshot is deleted by an operation, unless a stage runs it, and that is on record', async (t) => {

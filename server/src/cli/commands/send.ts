@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { createPlayerToken } from '../../api/own-operations/player-tokens.ts';
 import { listStageLogLines } from '../../api/own-operations/stage-logs.ts';
 import { systemClock } from '../../clock.ts';
+import type { ServerAddresses } from '../../data-directory/local-files.ts';
 import { GAME_PREFIX } from '../../domain/runtime/message-types.ts';
 import { printable, shown } from '../../text.ts';
 import { readInputText } from '../files.ts';
@@ -51,7 +52,7 @@ export function sendCommand(world: World): Command {
     .requiredOption('--stage <name>', 'name of the stage')
     .option('--player <id>', 'the player to be, who need not have been there before', DEFAULT_PLAYER)
     .option('--event', 'send an event, which has no answer, instead of a request')
-    .option('--url <url>', "where players connect (default: the local server's address)")
+    .option('--url <url>', 'where players connect (default: at the server that is called)')
     .option('--json', 'print one JSON object a line')
     .addHelpText(
       'after',
@@ -73,7 +74,7 @@ async function send(world: World, command: Command, { type, payload }: Message):
   const input = { GameName: game, StageName: stage, PlayerId: player };
   const reply = await management.call(createPlayerToken, input);
   const script = await scriptLines(world, management, input, type);
-  const url = givenUrl ?? (await world.localFiles.running(dataDir))?.playerUrl ?? `ws://127.0.0.1:8080${CONNECT_PATH}`;
+  const url = givenUrl ?? playerUrlAt(management.endpoint, await world.localFiles.running(dataDir));
   // The package is loaded only here, because commands should start quickly.
   const { createPlayerWebSocket } = await import('../player-web-socket.ts');
   const client = new ResparkClient({
@@ -107,6 +108,11 @@ async function send(world: World, command: Command, { type, payload }: Message):
   } finally {
     await client.close();
   }
+}
+
+/** Where the players of the server connect that was called: no other one may get a token of it. */
+function playerUrlAt(endpoint: string, local: ServerAddresses | undefined): string {
+  return local?.url === endpoint ? local.playerUrl : `${endpoint.replace(/^http/i, 'ws')}${CONNECT_PATH}`;
 }
 
 /** Throws a ResparkError when the server refuses the event, or when its handler fails within a moment. */
