@@ -2,9 +2,10 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { Navigation } from './navigation.tsx';
 import { SignIn } from './pages/sign-in.tsx';
 import { pageOf } from './pages.ts';
+import { LoadingPage } from './parts/later.tsx';
 import { Notice } from './parts/notice.tsx';
 import { Time } from './parts/time.tsx';
-import { useAllowed, usePermissions } from './permissions.ts';
+import { useAllowed, useIsKnown, usePermissions } from './permissions.ts';
 import { place } from './place.ts';
 import { linkTo, route } from './route.ts';
 import { session } from './session.ts';
@@ -65,6 +66,8 @@ function Console() {
     before.current = page;
   }, [page]);
   const { Show, partOf, isOfStage, subject } = pageOf(page);
+  // What a page calls that the key may not call is on record, so that a page waits for what the key may do.
+  const isKnown = useIsKnown({ isOfStage });
   // The browser's own way back may lead to another stage or player while a dialog is open. It must not go on about that one.
   const about = [page, ...(isOfStage ? [game, stage] : []), subject && query[subject]];
   return (
@@ -76,7 +79,7 @@ function Console() {
       <main id="main" ref={main} tabIndex={-1}>
         <EndsSoon />
         {partOf !== undefined && <Back key={page} to={partOf} />}
-        <Show key={JSON.stringify(about)} />
+        {isKnown ? <Show key={JSON.stringify(about)} /> : <LoadingPage />}
       </main>
     </div>
   );

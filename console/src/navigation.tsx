@@ -1,10 +1,10 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { CallError } from './api/calls.ts';
 import { isAnythingUnsaved } from './pages/drafts.ts';
 import { PAGES, pageOf } from './pages.ts';
 import { EnteredField, SelectField } from './parts/fields.tsx';
 import { Untrusted } from './parts/untrusted.tsx';
-import { namedGames, useSurelyAllowed } from './permissions.ts';
+import { namedGames, useIsKnown, useMay, useSurelyAllowed } from './permissions.ts';
 import { place } from './place.ts';
 import { goTo, linkTo, route } from './route.ts';
 import { session, signOut } from './session.ts';
@@ -20,7 +20,12 @@ export function Navigation() {
   const { page } = useSignal(route);
   const at = useSignal(place);
   const isAllowed = useSurelyAllowed();
-  const shown = PAGES.filter(({ title, needs }) => title !== undefined && isAllowed(...needs));
+  const isKnown = useIsKnown({ isOfStage: true });
+  const allowed = PAGES.filter(({ title, needs }) => title !== undefined && isAllowed(...needs));
+  // On the way to another stage, the pages of the last one stay, so that nothing vanishes and comes back.
+  const last = useRef(allowed);
+  if (isKnown) last.current = allowed;
+  const shown = last.current;
   const { id, partOf } = pageOf(page);
   const current = partOf ?? id;
   const [isOpen, setOpen] = useState(false);
@@ -83,14 +88,19 @@ export function Navigation() {
 function PlacePicker() {
   const at = useSignal(place);
   const { page } = useSignal(route);
-  const games = useWhole(usePages('ListGames', {}, ({ Games }) => Games));
-  const inGame = at.game === '' ? undefined : { GameName: at.game };
+  const isAllowed = useSurelyAllowed();
+  const [mayNotListGames, mayNotListStages] = [useMay('ListGames') !== undefined, useMay('ListStages') !== undefined];
+  const games = useWhole(usePages('ListGames', isAllowed('ListGames') ? {} : undefined, ({ Games }) => Games));
+  const inGame = at.game !== '' && isAllowed('ListStages') ? { GameName: at.game } : undefined;
   const stages = useWhole(usePages('ListStages', inGame, ({ Stages }) => Stages));
   const named = useSignal(namedGames);
   const listed = games.items?.map(({ Name = '' }) => Name);
-  const gameNames = listed ?? (games.error && named.map(({ GameName = '' }) => GameName));
+  const hasNoGames = mayNotListGames || games.error !== undefined;
+  const gameNames = listed ?? (hasNoGames ? named.map(({ GameName = '' }) => GameName) : undefined);
   const known = stages.items?.map(({ Name = '' }) => Name);
-  const stageNames = known ?? (stages.error && named.find(({ GameName }) => GameName === at.game)?.StageNames);
+  const hasNoStages = mayNotListStages || stages.error !== undefined;
+  const namedStages = hasNoStages ? named.find(({ GameName }) => GameName === at.game)?.StageNames : undefined;
+  const stageNames = known ?? namedStages;
   const go = (game: string, stage: string) => goTo(pageOf(page).partOf ?? page, { game, stage });
   const [onlyGame] = gameNames ?? [];
   const [firstStage] = stageNames ?? [];
@@ -99,13 +109,13 @@ function PlacePicker() {
     else if (at.game !== '' && at.stage === '' && firstStage !== undefined) go(at.game, firstStage);
   }, [at.game, at.stage, onlyGame, firstStage]);
   const mustNameGame = gameNames?.length === 0 && listed === undefined;
-  const mustNameStage = known === undefined && (mustNameGame || (stages.error !== undefined && !stageNames?.length));
+  const mustNameStage = known === undefined && (mustNameGame || (hasNoStages && !stageNames?.length));
   return (
     <div class="place">
       {mustNameGame ? (
         <EnteredField
           label={t('game')}
-          hint={isDenied(games.error) ? t('typeGame') : undefined}
+          hint={mayNotListGames || isDenied(games.error) ? t('typeGame') : undefined}
           value={at.game}
           onEntered={(game) => go(game, '')}
         />
@@ -120,7 +130,7 @@ function PlacePicker() {
       {mustNameStage ? (
         <EnteredField
           label={t('stage')}
-          hint={isDenied(stages.error) ? t('typeStage') : undefined}
+          hint={mayNotListStages || isDenied(stages.error) ? t('typeStage') : undefined}
           value={at.stage}
           onEntered={(stage) => go(at.game, stage)}
         />

@@ -1,13 +1,22 @@
 import { useEffect } from 'preact/hooks';
-import { actionOf } from './api/calls.ts';
-import type { OperationName, Outputs } from './api/operations.ts';
-import { place } from './place.ts';
+import { actionOf, CallError } from './api/calls.ts';
+import { OPERATIONS, type OperationName, type Outputs } from './api/operations.ts';
+import { type Place, place } from './place.ts';
 import { session } from './session.ts';
 import { signal, useSignal } from './store.ts';
 import { t } from './texts/language.ts';
 
-/** The actions that the key's policies deny at this place; undefined while that is not known. */
-const denied = signal<ReadonlyMap<string, string> | undefined>(undefined);
+/** The actions that the key's policies deny, and at which place. */
+interface Known {
+  readonly at: Place;
+  readonly denied: ReadonlyMap<string, string>;
+}
+
+/** What the server has said last, which may be of the place before; undefined while it has said nothing. */
+const answered = signal<Known | undefined>(undefined);
+
+/** How long after a call that was not answered the server is asked once more. */
+const ASK_AGAIN_MS = 5_000;
 
 /** The games, and of each the stages, that the key's policies name, for a key that may not list them. */
 export const namedGames = signal<Outputs['ListPermissions']['Games']>([]);
@@ -15,7 +24,7 @@ export const namedGames = signal<Outputs['ListPermissions']['Games']>([]);
 // What another key may do, and what its policies name, says nothing of this one, not for the first picture either: pages would
 // make calls that the key may not make, which are on record.
 session.subscribe(() => {
-  denied.set(undefined);
+  answered.set(undefined);
   namedGames.set([]);
 });
 
@@ -25,35 +34,67 @@ export function usePermissions(): void {
   const { game, stage } = useSignal(place);
   useEffect(() => {
     const abort = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const at = { game, stage };
     const input = game === '' ? {} : stage === '' ? { GameName: game } : { GameName: game, StageName: stage };
-    signedIn?.call('ListPermissions', input, abort.signal).then(
-      ({ Denied = [], Games = [] }) => {
-        namedGames.set(Games);
-        denied.set(new Map(Denied.map(({ Action = '', Reason = '' }) => [Action, Reason])));
-      },
-      // A key whose policy does not let it ask sees everything, and learns from each call what it may not do.
-      () => {
-        if (abort.signal.aborted) return;
-        namedGames.set([]);
-        denied.set(new Map());
-      },
-    );
-    return () => abort.abort();
+    const ask = () =>
+      signedIn?.call('ListPermissions', input, abort.signal).then(
+        ({ Denied = [], Games = [] }) => {
+          namedGames.set(Games);
+          answered.set({ at, denied: new Map(Denied.map(({ Action = '', Reason = '' }) => [Action, Reason])) });
+        },
+        // A key whose policy does not let it ask sees everything, and learns from each call what it may not do. So does
+        // everybody while nobody answers, who must not wait for this to be told so.
+        (error) => {
+          if (abort.signal.aborted) return;
+          namedGames.set([]);
+          answered.set({ at, denied: new Map() });
+          const isAnswer = error instanceof CallError && error.status !== 0 && error.status < 500;
+          if (!isAnswer) timer = setTimeout(ask, ASK_AGAIN_MS);
+        },
+      );
+    void ask();
+    return () => {
+      abort.abort();
+      clearTimeout(timer);
+    };
   }, [signedIn, game, stage]);
+}
+
+/** Whether the server has said what the key may do: at this place, or at any where a page is about none. */
+export function useIsKnown({ isOfStage }: { readonly isOfStage: boolean }): boolean {
+  const known = useSignal(answered);
+  const { game, stage } = useSignal(place);
+  return known !== undefined && (!isOfStage || (known.at.game === game && known.at.stage === stage));
+}
+
+/** Says why the key may not make a call, null when it may, and undefined when what is known is of another place. */
+function useReason(): (name: OperationName) => string | null | undefined {
+  const known = useSignal(answered);
+  const { game, stage } = useSignal(place);
+  return (name) => {
+    if (known === undefined) return undefined;
+    const [, path] = OPERATIONS[name];
+    const isOther =
+      (path.includes('{GameName}') && known.at.game !== game) ||
+      (path.includes('{StageName}') && known.at.stage !== stage);
+    return isOther ? undefined : (known.denied.get(actionOf(name)) ?? null);
+  };
 }
 
 /** Why the key may not make one of these calls; undefined when it may make them all. */
 export function useMay(...names: readonly OperationName[]): string | undefined {
-  const known = useSignal(denied);
-  const action = names.map(actionOf).find((name) => known?.has(name));
-  if (action === undefined) return undefined;
-  return t(known?.get(action) === 'EXPLICIT_DENY' ? 'deniedExplicitly' : 'deniedByDefault', { action });
+  const reasonOf = useReason();
+  const name = names.find((each) => typeof reasonOf(each) === 'string');
+  if (name === undefined) return undefined;
+  const text = reasonOf(name) === 'EXPLICIT_DENY' ? 'deniedExplicitly' : 'deniedByDefault';
+  return t(text, { action: actionOf(name) });
 }
 
 /** Which of these calls the key may make, for what is asked for at once. All of them until its policies are known. */
 export function useAllowed(): (...names: readonly OperationName[]) => boolean {
-  const known = useSignal(denied);
-  return (...names) => !names.some((name) => known?.has(actionOf(name)));
+  const reasonOf = useReason();
+  return (...names) => !names.some((name) => typeof reasonOf(name) === 'string');
 }
 
 /**
@@ -61,6 +102,6 @@ export function useAllowed(): (...names: readonly OperationName[]) => boolean {
  * then vanish. None of them until its policies are known.
  */
 export function useSurelyAllowed(): (...names: readonly OperationName[]) => boolean {
-  const known = useSignal(denied);
-  return (...names) => names.every((name) => known !== undefined && !known.has(actionOf(name)));
+  const reasonOf = useReason();
+  return (...names) => names.every((name) => reasonOf(name) === null);
 }

@@ -7,7 +7,7 @@ import { Badge, Page, Section, Stat } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
 import { Since, Time } from '../parts/time.tsx';
 import { Id } from '../parts/untrusted.tsx';
-import { useSurelyAllowed } from '../permissions.ts';
+import { useMay, useSurelyAllowed } from '../permissions.ts';
 import { place } from '../place.ts';
 import { linkTo } from '../route.ts';
 import { useSignal } from '../store.ts';
@@ -20,7 +20,7 @@ const LIVE_MS = 3_000;
 export function Home() {
   const isAllowed = useSurelyAllowed();
   const { stage } = useSignal(place);
-  const info = useCall('GetServerInfo', {});
+  const info = useCall('GetServerInfo', isAllowed('GetServerInfo') ? {} : undefined);
   return (
     <Page title={t('home')}>
       <Failure error={info.error} />
@@ -39,8 +39,9 @@ function StagePicture() {
   const { game, stage } = useSignal(place);
   const isAllowed = useSurelyAllowed();
   const input = { GameName: game, StageName: stage };
-  const counts = useCall('CountConnections', input, { everyMs: LIVE_MS });
-  const access = useCall('GetStageAccess', input, { everyMs: LIVE_MS * 5 });
+  const refusal = useMay('CountConnections');
+  const counts = useCall('CountConnections', isAllowed('CountConnections') ? input : undefined, { everyMs: LIVE_MS });
+  const access = useCall('GetStageAccess', isAllowed('GetStageAccess') ? input : undefined, { everyMs: LIVE_MS * 5 });
   const deployment = useCall('GetStageDeployment', isAllowed('GetStageDeployment') ? input : undefined);
   const { Players = 0, Connections = 0, Runtimes = [], CurrentRuntimeId } = counts.data ?? {};
   const current = Runtimes.find(({ RuntimeId }) => RuntimeId === CurrentRuntimeId)?.Connections ?? 0;
@@ -50,6 +51,7 @@ function StagePicture() {
   return (
     <Section title={t('stageNow', { game, stage })}>
       <Failure error={counts.error} />
+      {refusal !== undefined && <Notice kind="info">{refusal}</Notice>}
       {access.data?.IsOpen === false && (
         <Notice kind="warning">
           <p>

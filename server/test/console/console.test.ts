@@ -52,21 +52,48 @@ test('[chromium] somebody who comes to a stage without anything on it is shown t
 });
 
 for (const role of ['viewer', 'moderator', 'developer'] as const) {
-  test(`[chromium] the first page of a ${role} makes no call that the role may not make, which would be on record`, {
-    skip,
-  }, async (t) => {
-    const server = await startTestServer(t);
-    const policy = JSON.stringify(policyOfRole(role, { game: GAME }));
-    const key = await administer(server, (access) => access.createKey({ policy, description: role }));
-    const console = await signIn(server.url, key, { hash: `#/home?${PLACE}` });
-    await console.shows(`${GAME} · ${STAGE}`);
-    await console.page.waitForNetworkIdle({ idleTime: 300, concurrency: 3 });
-    const refused = (await readAudit(server)).filter(({ details }) => details?.action !== undefined);
-    // Which games there are to choose from is learned by asking.
-    const actions = refused.map(({ details }) => details?.action).filter((action) => action !== 'gamesparks:ListGames');
-    assert.deepEqual(actions, []);
-  });
+  for (const [scope, limit] of [
+    ['everywhere', {}],
+    ['in a game', { game: GAME }],
+    ['on a stage', { game: GAME, stage: STAGE }],
+  ] as const) {
+    test(`[chromium] the first page of a ${role} ${scope} makes no call that the role may not make, which would be on record`, {
+      skip,
+    }, async (t) => {
+      const server = await startTestServer(t);
+      const policy = JSON.stringify(policyOfRole(role, limit));
+      const key = await administer(server, (access) => access.createKey({ policy, description: role }));
+      for (const [hash, text] of [
+        ['', `${GAME} · ${STAGE}`],
+        [`#/home?${PLACE}`, `${GAME} · ${STAGE}`],
+        [`#/player?${PLACE}&player=somebody`, 'The player is not online.'],
+        ['#/home?game=Other&stage=Live', 'Other · Live'],
+      ] as const) {
+        const { page, shows } = await signIn(server.url, key, { hash });
+        await shows(text);
+        await page.waitForNetworkIdle({ idleTime: 300, concurrency: 3 });
+        await page.close();
+      }
+      const refused = (await readAudit(server)).filter(({ details }) => details?.action !== undefined);
+      assert.deepEqual(
+        refused.map(({ details }) => details?.action),
+        [],
+      );
+    });
+  }
 }
+
+test('[chromium] who may see nothing of a stage reads why, and goes on to a stage of theirs', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const policy = JSON.stringify(policyOfRole('viewer', { game: GAME, stage: STAGE }));
+  const key = await administer(server, (access) => access.createKey({ policy, description: 'viewer' }));
+  const opened = await signIn(server.url, key, { hash: '#/home?game=Other&stage=Live' });
+  await opened.shows('No policy of this key allows respark:CountConnections.');
+  await opened.choose('Game', GAME);
+  await opened.shows(`${GAME} · ${STAGE}`);
+  await opened.page.waitForFunction("!document.body.innerText.includes('No policy of this key')");
+  await opened.assertSound();
+});
 
 test('[chromium] a moderator finds a player, sees what a kick will do, and how each connection ended', {
   skip,
