@@ -92,7 +92,8 @@ interface Stored {
   /** Whose `drafts` are. */
   readonly key?: string | undefined;
   readonly drafts: readonly (readonly [string, Draft])[];
-  readonly left: readonly LeftDraft[];
+  /** Missing where a console of an older version has kept the drafts. */
+  readonly left?: readonly LeftDraft[];
 }
 
 /**
@@ -126,7 +127,7 @@ function takeReturned(): void {
   const stored = ofTab.getItem(STORED);
   ofTab.removeItem(STORED);
   if (stored === null) return;
-  const { key, drafts: typed, left: others } = JSON.parse(stored) as Stored;
+  const { key, drafts: typed, left: others = [] } = JSON.parse(stored) as Stored;
   for (const other of others) leave(other);
   if (key !== undefined) for (const [name, draft] of typed) leave({ ...draft, key, name });
   takeOwn();

@@ -129,3 +129,26 @@ test('[chromium] what was typed under several keys is kept apart, and is there a
   await untilScriptIs(opened, "return 'of the first';");
   assert.doesNotMatch(await opened.shows(/Greet not saved/), /under another key/);
 });
+
+test('[chromium] what a console of an older version has kept for the tab does not keep a newer one from opening', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  await importDocument(server, fileOf(scriptedGame({ requests: { Greet: { script: 'return 1;' } } })));
+  const hash = `#/configuration?${PLACE}&section=GameSparks.Core.RequestHandlers&entry=Greet`;
+  const opened = await openConsole(server.url, { hash });
+  const section = 'GameSparks.Core.RequestHandlers';
+  const draft = {
+    text: "return 'kept';",
+    base: 'return 1;',
+    entry: { section, name: 'Greet', isScript: true, value: {} },
+  };
+  const kept = { key: ROOT.accessKeyId, drafts: [[JSON.stringify([GAME, section, 'Greet']), draft]] };
+  await opened.page.evaluate(`sessionStorage.setItem('respark.drafts', ${JSON.stringify(JSON.stringify(kept))})`);
+  await opened.page.reload();
+  await opened.fill('Access key id', ROOT.accessKeyId);
+  await opened.fill('Secret access key', ROOT.secretAccessKey);
+  await opened.press('Sign in');
+  await untilScriptIs(opened, "return 'kept';");
+  await opened.assertSound();
+});
