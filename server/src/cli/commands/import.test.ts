@@ -130,6 +130,17 @@ describe('import', () => {
     });
   }
 
+  it('refuses a folder with 2, and says what makes a document of it', async (t) => {
+    const { world, requests } = await serveImports(t);
+    const folder = temporaryDirectory(t);
+    assert.equal(await world.run('import', folder, '--game', 'Demo'), 2);
+    assert.match(
+      world.err(),
+      /^<file> ".*" is a folder: make one document of it with "respark pack", and import that;/,
+    );
+    assert.deepEqual(requests, []);
+  });
+
   it('refuses a file that cannot be read with 2', async (t) => {
     const { world } = await serveImports(t);
     assert.equal(await world.run('import', '/no/such', '--game', 'Demo'), 2);

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Command } from 'commander';
 import { getGameConfiguration, importGameConfiguration } from '../../api/operations/configuration.ts';
@@ -10,6 +11,8 @@ import { addClientOptions, createClient, type ManagementClient, ServiceRefusal }
 import { entriesAt } from '../reply.ts';
 import { formatTable } from '../table.ts';
 import { CommandError, type World } from '../world.ts';
+
+const PACKING = 'make one document of it with "respark pack", and import that; "respark dev" deploys a folder as it is';
 
 export function importCommand(world: World): Command {
   const command = new Command('import')
@@ -28,6 +31,8 @@ Faults in the configuration are warnings here, but make a deployment fail.`,
     )
     .action(async (path: string) => {
       const { game, create, yes } = command.opts<{ game: string; create?: true; yes?: true }>();
+      const isFolder = path !== '-' && (await stat(path).catch(() => undefined))?.isDirectory() === true;
+      if (isFolder) throw new CommandError(`${printable(`<file> "${path}" is a folder`)}: ${PACKING}`, { exitCode: 2 });
       const file = Buffer.from(await readInputText(world, path, '<file>'));
       const document = parseDocument(file);
       await warnOfFaults(world, document);
