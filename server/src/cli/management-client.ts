@@ -90,10 +90,11 @@ export async function findEndpoint({
 export async function assertRunning(
   localFiles: World['localFiles'],
   { dataDir }: Pick<Settings, 'dataDir'>,
+  urlOption = '--endpoint-url',
 ): Promise<void> {
   if ((await localFiles.running(dataDir)) !== undefined) return;
   throw new Unreachable(
-    `no server is running on the data directory ${resolve(dataDir)}: start one with "respark serve", or name another directory with --data-dir`,
+    `no server is running on the data directory ${resolve(dataDir)}: start one with "respark serve", or name its data directory with --data-dir, or its URL with ${urlOption}`,
   );
 }
 

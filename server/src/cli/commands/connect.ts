@@ -102,7 +102,7 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
     );
   }
   const isDemo = gameKey === demo?.gameKey;
-  if (demo !== undefined && givenUrl === undefined) await assertRunning(world.localFiles, settings);
+  if (demo !== undefined && givenUrl === undefined) await assertRunning(world.localFiles, settings, '--url');
   const atDataDir = sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(dataDir, world.platform)}`;
   return {
     url,
