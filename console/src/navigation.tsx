@@ -22,9 +22,10 @@ export function Navigation() {
   const isAllowed = useSurelyAllowed();
   const isKnown = useIsKnown({ isOfStage: true });
   const allowed = PAGES.filter(({ title, needs }) => title !== undefined && isAllowed(...needs));
-  // On the way to another stage, the pages of the last one stay, so that nothing vanishes and comes back.
+  // On the way to another stage, the pages of the last one stay, so that nothing vanishes and comes back. What the key may do
+  // on a stage is not known while none is chosen.
   const last = useRef(allowed);
-  if (isKnown) last.current = allowed;
+  if (isKnown && (at.stage !== '' || last.current.length === 0)) last.current = allowed;
   const shown = last.current;
   const { id, partOf } = pageOf(page);
   const current = partOf ?? id;
