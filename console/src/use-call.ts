@@ -15,7 +15,7 @@ export interface Answer<T> {
 }
 
 /** Resolves when the page is looked at, or when nothing is wanted any more. */
-async function untilSeen(signal: AbortSignal): Promise<void> {
+export async function untilSeen(signal: AbortSignal): Promise<void> {
   if (!document.hidden) return;
   await new Promise<void>((resolve) => {
     const look = () => {

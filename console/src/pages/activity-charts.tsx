@@ -8,8 +8,8 @@ import { useSurelyAllowed } from '../permissions.ts';
 import { onServer, session } from '../session.ts';
 import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
-import { useCall } from '../use-call.ts';
 import { recordOf, stageOf } from './deployment-records.ts';
+import { useRecords } from './use-records.ts';
 
 type Step = Outputs['ListActivity']['Nodes'][number]['Steps'][number];
 
@@ -113,17 +113,15 @@ function useMarks() {
   const input = { Since: new Date(onServer(openedAt) - HOUR_MS).toISOString(), MaxResults: 20 };
   const asked = isAllowed('ListAuditRecords') ? input : undefined;
   const every = { everyMs: 3 * LIVE_MS };
-  const [deployed, drained, closed] = [
-    useCall('ListAuditRecords', asked && { ...asked, Operation: MARKED[0] }, every),
-    useCall('ListAuditRecords', asked && { ...asked, Operation: MARKED[1] }, every),
-    useCall('ListAuditRecords', asked && { ...asked, Operation: MARKED[2] }, every),
-  ];
+  const deployed = useRecords(asked && { ...asked, Operation: MARKED[0] }, every);
+  const drained = useRecords(asked && { ...asked, Operation: MARKED[1] }, every);
+  const closed = useRecords(asked && { ...asked, Operation: MARKED[2] }, every);
   return useMemo(
     () =>
       [deployed, drained, closed]
-        .flatMap(({ data }) => data?.AuditRecords ?? [])
+        .flatMap((records) => records ?? [])
         .sort((a, b) => ((a.Time ?? '') < (b.Time ?? '') ? 1 : -1)),
-    [deployed.data, drained.data, closed.data],
+    [deployed, drained, closed],
   );
 }
 

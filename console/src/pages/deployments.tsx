@@ -20,6 +20,7 @@ import { usePages } from '../use-pages.ts';
 import { recordOf } from './deployment-records.ts';
 import { GeneratedCodeDialog } from './generated-code-dialog.tsx';
 import { DeploymentState } from './home.tsx';
+import { useRecords } from './use-records.ts';
 
 type Deployment = NonNullable<Outputs['ListStageDeployments']['StageDeployments']>[number];
 
@@ -111,11 +112,10 @@ function History({
 }) {
   const { game, stage } = useSignal(place);
   const isAllowed = useSurelyAllowed();
-  const records = useCall(
-    'ListAuditRecords',
+  const records = useRecords(
     isAllowed('ListAuditRecords') ? { Operation: 'StartStageDeployment', MaxResults: 100 } : undefined,
     { everyMs: 3 * LIVE_MS },
-  ).data?.AuditRecords;
+  );
   const newest = deployments.items?.find(({ DeploymentState: state }) => state === 'COMPLETED');
   const current = newest?.DeploymentAction === 'UNDEPLOY' ? undefined : newest;
   return (
