@@ -4,8 +4,9 @@ import { SignIn } from './pages/sign-in.tsx';
 import { pageOf } from './pages.ts';
 import { LoadingPage } from './parts/later.tsx';
 import { Notice } from './parts/notice.tsx';
+import { Page } from './parts/page.tsx';
 import { Time } from './parts/time.tsx';
-import { useAllowed, useIsKnown, usePermissions } from './permissions.ts';
+import { useAllowed, useIsKnown, useMay, usePermissions } from './permissions.ts';
 import { place } from './place.ts';
 import { linkTo, route } from './route.ts';
 import { session } from './session.ts';
@@ -65,9 +66,10 @@ function Console() {
     if (before.current !== page) main.current?.focus();
     before.current = page;
   }, [page]);
-  const { Show, partOf, isOfStage, subject } = pageOf(page);
+  const { Show, title, needs, partOf, isOfStage, subject } = pageOf(page);
   // What a page calls that the key may not call is on record, so that a page waits for what the key may do.
   const isKnown = useIsKnown({ isOfStage });
+  const refusal = useMay(...needs);
   // The browser's own way back may lead to another stage or player while a dialog is open. It must not go on about that one.
   const about = [page, ...(isOfStage ? [game, stage] : []), subject && query[subject]];
   return (
@@ -79,7 +81,15 @@ function Console() {
       <main id="main" ref={main} tabIndex={-1}>
         <EndsSoon />
         {partOf !== undefined && <Back key={page} to={partOf} />}
-        {isKnown ? <Show key={JSON.stringify(about)} /> : <LoadingPage />}
+        {!isKnown ? (
+          <LoadingPage />
+        ) : refusal !== undefined ? (
+          <Page title={t(title ?? pageOf(partOf ?? page).title ?? 'home')}>
+            <Notice kind="info">{refusal}</Notice>
+          </Page>
+        ) : (
+          <Show key={JSON.stringify(about)} />
+        )}
       </main>
     </div>
   );

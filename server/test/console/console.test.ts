@@ -89,6 +89,14 @@ test('[chromium] who may see nothing of a stage reads why, and goes on to a stag
   const key = await administer(server, (access) => access.createKey({ policy, description: 'viewer' }));
   const opened = await signIn(server.url, key, { hash: '#/home?game=Other&stage=Live' });
   await opened.shows('No policy of this key allows respark:CountConnections.');
+  await opened.page.evaluate("location.hash = '#/players?game=Other&stage=Live'");
+  await opened.shows('No policy of this key allows respark:ListPlayers.');
+  await opened.page.waitForNetworkIdle({ idleTime: 300, concurrency: 3 });
+  assert.deepEqual(
+    (await readAudit(server)).filter(({ details }) => details?.action !== undefined),
+    [],
+  );
+  await opened.page.evaluate("location.hash = '#/home?game=Other&stage=Live'");
   await opened.choose('Game', GAME);
   await opened.shows(`${GAME} · ${STAGE}`);
   await opened.page.waitForFunction("!document.body.innerText.includes('No policy of this key')");
