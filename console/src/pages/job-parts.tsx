@@ -264,7 +264,7 @@ function CancelDialog({ job, onClose, onDone }: DialogProps) {
 /** The server takes no confirmation of whoever has started the job, and says so in its own words. */
 function ConfirmDialog({ job, onClose, onDone }: DialogProps) {
   const confirm = useAction('ConfirmDisconnectJob');
-  const { Connections = 0, Players = 0, StartedBy = '' } = job;
+  const { Connections = 0, Players = 0, StartedBy = '', Created = '' } = job;
   return (
     <Confirm
       title={t('confirmJobTitle')}
@@ -292,7 +292,7 @@ function ConfirmDialog({ job, onClose, onDone }: DialogProps) {
           </strong>
         </p>
         <p>
-          <Untrusted text={t('confirmJobExplained', { actor: StartedBy })} />
+          <Untrusted text={t('confirmJobExplained', { actor: StartedBy, time: formatTime(Created) })} />
         </p>
       </Notice>
     </Confirm>

@@ -20,8 +20,8 @@ export const JOB_TEXTS = {
   confirmJobNowMany: ['Confirm, and disconnect {n} connections', 'Bestätigen und {n} Verbindungen trennen'],
   confirmJobTitle: ['Confirm a job', 'Job bestätigen'],
   confirmJobExplained: [
-    'Started by {actor}. A job is confirmed with another access key than it was started with.',
-    'Gestartet von {actor}. Ein Job wird mit einem anderen Access-Key bestätigt, als er gestartet wurde.',
+    'Started by {actor}. It was counted then, at {time}: others may be online by now. A job is confirmed with another access key than it was started with.',
+    'Gestartet von {actor}. Gezählt wurde dabei, um {time}: Inzwischen können andere online sein. Ein Job wird mit einem anderen Access-Key bestätigt, als er gestartet wurde.',
   ],
   confirmedBy: ['Confirmed by', 'Bestätigt von'],
   closed: ['Closed', 'Getrennt'],
