@@ -129,7 +129,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     );
 
     // Throttle again, what the input asks for beside the operation's own work: nothing has been done yet.
-    for (const further of form.furtherClasses?.(input) ?? []) count(principal, further);
+    for (const further of furtherClassesOf(throttle, principal, form, input)) count(principal, further);
 
     // Authorize: 403 that names the action and the resource, and leaves a record too.
     const resources = operation.resource(input, arns);
@@ -226,6 +226,7 @@ type Form = Pick<Operation, 'input' | 'output' | 'handler'> & {
   readonly furtherErrors?: readonly ErrorCode[];
   furtherActions?(input: Input): readonly string[];
   furtherClasses?(input: Input): readonly ThrottleClass[];
+  recordedBytes?(input: Input): number;
 };
 
 /**
@@ -264,6 +265,17 @@ function matched(match: Matched, { method, rawPath }: HttpRequest): Matched & { 
     case 'malformed_uri':
       throw new Refusal(match.kind, `The path '${excerptOf(rawPath)}' must be percent-encoded UTF-8`);
   }
+}
+
+/** The classes that a call counts in beside that of its operation. */
+function furtherClassesOf(
+  throttle: Pick<Throttle, 'isMuchOnRecord'>,
+  { holder }: Principal,
+  form: Form,
+  input: Input,
+): readonly ThrottleClass[] {
+  const asked = form.furtherClasses?.(input) ?? [];
+  return throttle.isMuchOnRecord(holder, form.recordedBytes?.(input) ?? 0) ? [...asked, 'write'] : asked;
 }
 
 function methodsReply(requestId: string, allowed: readonly string[]): HttpReply {

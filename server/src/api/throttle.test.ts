@@ -25,3 +25,21 @@ test('each node that takes calls gives its share of what a caller may do', () =>
   // A burst that is smaller than the number of nodes lets one call through.
   assert.equal(takeAll(throttle, 'write'), 1);
 });
+
+test('brief words on record are many beyond 128 KiB a second and 4 MiB at once, long ones at any time', () => {
+  const clock = new ManualClock();
+  const throttle = createThrottle({ settings: SETTINGS, clock });
+  const isMuch = (bytes: number) => throttle.isMuchOnRecord('caller', bytes);
+  assert.equal(isMuch(4_097), true);
+  assert.equal(isMuch(0), false);
+  const countBrief = () => {
+    let count = 0;
+    while (!isMuch(4_096)) count += 1;
+    return count;
+  };
+  assert.equal(countBrief(), 1_024);
+  clock.advance(1_000);
+  assert.equal(countBrief(), 32);
+  assert.equal(throttle.isMuchOnRecord('another', 4_096), false);
+  assert.equal(isMuch(0), false);
+});

@@ -18,6 +18,15 @@ export interface ThrottleSettings {
 /** Principals have signed in, so only the keys that an operator has made can fill this. */
 const MAX_PRINCIPALS = 10_000;
 
+/**
+ * How many bytes of a caller's own words a record may keep for the call to count as a disconnect alone, and how many all those
+ * of a principal each second and at once. As many long records as there may be disconnects would fill the audit log within an
+ * hour, and it would lose what the same key has done before.
+ */
+const MAX_BRIEF_BYTES = 4_096;
+const RECORDED_BYTES_PER_SECOND = 131_072;
+const RECORDED_BYTES_BURST = 4_194_304;
+
 export interface Excess {
   readonly of: string;
   /** Milliseconds until the call may be made. */
@@ -32,6 +41,8 @@ export interface Throttle {
    * them. Disconnects do not wait for that.
    */
   replied(principal: string, bytes: number): void;
+  /** Counts the bytes that a record keeps of a caller's own words, and says whether they are many for a mere disconnect. */
+  isMuchOnRecord(principal: string, bytes: number): boolean;
   /**
    * Milliseconds until a stream may go on. It leaves half of the bytes that the principal may have at once to its calls.
    */
@@ -65,6 +76,7 @@ export function createThrottle({
     disconnect: settings.disconnectCallsBurst,
   } satisfies Record<ThrottleClass, number>;
   const replyBytes = bucketsOf(settings.replyBytesPerSecond, settings.replyBytesBurst);
+  const recordedBytes = bucketsOf(RECORDED_BYTES_PER_SECOND, RECORDED_BYTES_BURST);
   return {
     take(principal, throttleClass) {
       const bytesWaitMs = throttleClass === 'disconnect' ? 0 : replyBytes.peek(principal);
@@ -74,6 +86,10 @@ export function createThrottle({
       return waitMs > 0 ? { of: `${throttleClass} calls`, waitMs } : undefined;
     },
     replied: (principal, bytes) => replyBytes.spend(principal, bytes * managementNodes()),
+    isMuchOnRecord(principal, bytes) {
+      if (bytes === 0 || bytes > MAX_BRIEF_BYTES) return bytes > 0;
+      return recordedBytes.take(principal, Math.min(bytes * managementNodes(), RECORDED_BYTES_BURST)) > 0;
+    },
     streamWaitMs: (principal) => replyBytes.peek(principal, settings.replyBytesBurst / 2),
   };
 }

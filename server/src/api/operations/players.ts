@@ -5,7 +5,7 @@ import type { ReceiptOrReason } from '../../domain/receipts.ts';
 import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { additions, type Call, COMMON_ERRORS, operation } from '../operation.ts';
 import { durationMembers } from '../own-operations/block-shapes.ts';
-import { classesOfWords, farewellOf, WORDING, wordingMembers, wordingOf } from '../own-operations/wording.ts';
+import { farewellOf, recordedBytesOf, WORDING, wordingMembers, wordingOf } from '../own-operations/wording.ts';
 import { boolean, exact, label, list, nullable, type StructureShape, string, structure, type Value } from '../shape.ts';
 import { stageTags } from './resources.ts';
 import { connectionId, connectionIds, connections, dateTime, gameName, playerId, stageName } from './shapes.ts';
@@ -137,18 +137,17 @@ const orders = additions({
     '`BlockUntil`, or `BlockSeconds`, blocks the player from the stage as BlockPlayer does, before the connections are listed, and under the same record: none that the call does not list is welcomed later. The connections are closed with 4510 and `until`, and policies must allow `respark:BlockPlayer` too. The reply then has `Blocked`, which is false in a dry run, and `BlockedUntil`. Where the game has as many blocks as it may, as BlockPlayer says, it is a `ServiceQuotaExceededException` and nothing is closed: call again without a block. It ends all connections of the player, so it goes with neither list of ids.',
     'The reply to a call with any of them has the `OperationId`, under which the call is on record, and `Connections`, oldest first; `Details` asks for both alone, or, when false, for neither. `CLOSED`: this call, or another one at the same time, closed it. `GONE_ALREADY`: it had ended before. `UNPROVEN`: a failure; call again. `WOULD_CLOSE`: in a dry run.',
     '`Receipt` asks for the receipt of the call, which is then in the reply as `GetReceipt` would give it; that takes no other permission than the call itself. `ReceiptMissing` says why where it could not be made in time: the call is done all the same, and `GetReceipt` may give it later. Such a call counts as a read call too, and is a `ThrottlingException` that changes nothing when there are too many of those.',
-    'The same holds for a call whose texts and lists of ids take more than 4,096 bytes of JSON together, which counts as a write call too: the audit log keeps them, and must not be filled at the rate of disconnects.',
+    'The same holds for a call whose texts and lists of ids take more than 4,096 bytes of JSON together, which counts as a write call too, and for shorter ones beyond 128 KiB a second of an access key (4 MiB at once): the audit log keeps them, and must not be filled at the rate of disconnects.',
     '`Proof` says how the end is known: `CLOSE_FRAME_ACCEPTED` by the kernel, or `SOCKET_DESTROYED`, each at the node that owned the connection; `ALREADY_ENDED`: that node had it no more; `NOT_LISTED`: the directory lists it no longer, or never did for this player; `OWNER_DEAD`: the node is proven dead. It is missing where a node of an earlier version does not say. `ClosedAt` is when the owner had the proof, by its clock.',
     'Each success is `CLOSED` or `GONE_ALREADY`, each failure `UNPROVEN`. In neither list are what `OWNER_DEAD` says, and ids of `ConnectionIds` that the player does not have, which are `GONE_ALREADY` and `NOT_LISTED`.',
   ],
   furtherErrors: ['quota_exceeded'],
   furtherActions: ({ BlockUntil, BlockSeconds }: OrderInput) =>
     (BlockUntil ?? BlockSeconds) === undefined ? [] : [BLOCK_ACTION],
-  furtherClasses: (input: OrderInput) => [
-    // To look a record up and to sign costs more than a disconnect, of which there may be many more.
-    ...(input.Receipt === true ? (['read'] as const) : []),
-    ...classesOfWords(input, { ConnectionIds: input.ConnectionIds, ExceptConnectionIds: input.ExceptConnectionIds }),
-  ],
+  // To look a record up and to sign costs more than a disconnect, of which there may be many more.
+  furtherClasses: ({ Receipt }: OrderInput) => (Receipt === true ? ['read'] : []),
+  recordedBytes: (input: OrderInput) =>
+    recordedBytesOf(input, { ConnectionIds: input.ConnectionIds, ExceptConnectionIds: input.ExceptConnectionIds }),
   handler(call) {
     const { input, services, change } = call;
     const request = requestOf(input);

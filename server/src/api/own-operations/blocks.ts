@@ -17,7 +17,7 @@ import {
   toBlock,
 } from './block-shapes.ts';
 import { ownOperation } from './own-operation.ts';
-import { classesOfWords, LONG_RECORDS, wordingMembers, wordingOf } from './wording.ts';
+import { LONG_RECORDS, recordedBytesOf, wordingMembers, wordingOf } from './wording.ts';
 
 const STAGE_PLAYER = '/respark/game/{GameName}/stage/{StageName}/player/{PlayerId}';
 const GAME_PLAYER = '/respark/game/{GameName}/player/{PlayerId}';
@@ -69,7 +69,7 @@ export const blockPlayer = ownOperation({
   http: { method: 'POST', path: `${STAGE_PLAYER}/block` },
   isIdempotent: true,
   throttleClass: 'disconnect',
-  furtherClasses: (input) => classesOfWords(input),
+  recordedBytes: (input) => recordedBytesOf(input),
   input: structure({ ...stagePlayerMembers, ...wordingMembers, ...durationMembers }, IN_STAGE),
   output: structure({ Block: block, ...endedMembers }),
   errors: [...COMMON_ERRORS, 'not_found', 'quota_exceeded'],
@@ -88,7 +88,7 @@ export const blockPlayerInGame = ownOperation({
   http: { method: 'POST', path: `${GAME_PLAYER}/block` },
   isIdempotent: true,
   throttleClass: 'disconnect',
-  furtherClasses: (input) => classesOfWords(input),
+  recordedBytes: (input) => recordedBytesOf(input),
   input: structure({ ...gamePlayerMembers, ...wordingMembers, ...durationMembers }, IN_GAME),
   output: structure({ Block: block, ...endedMembers }),
   errors: [...COMMON_ERRORS, 'not_found', 'quota_exceeded'],
@@ -228,7 +228,7 @@ export const revokePlayerTokens = ownOperation({
   http: { method: 'POST', path: `${STAGE_PLAYER}/token/revocation` },
   isIdempotent: true,
   throttleClass: 'disconnect',
-  furtherClasses: (input) => classesOfWords(input),
+  recordedBytes: (input) => recordedBytesOf(input),
   input: structure({ ...stagePlayerMembers, ...revocationMembers }, IN_STAGE),
   output: revoked,
   errors: [...COMMON_ERRORS, 'not_found', 'quota_exceeded'],
@@ -253,7 +253,7 @@ export const revokePlayerTokensInGame = ownOperation({
   http: { method: 'POST', path: `${GAME_PLAYER}/token/revocation` },
   isIdempotent: true,
   throttleClass: 'disconnect',
-  furtherClasses: (input) => classesOfWords(input),
+  recordedBytes: (input) => recordedBytesOf(input),
   input: structure({ ...gamePlayerMembers, ...revocationMembers }, IN_GAME),
   output: revoked,
   errors: [...COMMON_ERRORS, 'not_found', 'quota_exceeded'],

@@ -1,7 +1,6 @@
 import type { FarewellWords } from '../../disconnect-order.ts';
 import { TRIMMED_PATTERN } from '../operations/shapes.ts';
 import { map, nullable, string } from '../shape.ts';
-import type { ThrottleClass } from '../throttle.ts';
 
 const message = string({ min: 1, max: 500 });
 const locale = string({ min: 2, max: 35, pattern: '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$' });
@@ -43,20 +42,11 @@ export function farewellOf({ Message, Messages, Reason }: WordingInput): Farewel
   return { reason: Reason, message: Message, messages: Messages };
 }
 
-/** How much of a call's own words the audit record may keep for it to count as a disconnect alone. */
-const MAX_BRIEF_BYTES = 4_096;
-
-/** What documentation says of it, once. */
+/** What documentation says of `recordedBytesOf`, once. */
 export const LONG_RECORDS =
-  'A call whose texts take more than 4,096 bytes of JSON together counts as a write call too: the audit log keeps them, and must not be filled at the rate of disconnects.';
+  'A call whose texts take more than 4,096 bytes of JSON together counts as a write call too, and so do shorter ones beyond 128 KiB a second of an access key (4 MiB at once): the audit log keeps them, and must not be filled at the rate of disconnects.';
 
-/**
- * What a call counts in beside the class of disconnects, for what the audit record keeps of its words. As many records of
- * that size as there may be disconnects would fill the audit log within minutes, and it would lose what the same key has
- * done before.
- */
-export function classesOfWords({ Evidence, Message, Messages, Reason }: WordingInput, ids: object = {}) {
-  const said = { ...ids, Evidence, Message, Messages, Reason };
-  const isLong = Buffer.byteLength(JSON.stringify(said)) > MAX_BRIEF_BYTES;
-  return isLong ? (['write'] as const satisfies readonly ThrottleClass[]) : [];
+/** How much of a call's own words, and of the ids that it lists, the audit record keeps. */
+export function recordedBytesOf({ Evidence, Message, Messages, Reason }: WordingInput, ids: object = {}): number {
+  return Buffer.byteLength(JSON.stringify({ ...ids, Evidence, Message, Messages, Reason }));
 }
