@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ConsolePage, chromium, openConsole, signIn } from '../support/console-page.ts';
 import { rawCall } from '../support/raw-call.ts';
-import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
+import { GAME, ROOT, STAGE, startTestServer, until } from '../support/server.ts';
 
 const skip = chromium === undefined ? 'there is no Chromium here' : false;
 
@@ -76,10 +76,13 @@ test('[chromium] what a key may not do is not in the navigation for a moment eit
   await opened.fill('Access key id', key.accessKeyId);
   await opened.fill('Secret access key', key.secretAccessKey);
   await opened.press('Sign in');
-  const before = await opened.shows('0 players online');
-  assert.ok(asked.length > 0 && !before.includes('Access keys'));
+  await opened.page.waitForSelector('.console main');
+  await until(() => asked.length > 0);
+  const before = await opened.shows('Loading…');
+  assert.ok(!before.includes('Access keys'));
   for (const go of asked.splice(0)) go();
   assert.doesNotMatch(await opened.shows('Records'), /Access keys/);
+  await opened.shows('0 players online');
 });
 
 test('[chromium] what a key may do is not taken for what the next one may, which makes no call that it may not make', {
