@@ -1,5 +1,6 @@
 // Runs a whole cluster on this machine with plain processes, to look at or to try things on, until Ctrl-C. See HELP.
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -230,17 +231,20 @@ async function isReady(url) {
   return reply?.status === 200;
 }
 
-/** All of them are held at once, so that no two are the same. */
+/**
+ * All of them are held at once, so that no two are the same. They are below those that Linux gives to programs that ask for
+ * any, so that no other program gets one before it is used.
+ */
 async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise((open) => {
-          const server = createServer().listen(0, '127.0.0.1', () => open(server));
-        }),
-    ),
-  );
+  const servers = [];
+  while (servers.length < count) {
+    const server = createServer().listen(randomInt(10_000, 32_768), '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (isFree) servers.push(server);
+  }
   const ports = servers.map((server) => server.address().port);
   await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
   return ports;

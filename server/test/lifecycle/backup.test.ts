@@ -14,6 +14,7 @@ import {
 import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CreateGameCommand, ListGamesCommand, paginateListGames } from '@aws-sdk/client-gamesparks';
 import { sql } from 'kysely';
@@ -42,6 +43,19 @@ async function run(...args: string[]): Promise<{ exitCode: number; out: string; 
   return { exitCode, out: world.out(), err: world.err() };
 }
 
+/** Waits while the parent, which is backing up, does not read. */
+async function print(line: string): Promise<void> {
+  for (;;) {
+    try {
+      writeSync(1, line);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      await setTimeout(1);
+    }
+  }
+}
+
 /**
  * This file is also the server that is backed up while it is written: it serves, calls itself, and prints the name of
  * each game when the call that made it has been answered. It ends with its parent.
@@ -59,7 +73,7 @@ async function serveAndWrite(dataDir: string): Promise<never> {
       const GameName = `w${writer}-${number}`;
       const { status } = await rawCall(server, 'POST', '/game', { body: { GameName }, agent });
       assert.equal(status, 200);
-      writeSync(1, `${GameName}\n`);
+      await print(`${GameName}\n`);
     }
   };
   process.stdin.resume().on('end', () => process.exit());
@@ -86,7 +100,10 @@ async function backUpWhileWriting(t: TestContext): Promise<void> {
   const backups: { file: string; before: readonly string[] }[] = [];
   for (let number = 0; number < BACKUPS; number += 1) {
     const { length } = answered();
-    await until(() => answered().length > length);
+    await until(() => {
+      assert.equal(server.child.exitCode, null, server.err());
+      return answered().length > length;
+    });
     const before = answered();
     const file = join(place.directory, `${number}.tar.gz`);
     const { exitCode, err } = await run('backup', file, '--data-dir', dataDir);
