@@ -84,8 +84,8 @@ export async function findEndpoint({
 }
 
 /**
- * Throws a CommandError while no server runs on the data directory. Whoever else on this machine listens on its port then,
- * or on the usual one, could answer as they like, keep the call to send it again, or take a player's token.
+ * Throws a CommandError while no server runs on the data directory. Another program on this machine that listens on its port then,
+ * or on the usual one, could answer as it likes, keep the call to send it again, or take a player's token.
  */
 export async function assertRunning(
   localFiles: World['localFiles'],

@@ -64,7 +64,7 @@ async function findingsIn(links: readonly AuditLink[], chain: AuditChain = CHAIN
   return found;
 }
 
-/** The genuine chain, in which somebody has changed one link. */
+/** The genuine chain, in which one link has been changed. */
 const withLink = (number: number, change: (link: AuditLink) => Partial<AuditLink>) =>
   GENUINE.map((link) => (link.number === number ? { ...link, ...change(link) } : link));
 

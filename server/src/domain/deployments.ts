@@ -53,7 +53,7 @@ const MAX_AT_ONCE = 2;
 
 /** In characters, with room for a hundred faults. */
 const MAX_MESSAGE_LENGTH = 20_000;
-/** Has room for the messages of many failures in a row: whoever looks for what was deployed before them finds it on the first page. */
+/** Has room for the messages of many failures in a row: what was deployed before them is still on the first page. */
 const MAX_PAGE_BYTES = 524_288;
 
 export interface DeploymentsParts {

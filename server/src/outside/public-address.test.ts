@@ -24,7 +24,7 @@ test('addresses of this machine, of its networks, and ways around that are not p
     ...['192.168.0.1', '192.0.2.1', '198.18.0.1', '224.0.0.1', '240.0.0.1', '255.255.255.255'],
     ...['::', '::1', '::127.0.0.1', '::ffff:127.0.0.1', '::ffff:10.0.0.1', 'fe80::1', 'fc00::1', 'fd00:ec2::254'],
     ...['ff02::1', 'fec0::1', '2002:7f00:1::', '2001::1', '64:ff9b::7f00:1', '64:ff9b::a9fe:a9fe', '64:ff9b:1::1'],
-    // Nobody has been given an address outside of 2000::/3.
+    // No address outside of 2000::/3 has been given to anybody.
     ...['4000::1', '1000::1', 'e000::1'],
     ...['2001:db8::1', 'localhost', '', '127.1'],
   ]) {

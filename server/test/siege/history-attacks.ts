@@ -71,7 +71,7 @@ function rows(count: number): string {
   return `WITH RECURSIVE more (place) AS (SELECT 1 UNION ALL SELECT place + 1 FROM more WHERE place < ${count})`;
 }
 
-/** What somebody asks of the past of a stage, with the same key. */
+/** What a caller asks of the past of a stage, with the same key. */
 export const HISTORY_ATTACKS: Readonly<Record<string, Attack>> = {
   // No line is as young as that, so each call looks for one in the whole log.
   'lines of a log since tomorrow': asStaff(8, () => ({ path: `${IN_STAGE}/log-line?Since=2999-01-01T00:00:00Z` })),

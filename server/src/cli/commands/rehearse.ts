@@ -102,7 +102,7 @@ async function rehearse(world: World, client: ManagementClient, options: Options
   const { json, only = REHEARSAL_RULES } = options;
   const results: Result[] = [];
   for (const rule of only) {
-    // Nobody waits ten times for a player who was not there to begin with, whose id may be a mistake.
+    // The command does not wait ten times for a player who was not there to begin with, whose id may be a mistake.
     const isAbsent = results[0] !== undefined && results[0].judgement === undefined;
     const result = isAbsent ? { rule, judgement: undefined } : await playOne(world, client, options, rule);
     results.push(result);

@@ -197,7 +197,7 @@ export const players = {
 function faultOfOrigin(item: string): string | undefined {
   if (item === '*' || item === 'null') return undefined;
   const [, scheme, host = ''] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/i.exec(item) ?? [];
-  // Pages that somebody works on come without TLS from this machine; a browser sends what their address begins with.
+  // Pages under development come without TLS from this machine; a browser sends what their address begins with.
   const usual = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::|$)/.test(item) ? 'http' : 'https';
   if (scheme === undefined) return `has no scheme: write ${shown(`${usual}://${item}`)}`;
   if (/^wss?$/i.test(scheme)) return `is no origin of a page: write ${shown(item.replace(/^ws/i, 'http'))}`;
