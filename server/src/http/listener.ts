@@ -4,15 +4,14 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Turns } from '../turns.ts';
 import { createBodyMemory } from './body-memory.ts';
-import { addressGroup } from './client-address.ts';
+import { createCallers } from './callers.ts';
 import { firstReply, type HttpReply, type HttpRequest, type RequestHeaders, type Site, textReply } from './exchange.ts';
-import { handshakeLane } from './handshake-turns.ts';
 import { sendStream } from './reply-stream.ts';
 import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
 import { findHostFault, hasTooManyHeaders, type ReadHead, type RequestHead, TOO_MANY_HEADERS } from './request-head.ts';
 import { createRequestLines, type RequestLines } from './request-lines.ts';
 import { noteCaller } from './socket-limits.ts';
-import { parseInLane, resumeParsing } from './socket-turns.ts';
+import { resumeParsing } from './socket-turns.ts';
 import { answerUnreadable } from './unreadable.ts';
 
 export interface ListenerSettings {
@@ -28,12 +27,6 @@ const MAX_SHORT_BODY_BYTES = 16_384;
 
 /** How long the rest of a refused body is read and discarded, so that the client can still receive the reply. */
 const LINGER_MS = 1_000;
-
-/** Beyond this many access keys at their addresses, the lane that was made first is shared again. */
-const MAX_KEY_LANES = 10_000;
-
-/** The access key that a request names, before anything has been checked. */
-const CLAIMED_KEY = /Credential=([\w-]{1,128})\//;
 
 const NOTHING_HERE = textReply(404, 'there is nothing here\n');
 const HEAD_TOO_LONG = textReply(431, `${TOO_MANY_HEADERS}\n`);
@@ -286,45 +279,6 @@ function refuse(response: ServerResponse, { status, headers, body }: HttpReply, 
   // A client that reads nothing would keep its socket otherwise.
   response.req.socket.setTimeout(timeoutMs);
   response.writeHead(status, { 'content-length': Buffer.byteLength(body), ...headers, connection: 'close' }).end(body);
-}
-
-interface Callers {
-  /** Must be called when the signature of a request has been verified. */
-  add(response: ServerResponse, head: RequestHead): void;
-  /**
-   * The callers behind one address share a lane. An access key has one of its own there from its first verified
-   * signature on, so that a caller who names other keys has no more lanes. What comes on the socket of that request waits
-   * in the lane of its key from then on.
-   */
-  laneOf(head: RequestHead): string;
-}
-
-function createCallers(turns: Pick<Turns, 'prefer'>): Callers {
-  const lanes = new Set<string>();
-  const groupOf = ({ remoteAddress, peerAddress }: RequestHead) => addressGroup(remoteAddress ?? peerAddress);
-  const claimedKey = ({ headers }: RequestHead) => CLAIMED_KEY.exec(headers.get('authorization')?.[0] ?? '')?.[1];
-  const laneIn = (group: string, key: string | undefined) => `${group} ${key}`;
-  return {
-    add(response, head) {
-      const key = claimedKey(head);
-      noteCaller(response, key ?? '');
-      const lane = laneIn(groupOf(head), key);
-      // The sockets of a proxy bring the requests of many callers.
-      if (!head.isForwarded && !head.mayBeProxied) parseInLane(response.req.socket, lane);
-      if (lanes.has(lane)) return;
-      const [oldest = ''] = lanes;
-      if (lanes.size >= MAX_KEY_LANES) lanes.delete(oldest);
-      lanes.add(lane);
-      // Sockets of the same address, or of the same proxy, bring what has to be decrypted or parsed first.
-      const peer = addressGroup(head.peerAddress);
-      for (const each of [lane, peer, handshakeLane(peer)]) turns.prefer(each);
-    },
-    laneOf(head) {
-      const group = groupOf(head);
-      const own = laneIn(group, claimedKey(head));
-      return lanes.has(own) ? own : group;
-    },
-  };
 }
 
 /** Reads on for a while after the reply: closing with unread input resets the connection, which may cost the reply. */

@@ -1,0 +1,52 @@
+import type { ServerResponse } from 'node:http';
+import type { Turns } from '../turns.ts';
+import { addressGroup } from './client-address.ts';
+import { handshakeLane } from './handshake-turns.ts';
+import type { RequestHead } from './request-head.ts';
+import { noteCaller } from './socket-limits.ts';
+import { parseInLane } from './socket-turns.ts';
+
+/** Beyond this many access keys at their addresses, the lane that was made first is shared again. */
+const MAX_KEY_LANES = 10_000;
+
+/** The access key that a request names, before anything has been checked. */
+const CLAIMED_KEY = /Credential=([\w-]{1,128})\//;
+
+export interface Callers {
+  /** Must be called when the signature of a request has been verified. */
+  add(response: ServerResponse, head: RequestHead): void;
+  /**
+   * The callers behind one address share a lane. An access key has one of its own there from its first verified
+   * signature on, so that a caller who names other keys has no more lanes. What comes on the socket of that request waits
+   * in the lane of its key from then on.
+   */
+  laneOf(head: RequestHead): string;
+}
+
+export function createCallers(turns: Pick<Turns, 'prefer'>): Callers {
+  const lanes = new Set<string>();
+  const groupOf = ({ remoteAddress, peerAddress }: RequestHead) => addressGroup(remoteAddress ?? peerAddress);
+  const claimedKey = ({ headers }: RequestHead) => CLAIMED_KEY.exec(headers.get('authorization')?.[0] ?? '')?.[1];
+  const laneIn = (group: string, key: string | undefined) => `${group} ${key}`;
+  return {
+    add(response, head) {
+      const key = claimedKey(head);
+      noteCaller(response, key ?? '');
+      const lane = laneIn(groupOf(head), key);
+      // The sockets of a proxy bring the requests of many callers.
+      if (!head.isForwarded && !head.mayBeProxied) parseInLane(response.req.socket, lane);
+      if (lanes.has(lane)) return;
+      const [oldest = ''] = lanes;
+      if (lanes.size >= MAX_KEY_LANES) lanes.delete(oldest);
+      lanes.add(lane);
+      // Sockets of the same address, or of the same proxy, bring what has to be decrypted or parsed first.
+      const peer = addressGroup(head.peerAddress);
+      for (const each of [lane, peer, handshakeLane(peer)]) turns.prefer(each);
+    },
+    laneOf(head) {
+      const group = groupOf(head);
+      const own = laneIn(group, claimedKey(head));
+      return lanes.has(own) ? own : group;
+    },
+  };
+}
