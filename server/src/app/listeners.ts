@@ -44,7 +44,7 @@ export async function listen({
       listeners.management.attach(server);
       if (settings.playerPort === undefined) server.on('upgrade', whenIdle(listeners.management, upgrade));
       limitSockets(server, { settings, isTrusted, clock });
-      parseInTurns(server, turns, listeners.management.mayParse);
+      parseInTurns(server, turns, listeners.management);
       limitTinyRecords(server, { settings, log });
       shakeHandsInTurns(server, { turns, clock, isTrusted });
     },
@@ -76,7 +76,7 @@ export async function listenForPlayers({
       listeners.players.attach(server);
       server.on('upgrade', whenIdle(listeners.players, upgrade));
       limitSockets(server, { settings, isTrusted, clock });
-      parseInTurns(server, turns, listeners.players.mayParse);
+      parseInTurns(server, turns, listeners.players);
       limitTinyRecords(server, { settings, log });
       shakeHandsInTurns(server, { turns, clock, isTrusted });
     },
@@ -105,7 +105,7 @@ export async function listenForMetrics({
     attach(http) {
       listeners.metrics.attach(http);
       limitSockets(http, { settings, isTrusted: createProxyCheck(settings), clock });
-      parseInTurns(http, turns, listeners.metrics.mayParse);
+      parseInTurns(http, turns, listeners.metrics);
     },
   });
   closers.push('metrics listener', () => server.close());

@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http';
 import type { Turns } from '../turns.ts';
 import { addressGroup } from './client-address.ts';
 import { handshakeLane } from './handshake-turns.ts';
-import type { RequestHead } from './request-head.ts';
+import { headersIn, type ReadHead, type RequestHead } from './request-head.ts';
 import { noteCaller } from './socket-limits.ts';
-import { parseInLane } from './socket-turns.ts';
+import { type ParsingOrder, parseInLane } from './socket-turns.ts';
 
 /** Beyond this many access keys at their addresses, the lane that was made first is shared again. */
 const MAX_KEY_LANES = 10_000;
@@ -21,13 +21,24 @@ export interface Callers {
    * in the lane of its key from then on.
    */
   laneOf(head: RequestHead): string;
+  /**
+   * The sockets of a trusted proxy bring what many clients ask, so that what has not been parsed waits in the lane that its
+   * head names. Without it, one client could fill the lane of all. A long head waits in the lane of its proxy.
+   */
+  readonly laneFinderOf: ParsingOrder['laneFinderOf'];
 }
 
-export function createCallers(turns: Pick<Turns, 'prefer'>): Callers {
+export function createCallers({ turns, readHead }: { turns: Pick<Turns, 'prefer'>; readHead: ReadHead }): Callers {
   const lanes = new Set<string>();
   const groupOf = ({ remoteAddress, peerAddress }: RequestHead) => addressGroup(remoteAddress ?? peerAddress);
   const claimedKey = ({ headers }: RequestHead) => CLAIMED_KEY.exec(headers.get('authorization')?.[0] ?? '')?.[1];
   const laneIn = (group: string, key: string | undefined) => `${group} ${key}`;
+  function laneOf(head: RequestHead): string {
+    const group = groupOf(head);
+    const own = laneIn(group, claimedKey(head));
+    return lanes.has(own) ? own : group;
+  }
+
   return {
     add(response, head) {
       const key = claimedKey(head);
@@ -43,10 +54,12 @@ export function createCallers(turns: Pick<Turns, 'prefer'>): Callers {
       const peer = addressGroup(head.peerAddress);
       for (const each of [lane, peer, handshakeLane(peer)]) turns.prefer(each);
     },
-    laneOf(head) {
-      const group = groupOf(head);
-      const own = laneIn(group, claimedKey(head));
-      return lanes.has(own) ? own : group;
+    laneOf,
+    laneFinderOf(socket) {
+      const headOf = (rawHeaders: string[]) => readHead({ method: '', url: '/', rawHeaders, socket });
+      const proxy = headOf([]);
+      if (!proxy?.isForwarded) return undefined;
+      return (bytes) => laneOf(headOf(headersIn(bytes) ?? []) ?? proxy);
     },
   };
 }

@@ -11,7 +11,7 @@ import { hasBody, isWaitingToSend, readBody } from './request-body.ts';
 import { findHostFault, hasTooManyHeaders, type ReadHead, type RequestHead, TOO_MANY_HEADERS } from './request-head.ts';
 import { createRequestLines, type RequestLines } from './request-lines.ts';
 import { noteCaller } from './socket-limits.ts';
-import { resumeParsing } from './socket-turns.ts';
+import { type ParsingOrder, parseBodyInLane, resumeParsing } from './socket-turns.ts';
 import { answerUnreadable } from './unreadable.ts';
 
 export interface ListenerSettings {
@@ -32,15 +32,13 @@ const NOTHING_HERE = textReply(404, 'there is nothing here\n');
 const HEAD_TOO_LONG = textReply(431, `${TOO_MANY_HEADERS}\n`);
 const UNKNOWN_EXPECTATION = textReply(417, 'the only expectation that can be met is 100-continue\n');
 
-export interface HttpListener {
+export interface HttpListener extends ParsingOrder {
   /** Serves the requests of `server`, except upgrades, and sets its time limits. May be called for several servers. */
   attach(server: Server): void;
   /** Resolves when no request is in flight. From this call on, each reply also closes its connection. */
   drain(): Promise<void>;
   /** Whether a request on the socket is being answered, or waits for that. */
   isBusy(socket: Socket): boolean;
-  /** Whether more of what the socket has brought may be parsed. */
-  mayParse(socket: Socket): boolean;
   /** Requests whose reply has not been handed over completely. */
   readonly inFlight: number;
 }
@@ -78,7 +76,7 @@ export function createHttpListener({
   const abandoned = createAbandoned({ lines, inFlight, timeoutMs: settings.requestTimeoutMs });
   const { headersTimeoutMs } = settings;
   const unreadable = answerUnreadable({ lines, abandon: abandoned.follow, headersTimeoutMs, clock });
-  const callers = createCallers(turns);
+  const callers = createCallers({ turns, readHead });
   const holdMemory = createBodyMemory({ ownBytes: settings.maxBodyBytes, sharedBytes: settings.longBodyMemoryBytes });
 
   async function serve(request: IncomingMessage, head: RequestHead, response: ServerResponse): Promise<void> {
@@ -130,7 +128,9 @@ export function createHttpListener({
     }
     if (head.headers.has('upgrade')) abandoned.add(socket);
     inFlight.enter();
-    lines.enqueue(response, callers.laneOf(head), () => serve(request, head, response));
+    const lane = callers.laneOf(head);
+    if (head.isForwarded) parseBodyInLane(socket, lane);
+    lines.enqueue(response, lane, () => serve(request, head, response));
   }
 
   return {
@@ -150,6 +150,7 @@ export function createHttpListener({
       await inFlight.none();
     },
     isBusy: lines.isBusy,
+    laneFinderOf: callers.laneFinderOf,
     mayParse: (socket) => !unreadable.isBroken(socket) && lines.mayParse(socket, abandoned.has(socket)),
     get inFlight() {
       return inFlight.count;

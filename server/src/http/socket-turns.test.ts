@@ -9,18 +9,20 @@ import { describe, it, type TestContext } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { tlsFiles } from '../../test/support/tls-files.ts';
 import { createTurns } from '../turns.ts';
-import { parseInTurns } from './socket-turns.ts';
+import { type ParsingOrder, parseBodyInLane, parseInTurns, resumeParsing } from './socket-turns.ts';
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A request that names its client, in place of what a proxy says of it. */
+const requestOf = (client: string, headers = '') => `POST /${client} HTTP/1.1\r\nHost:\r\n${headers}\r\n`;
+const clientOf = (bytes: Buffer) => /^POST \/([\w-]+)/.exec(String(bytes))?.[1] ?? 'none';
 
 const GET = 'GET / HTTP/1.1\r\nHost:\r\n\r\n';
 
 /** A server on which each look at the clock takes a millisecond, so that its turns are soon over. */
 async function serve(
   t: TestContext,
-  {
-    isTls = false,
-    onRequest,
-    mayParse = () => true,
-  }: { isTls?: boolean; onRequest: RequestListener; mayParse?: () => boolean },
+  { isTls = false, onRequest, ...order }: { isTls?: boolean; onRequest: RequestListener } & Partial<ParsingOrder>,
 ) {
   const { certFile, keyFile } = tlsFiles('first');
   const [cert, key] = [certFile, keyFile].map((file) => readFileSync(file));
@@ -42,7 +44,7 @@ async function serve(
   });
   const sockets: Socket[] = [];
   server.on('connection', (socket: Socket) => sockets.push(socket));
-  parseInTurns(server, turns, mayParse);
+  parseInTurns(server, turns, order);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -113,6 +115,59 @@ describe('a server that parses in turns', () => {
     socket.end(`GET / HTTP/1.1\r\nHost:\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n${sent}`);
     await text(socket);
     assert((await upgraded()) === sent);
+  });
+
+  it('shares the turns out among the clients of a proxy, whichever sockets bring what they ask', async (t) => {
+    const served: string[] = [];
+    const { open, turns, sockets } = await serve(t, {
+      laneFinderOf: () => clientOf,
+      onRequest: ({ url = '', socket }, response) => {
+        served.push(url.slice(1, 2));
+        response.end();
+        resumeParsing(socket);
+      },
+    });
+    const clients = Array.from({ length: 101 }, () => open().resume());
+    while (sockets.length < 101) await nextTurn();
+    turns.wait('other', () => {});
+    clients.forEach((socket, at) => void socket.write(requestOf(at === 100 ? 'b' : 'a')));
+    while (served.length < 101) await nextTurn();
+    assert(served.indexOf('b') < 20, `b was served behind ${served.indexOf('b')} of a`);
+  });
+
+  it('has a request wait in its lane from its first byte to its answer, whatever its body looks like', async (t) => {
+    const { open, turns, sockets } = await serve(t, {
+      laneFinderOf: () => clientOf,
+      onRequest: async (request, response) => {
+        if (request.url === '/b-named') parseBodyInLane(request.socket, 'named');
+        await buffer(request);
+        response.end('x');
+        resumeParsing(request.socket);
+      },
+    });
+    const client = open();
+    await once(client, 'connect');
+    while (sockets.length === 0) await nextTurn();
+    const lanes: string[] = [];
+    t.mock.method(turns, 'isOpen', (lane: string) => lanes.push(lane) > 0);
+    const size = t.mock.getter(turns, 'size', () => 1);
+    const send = async (...parts: string[]) => {
+      lanes.length = 0;
+      for (const part of parts) {
+        const before = lanes.length;
+        client.write(part);
+        while (lanes.length === before) await nextTurn();
+      }
+      await once(client, 'data');
+      return [...lanes];
+    };
+    const forged = requestOf('c');
+    const length = `Content-Length: ${forged.length}\r\n`;
+    assert.deepEqual(await send(requestOf('a')), ['a']);
+    assert.deepEqual(await send(requestOf('b', length), forged), ['b', 'b']);
+    assert.deepEqual(await send(requestOf('b-named', length), forged), ['b-named', 'named']);
+    size.mock.restore();
+    assert.deepEqual(await send(requestOf('a', length), forged), ['127.0.0.1', '127.0.0.1']);
   });
 
   it('destroys a socket that brings more and more although it is paused', async (t) => {

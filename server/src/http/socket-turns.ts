@@ -24,12 +24,22 @@ interface Carrier extends Socket {
   [INPUT]?: Input | undefined;
 }
 
+/** What decides when a socket's input is parsed. */
+export interface ParsingOrder {
+  /** Whether more of what the socket has brought may be parsed. When that may have changed, call `resumeParsing`. */
+  readonly mayParse: (socket: Socket) => boolean;
+  /** For a socket that brings the requests of many clients: what tells the lane of each. Otherwise undefined. */
+  readonly laneFinderOf: (socket: Socket) => LaneFinder | undefined;
+}
+
+/** Finds the lane of the request that these bytes, which have not been parsed, begin with. */
+export type LaneFinder = (bytes: Buffer) => string;
+
 /**
- * Has the server parse what its sockets bring in turns with everything else that clients have it do, and only while
- * `mayParse` says so of the socket; when that may have changed, `resumeParsing` must be called. Must be called after the
- * server's other event handlers have been added.
+ * Has the server parse what its sockets bring in turns with everything else that clients have it do. Must be called after
+ * the server's other event handlers have been added.
  */
-export function parseInTurns(server: Server, turns: Turns, mayParse: (socket: Socket) => boolean = () => true): void {
+export function parseInTurns(server: Server, turns: Turns, order: Partial<ParsingOrder> = {}): void {
   // A handler on a server that serves no players would make Node.js accept their upgrades, which get no answer then.
   if (server.listenerCount('upgrade') > 0) {
     server.prependListener('upgrade', (_request, socket) => (socket as Carrier)[INPUT]?.detach());
@@ -39,12 +49,12 @@ export function parseInTurns(server: Server, turns: Turns, mayParse: (socket: So
   server.on('setSecureContext' in server ? 'secureConnection' : 'connection', (socket: Carrier) => {
     const [feed, ...others] = socket.listeners('data') as Feed[];
     if (feed === undefined || others.length > 0) return;
-    socket[INPUT] = new Input({ socket, feed, turns, mayParse });
+    socket[INPUT] = new Input({ socket, feed, turns, order });
     socket.off('data', feed).on('data', onData).on('resume', onResume);
   });
 }
 
-/** Goes on with what a socket has brought, if `mayParse` held it back. */
+/** Goes on with what a socket has brought, if `mayParse` held it back. All its requests must have been answered. */
 export function resumeParsing(socket: Socket): void {
   (socket as Carrier)[INPUT]?.release();
 }
@@ -52,7 +62,13 @@ export function resumeParsing(socket: Socket): void {
 /** From now on, what the socket brings waits in this lane, and no longer in that which all sockets of its address share. */
 export function parseInLane(socket: Socket, lane: string): void {
   const input = (socket as Carrier)[INPUT];
-  if (input !== undefined) input.lane = lane;
+  if (input !== undefined) input.ownLane = lane;
+}
+
+/** The rest of the request whose head has been parsed waits in this lane. */
+export function parseBodyInLane(socket: Socket, lane: string): void {
+  const input = (socket as Carrier)[INPUT];
+  if (input !== undefined) input.requestLane = lane;
 }
 
 /** Whether what the socket brings is for the parser: no longer after an upgrade. */
@@ -62,7 +78,11 @@ export function isParsed(socket: Socket): boolean {
 
 /** What a socket has brought and its parser has not been given. */
 class Input {
-  lane: string;
+  /** Where it waits when its request has no lane of its own. */
+  ownLane: string;
+  /** From its first byte until it is answered, however its body looks. */
+  requestLane: string | undefined;
+  readonly #findLane: LaneFinder | undefined;
   readonly #socket: Carrier;
   readonly #feed: Feed;
   readonly #turns: Turns;
@@ -79,23 +99,25 @@ class Input {
     socket,
     feed,
     turns,
-    mayParse,
+    order: { mayParse = () => true, laneFinderOf },
   }: {
     socket: Carrier;
     feed: Feed;
     turns: Turns;
-    mayParse: (socket: Socket) => boolean;
+    order: Partial<ParsingOrder>;
   }) {
     this.#socket = socket;
     this.#feed = feed;
     this.#turns = turns;
     this.#mayParse = mayParse;
-    this.lane = addressGroup(socket.remoteAddress ?? '');
+    this.#findLane = laneFinderOf?.(socket);
+    this.ownLane = addressGroup(socket.remoteAddress ?? '');
   }
 
   take(chunk: Buffer): void {
+    if (this.#pieces === undefined) this.#lookAhead(chunk);
     const isAlone = this.#pieces === undefined && chunk.length <= PIECE_BYTES && this.#mayGoOn;
-    if (isAlone && this.#mayParse(this.#socket) && this.#turns.isOpen(this.lane)) {
+    if (isAlone && this.#mayParse(this.#socket) && this.#turns.isOpen(this.#lane)) {
       this.#give(chunk);
       return;
     }
@@ -115,10 +137,21 @@ class Input {
     // Node.js resumes a socket whose body is being read, whether or not something else has paused it.
     if (this.#isWaiting) this.#socket.pause();
     while (this.#pieces !== undefined && this.#mayGoOn) {
+      this.#lookAhead(this.#pieces[0]);
       if (!this.#mayParse(this.#socket)) this.#hold();
-      else if (this.#turns.isOpen(this.lane)) this.#giveOne();
+      else if (this.#turns.isOpen(this.#lane)) this.#giveOne();
       else this.#waitForTurn();
     }
+  }
+
+  get #lane(): string {
+    return this.requestLane ?? this.ownLane;
+  }
+
+  /** What comes next begins with these bytes. While nothing else waits, any lane will do. */
+  #lookAhead(bytes: Buffer | undefined): void {
+    if (this.#findLane === undefined || bytes === undefined || this.#turns.size === 0) return;
+    this.requestLane ??= this.#findLane(bytes);
   }
 
   #hold(): void {
@@ -128,6 +161,7 @@ class Input {
   }
 
   release(): void {
+    this.requestLane = undefined;
     if (!this.#isHeld) return;
     this.#isWaiting = false;
     this.#isHeld = false;
@@ -150,6 +184,8 @@ class Input {
   }
 
   #give(piece: Buffer): void {
+    // A body must not be taken for the beginning of a request. The head, when it is parsed, says which lane it is.
+    if (this.#findLane !== undefined) this.requestLane ??= this.ownLane;
     this.#feed.call(this.#socket, piece);
     // After an upgrade the rest is no longer HTTP: the code that has taken the socket over reads it.
     if (this.#isDetached) for (const rest of this.#pieces ?? []) this.#socket.push(rest);
@@ -164,7 +200,7 @@ class Input {
   #waitForTurn(): void {
     this.#isWaiting = true;
     this.#socket.pause();
-    this.#turns.wait(this.lane, () => {
+    this.#turns.wait(this.#lane, () => {
       this.#isWaiting = false;
       this.#socket.resume();
       this.#giveOne();

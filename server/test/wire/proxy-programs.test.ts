@@ -301,7 +301,7 @@ test('[nginx] before nodes of which one drains, as the guide configures it, play
   await once(draining, 'listening');
   const config = (place: Place) =>
     replaced(CONFIGS.nginx({ ...place, backend: `127.0.0.1:${(draining.address() as AddressInfo).port}` }), {
-      'keepalive 32;': `server ${place.backend}; keepalive 32;`,
+      'keepalive 256;': `server ${place.backend}; keepalive 256;`,
       'proxy_pass http://respark;': 'proxy_pass http://respark; proxy_next_upstream error timeout http_503;',
     });
   const { server, port } = await startBehind(t, 'nginx', { config });
