@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseJson } from '@respark/protocol';
 import type { Command } from 'commander';
 import type { Operation } from '../api/operation.ts';
@@ -23,6 +24,9 @@ interface Credentials {
 
 /** Longer than a DisconnectPlayer call takes at most by default, so that the command gets the server's own answer. */
 const CALL_TIMEOUT_MS = 30_000;
+
+/** After which pauses a call is made again that a node has refused because it is about to stop: another node may get it then. */
+const DRAIN_PAUSES_MS = [200, 800];
 
 /** Much more than any reply or file of a server has. */
 const MAX_REPLY_BYTES = 134_217_728;
@@ -141,10 +145,13 @@ export class ServiceRefusal extends CommandError {
 /** A call that got no answer, or none in time; the server may have carried it out all the same. */
 class Unreachable extends CommandError {}
 
+function isRefusedBecauseOfDrain(error: unknown): boolean {
+  return error instanceof ServiceRefusal && error.errorName === 'ServiceUnavailableException';
+}
+
 /** Whether the server, or the node that was asked, is gone or about to go. */
 export function isUnreachable(error: unknown): boolean {
-  if (error instanceof Unreachable) return true;
-  return error instanceof ServiceRefusal && error.errorName === 'ServiceUnavailableException';
+  return error instanceof Unreachable || isRefusedBecauseOfDrain(error);
 }
 
 /** Whether the same call may succeed if it is made again a little later. */
@@ -195,7 +202,20 @@ export class ManagementClient {
     }
   }
 
+  /** Nothing was done for a call that a node has refused because it drains, and AWS clients repeat it, too. */
   async #call(operation: Operation, input: Input, timeoutMs = CALL_TIMEOUT_MS): Promise<unknown> {
+    for (const pauseMs of DRAIN_PAUSES_MS) {
+      try {
+        return await this.#ask(operation, input, timeoutMs);
+      } catch (error) {
+        if (!isRefusedBecauseOfDrain(error)) throw error;
+        await sleep(pauseMs);
+      }
+    }
+    return this.#ask(operation, input, timeoutMs);
+  }
+
+  async #ask(operation: Operation, input: Input, timeoutMs: number): Promise<unknown> {
     const { method } = operation.http;
     const { path, body: text } = toRequest(operation, input);
     const body = text === undefined ? undefined : Buffer.from(text);
