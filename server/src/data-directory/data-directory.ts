@@ -184,9 +184,32 @@ function lock(path: string): () => void {
       cause: error,
     });
   }
+  try {
+    forgetAddresses(path);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
   return () => {
     if (connection.open) connection.close();
   };
+}
+
+/**
+ * The server that has left addresses was killed, and other programs may listen at them by now. Commands would take them for those
+ * of whoever has the lock from now on, also of a server that cannot start because its port is taken.
+ */
+function forgetAddresses(path: string): void {
+  const file = join(path, RUNNING_FILE);
+  try {
+    const text = readIfPresent(file)?.toString();
+    if (text === undefined) return;
+    // What says for how long the machine has been up stays for the server that starts.
+    const { bootId } = Object(JSON.parse(text)) as { bootId?: unknown };
+    writePrivateFile(file, JSON.stringify({ bootId }));
+  } catch {
+    rmSync(file, { force: true });
+  }
 }
 
 /** Where the server is that holds the directory; undefined while it starts, or when its file cannot be read. */

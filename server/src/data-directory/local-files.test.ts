@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryDirectory } from '../store/test-store.ts';
@@ -27,10 +27,30 @@ test('the addresses of a server that was killed are not there, since anybody may
   writeFileSync(join(dataDir, RUNNING_FILE), JSON.stringify(ADDRESSES));
   assert.equal(await readLocalFile.running(dataDir), undefined, 'there is no lock');
   const { release } = lockDataDirectory(dataDir);
+  writeFileSync(join(dataDir, RUNNING_FILE), JSON.stringify(ADDRESSES));
   assert.deepEqual(await readLocalFile.running(dataDir), ADDRESSES);
   release();
   assert.equal(await readLocalFile.running(dataDir), undefined, 'nobody holds the lock');
+  assert.deepEqual(await readLocalFile.lastRunning(dataDir), ADDRESSES);
   lockDataDirectory(dataDir).release();
+});
+
+test('the addresses of a server that was killed are not those of whoever takes the lock next', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  const file = join(dataDir, RUNNING_FILE);
+  const lock = () => lockDataDirectory(dataDir).release;
+  writeFileSync(file, JSON.stringify({ ...ADDRESSES, bootId: 'this one' }));
+  const first = lock();
+  assert.equal(await readLocalFile.running(dataDir), undefined, 'a server that starts, or a command such as a restore');
+  assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), { bootId: 'this one' });
+  first();
+  for (const unreadable of ['not JSON', '[', 'null']) {
+    writeFileSync(file, unreadable);
+    lock()();
+    assert.equal(await readLocalFile.lastRunning(dataDir), undefined);
+  }
+  assert.throws(() => [lock(), writeFileSync(file, JSON.stringify(ADDRESSES)), lock()], /a server is using/);
+  assert.deepEqual(await readLocalFile.running(dataDir), ADDRESSES, 'whoever does not get the lock leaves them alone');
 });
 
 test('a file of another user is not trusted', { skip }, async (t) => {

@@ -33,8 +33,9 @@ export const readLocalFile = {
     readStrings(dataDir, ROOT_CREDENTIALS_FILE, ['accessKeyId', 'secretAccessKey'] as const),
   /** Undefined also for what a server has left that was killed: its port may be anybody's by now. */
   async running(dataDir: string): Promise<ServerAddresses | undefined> {
-    const addresses = await readLocalFile.lastRunning(dataDir);
-    return addresses !== undefined && (await isLocked(join(dataDir, LOCK_FILE))) ? addresses : undefined;
+    if ((await readLocalFile.lastRunning(dataDir)) === undefined) return undefined;
+    // Whoever takes the lock removes the addresses that it finds, so what is read under the lock is of the one who has it.
+    return (await isLocked(join(dataDir, LOCK_FILE))) ? await readLocalFile.lastRunning(dataDir) : undefined;
   },
   /** The same of a server that runs, or was killed. */
   lastRunning: (dataDir: string): Promise<ServerAddresses | undefined> =>
