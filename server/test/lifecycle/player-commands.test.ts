@@ -147,6 +147,7 @@ describe('a disconnect by the command', () => {
       ['kick', ...DEMO_STAGE, '--player', 'demo-player'],
       ['send', 'Custom.Game.Any', '{}', ...DEMO_STAGE],
       ['connect', '--once'],
+      ['connect', '--once', '--game-key', 'any', '--token-file', 'token', '--data-dir', 'without-a-server'],
     ]) {
       const { exitCode, stdout, stderr } = await place.respark(args);
       assert.deepEqual([exitCode, stdout], [1, ''], args.join(' '));

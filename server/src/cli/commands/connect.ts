@@ -102,7 +102,8 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
     );
   }
   const isDemo = gameKey === demo?.gameKey;
-  if (demo !== undefined && givenUrl === undefined) await assertRunning(world.localFiles, settings, '--url');
+  const mayHaveToken = demo !== undefined || tokenFile !== undefined;
+  if (mayHaveToken && givenUrl === undefined) await assertRunning(world.localFiles, settings, '--url');
   const atDataDir = sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(dataDir, world.platform)}`;
   return {
     url,
