@@ -18,8 +18,8 @@ import { CommandError, type World } from './world.ts';
 interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** Whether they are the root key that a server has left in its data directory. */
-  readonly isOfDirectory?: boolean;
+  /** Whether they are the root key of the server itself, from its settings or its data directory. */
+  readonly isOfServer?: boolean;
 }
 
 /** Longer than a DisconnectPlayer call takes at most by default, so that the command gets the server's own answer. */
@@ -62,10 +62,13 @@ export async function getCredentials({
     );
   }
   if (settings.rootAccessKeyId !== undefined && settings.rootSecretAccessKey !== undefined) {
-    return { accessKeyId: settings.rootAccessKeyId, secretAccessKey: settings.rootSecretAccessKey };
+    return {
+      ...{ accessKeyId: settings.rootAccessKeyId, secretAccessKey: settings.rootSecretAccessKey },
+      isOfServer: true,
+    };
   }
   const stored = await localFiles.rootCredentials(settings.dataDir);
-  if (stored !== undefined) return { ...stored, isOfDirectory: true };
+  if (stored !== undefined) return { ...stored, isOfServer: true };
   throw new CommandError(
     `there is no root key in the data directory ${resolve(settings.dataDir)}; start a server there ("respark serve"), name another directory with --data-dir, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
   );
@@ -123,7 +126,7 @@ export async function createClient(world: World, command: Command): Promise<Mana
   const { env, localFiles } = world;
   const { endpointUrl } = command.opts<{ endpointUrl?: string }>();
   const credentials = await getCredentials({ localFiles, settings, env });
-  if (!hasOwnEndpoint(world, command) && credentials.isOfDirectory) await assertRunning(localFiles, settings);
+  if (!hasOwnEndpoint(world, command) && credentials.isOfServer) await assertRunning(localFiles, settings);
   return new ManagementClient({
     endpoint: endpointUrl || (await findEndpoint({ localFiles, settings, env })),
     credentials,

@@ -139,6 +139,13 @@ describe('disconnect', () => {
     });
   }
 
+  it('calls nobody with the root key of the settings while no server runs on the data directory', async () => {
+    const settings = { RESPARK_ROOT_ACCESS_KEY_ID: 'AKIAROOT', RESPARK_ROOT_SECRET_ACCESS_KEY: 'x'.repeat(40) };
+    const world = createTestWorld({ env: settings });
+    assert.equal(await world.run('disconnect', ...PLAYER), 1);
+    assert.match(world.err(), /^no server is running on the data directory \S+: start one with "respark serve"/);
+  });
+
   it('refuses an endpoint that is not a URL, with 2', async () => {
     const world = createTestWorld({ env: { AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 'S' } });
     assert.equal(await world.run('disconnect', ...PLAYER, '--endpoint-url', 'localhost:8080'), 2);
