@@ -8,7 +8,8 @@ const MAX_ATTEMPTS = 10;
 
 /** What one invocation has seen of a player. */
 interface Seen {
-  version: number;
+  /** At which all of it was so; undefined when that is not known, because parts of it were read at different versions. */
+  version: number | undefined;
   /** Key → the JSON text that it had; undefined for one that was not set. */
   readonly values: Map<string, string | undefined>;
   /** Whether all keys were asked for. */
@@ -17,8 +18,9 @@ interface Seen {
 
 /**
  * The player data of one invocation. A write after a read is made only if what the invocation has read is still so,
- * because what the script writes may rest on it; otherwise it throws `conflict`. Writes of others to other keys are no
- * conflict. A write without a read replaces what was there.
+ * because what the script writes may rest on it; otherwise it throws `conflict`. Each key counts as it was read last,
+ * whatever was read of other keys since. Writes of others to other keys are no conflict. A write without a read replaces
+ * what was there.
  */
 export class ScriptPlayerData {
   readonly #playerData: Pick<PlayerData, 'get' | 'set'>;
@@ -35,8 +37,8 @@ export class ScriptPlayerData {
     const { version, values } = await this.#playerData.get(this.#keyOf(playerId), keys);
     const seen = this.#seen.get(playerId) ?? { version, values: new Map(), isAll: false };
     this.#seen.set(playerId, seen);
-    // A read that is repeated, perhaps after a conflict, counts from now on for all that it read.
-    seen.version = version;
+    // What was read before, and is not read again now, may have changed since.
+    if (seen.version !== version) seen.version = readsAgain(seen, keys) ? version : undefined;
     if (keys === undefined) {
       seen.isAll = true;
       seen.values.clear();
@@ -56,25 +58,29 @@ export class ScriptPlayerData {
       await this.#playerData.set(player, texts);
       return;
     }
-    for (let attempt = 1; ; attempt += 1) {
+    let refusal: unknown;
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
+      const version = seen.version ?? (await this.#versionNow(player, seen));
+      if (version === undefined) break;
       try {
-        seen.version = await this.#playerData.set(player, texts, seen.version);
+        seen.version = await this.#playerData.set(player, texts, version);
         for (const [key, text] of texts) seen.values.set(key, text);
         return;
       } catch (error) {
         if (!isConflict(error)) throw error;
-        if (attempt === MAX_ATTEMPTS || !(await this.#isStillSo(player, seen))) throw conflict(playerId, error);
+        refusal = error;
+        seen.version = undefined;
       }
     }
+    throw conflict(playerId, refusal);
   }
 
-  /** Whether all that the invocation has read is as it was; if so, later writes count from the version it has now. */
-  async #isStillSo(player: PlayerKey, seen: Seen): Promise<boolean> {
+  /** The version that the player has now; undefined unless all that the invocation has read is as it was. */
+  async #versionNow(player: PlayerKey, seen: Seen): Promise<number | undefined> {
     const { version, values } = await this.#playerData.get(player, seen.isAll ? undefined : [...seen.values.keys()]);
     const known = [...seen.values].filter(([, text]) => text !== undefined);
-    if (known.length !== values.size || known.some(([key, text]) => values.get(key) !== text)) return false;
-    seen.version = version;
-    return true;
+    if (known.length !== values.size || known.some(([key, text]) => values.get(key) !== text)) return undefined;
+    return version;
   }
 
   #keyOf(playerId: string): PlayerKey {
@@ -82,11 +88,17 @@ export class ScriptPlayerData {
   }
 }
 
+/** Whether a read of these keys, or of all, has everything that was seen. */
+function readsAgain({ values, isAll }: Seen, keys: readonly string[] | undefined): boolean {
+  if (keys === undefined) return true;
+  return !isAll && [...values.keys()].every((key) => keys.includes(key));
+}
+
 function conflict(playerId: string, cause: unknown): ServiceError {
   return new ServiceError(
     'conflict',
     `another handler has changed data of player ${shown(playerId)} that this script has read: ` +
-      'catch the code "conflict", read again and try again, see docs/cloud-code.md#player-data',
+      'catch the code "conflict", read all of it again and try again, see docs/cloud-code.md#player-data',
     { cause },
   );
 }

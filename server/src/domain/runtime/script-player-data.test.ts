@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ServiceError } from '../../errors.ts';
+import type { PlayerData } from '../../store/player-data/player-data.ts';
+import { Model } from '../../store/player-data/player-data-model.ts';
+import { ScriptPlayerData } from './script-player-data.ts';
+
+const ANNA = { stageId: 's', playerId: 'anna' };
+
+/** The data of a player who has 100 of gold and nothing else, and what one invocation sees of it. */
+async function open() {
+  const limits = { maxKeysPerPlayer: 100, maxBytesPerPlayer: 10_000, maxBytesPerStage: 100_000 };
+  const playerData: PlayerData = new Model(limits);
+  const writeElsewhere = (changes: Readonly<Record<string, string | undefined>>) =>
+    playerData.set(ANNA, new Map(Object.entries(changes)));
+  await writeElsewhere({ Gold: '100' });
+  const data = new ScriptPlayerData({ playerData, stageId: 's' });
+  return {
+    writeElsewhere,
+    read: (keys?: readonly string[]) => data.get('anna', keys),
+    write: (changes: Readonly<Record<string, unknown>>) => data.set('anna', changes),
+    stored: async () => Object.fromEntries((await playerData.get(ANNA)).values),
+  };
+}
+
+function isConflict(error: ServiceError): boolean {
+  return error.code === 'conflict' && error.message.includes('read all of it again');
+}
+
+test('what was read before counts on when other keys are read later', async () => {
+  for (const later of [['Items'], ['Gold', 'Items'], undefined]) {
+    const { writeElsewhere, read, write, stored } = await open();
+    await read(['Gold']);
+    await writeElsewhere({ Gold: '95' });
+    await read(later);
+    if (later === undefined || later.includes('Gold')) {
+      await write({ Gold: 94 });
+      assert.deepEqual(await stored(), { Gold: '94' });
+    } else {
+      await assert.rejects(write({ Gold: 99, Items: 1 }), isConflict);
+      assert.deepEqual(await stored(), { Gold: '95' });
+    }
+  }
+});
+
+test('what was read of everything counts on when some keys are read later', async () => {
+  const { writeElsewhere, read, write } = await open();
+  await read();
+  await writeElsewhere({ Items: '1' });
+  await read(['Gold']);
+  await assert.rejects(write({ Gold: 99 }), isConflict);
+  await assert.rejects(write({ Gold: 99 }), isConflict);
+  await read();
+  await write({ Gold: 99 });
+});
+
+test('writes of others to other keys are no conflict, however often the script reads in between', async () => {
+  const { writeElsewhere, read, write, stored } = await open();
+  await read(['Gold']);
+  await writeElsewhere({ Seen: '1' });
+  await read(['Items']);
+  await writeElsewhere({ Seen: '2' });
+  await write({ Gold: 99 });
+  await writeElsewhere({ Seen: '3' });
+  await write({ Items: 1 });
+  assert.deepEqual(await stored(), { Gold: '99', Items: '1', Seen: '3' });
+});
+
+test('what was there for a moment counts as changed when the player has nothing before and after', async () => {
+  const { writeElsewhere, read, write, stored } = await open();
+  await writeElsewhere({ Gold: undefined });
+  await read(['Gold']);
+  await writeElsewhere({ Items: '1' });
+  await read(['Items']);
+  await writeElsewhere({ Items: undefined });
+  await assert.rejects(write({ Gold: 1 }), isConflict);
+  assert.deepEqual(await stored(), {});
+});
