@@ -40,6 +40,30 @@ test('while the disk is full no key can use up what is held back, and there is a
   for (let call = 0; call < 100; call += 1) await change('one');
 });
 
+test('while the disk is full no key can use up what is held back by deleting what is not there', async () => {
+  const clock = new ManualClock();
+  const audit = createAuditWithinRoom({ audit: UNRECORDED, room: { isShort: () => true }, clock });
+  const remove = async (actor: string) => {
+    let recorded = 0;
+    for (let call = 0; call < 1_000; call += 1) {
+      const called = audit.around({ ...CHANGE, actor, operation: 'DeleteSnapshot' }, () => {
+        recorded += 1;
+      });
+      await Promise.resolve(called).catch((error: unknown) => assert.match(String(error), /held back/));
+    }
+    return recorded;
+  };
+  assert.equal(await remove('one'), 100);
+  assert.equal(await remove('one'), 0);
+  assert.equal(await remove('another'), 100);
+  assert.equal(await remove('a third'), 0);
+  for (let call = 0; call < 20; call += 1)
+    await audit.around({ ...CHANGE, operation: 'DisconnectPlayer' }, async () => 'done');
+  clock.advance(1_000);
+  assert.equal(await remove('one'), 2);
+  assert.equal(await remove('a third'), 2);
+});
+
 test('while the disk is full scripts, whatever their handlers are called, leave operators their share', async () => {
   const clock = new ManualClock();
   const audit = createAuditWithinRoom({ audit: UNRECORDED, room: { isShort: () => true }, clock });

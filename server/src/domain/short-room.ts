@@ -14,6 +14,12 @@ const GIVING_BACK = /^Delete/;
  */
 const OF_ACTOR = { ratePerSecond: 2, burst: 20, maxKeys: 1_000 };
 const IN_ALL = { ratePerSecond: 5, burst: 50, maxKeys: 1 };
+/**
+ * The same for what gives room back, which so has places that nothing else takes. A deletion of what is not there is on record
+ * as well, and gives nothing back.
+ */
+const DELETIONS_OF_ACTOR = { ...OF_ACTOR, burst: 100 };
+const DELETIONS_IN_ALL = { ...IN_ALL, burst: 200 };
 
 /** The scripts of all games count as one actor: a record names the handler, and the author of scripts chooses its name. */
 const SCRIPTS = 'the scripts of all games';
@@ -36,8 +42,14 @@ export function createAuditWithinRoom({
   room: RoomForChanges;
   clock: Clock;
 }): Audit {
-  const ofActor = createTokenBuckets({ ...OF_ACTOR, clock });
-  const inAll = createTokenBuckets({ ...IN_ALL, clock });
+  const others = {
+    ofActor: createTokenBuckets({ ...OF_ACTOR, clock }),
+    inAll: createTokenBuckets({ ...IN_ALL, clock }),
+  };
+  const deletions = {
+    ofActor: createTokenBuckets({ ...DELETIONS_OF_ACTOR, clock }),
+    inAll: createTokenBuckets({ ...DELETIONS_IN_ALL, clock }),
+  };
 
   function assertRoom({ operation, cause, actor }: Change): void {
     if (!ENDING.test(operation)) {
@@ -46,7 +58,7 @@ export function createAuditWithinRoom({
         'The disk of the server is full, so nothing was done: until there is room, players can be disconnected, and games and stages deleted. Make room, and try again.',
       );
     }
-    if (GIVING_BACK.test(operation)) return;
+    const { ofActor, inAll } = GIVING_BACK.test(operation) ? deletions : others;
     const waitMs = ofActor.take(cause === 'script' ? SCRIPTS : actor) || inAll.take('');
     if (waitMs === 0) return;
     const message = `The disk of the server is full, and what is held back for urgent changes must last: try again in ${waitMs} ms`;
