@@ -274,6 +274,8 @@ key is made, so that no part of a policy is silently ignored:`,
     `- The condition keys are \`aws:SourceIp\`, \`aws:SecureTransport\`, \`aws:CurrentTime\`, \`aws:TagKeys\`, \`aws:RequestTag/KEY\` and
   \`aws:ResourceTag/KEY\`. Any other one is refused, and so are policy variables such as \`\${aws:username}\`: a Deny with a
   condition that is never met would protect nothing.
+- The case of \`KEY\` does not count. Tags that differ only in case must all meet a condition that allows, and one of them suffices
+  to deny: so none of them hides another one.
 - Actions of other services, such as \`logs:*\` in a policy of an AWS account, are taken with a warning: they are never called
   here, so they neither allow nor deny anything. Names that look like \`gamesparks\` or \`respark\` with a slip of the pen are refused.
 - Resources of other services are taken, with a warning, in an Allow that also names one of this server. Elsewhere they are

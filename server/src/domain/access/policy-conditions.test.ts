@@ -12,7 +12,7 @@ const CONTEXT: ConditionContext = {
 };
 
 const isMet = (operator: string, key: string, wanted: string | string[], context: Partial<ConditionContext> = {}) =>
-  compileCondition(operator, key, [wanted].flat()).isMet({ ...CONTEXT, ...context });
+  compileCondition(operator, key, [wanted].flat()).isMet({ ...CONTEXT, ...context }, 'Allow');
 
 describe('an operator on a key that is there', () => {
   const tagged: [operator: string, tag: string, wanted: string | string[], expected: boolean][] = [
@@ -181,12 +181,32 @@ describe('a set operator', () => {
 });
 
 describe('the name of a condition key', () => {
-  it('counts without case, the key of a tag included, whose own spelling comes first', () => {
+  it('counts without case, the key of a tag included', () => {
     assert.equal(isMet('IpAddress', 'AWS:sourceIP', '203.0.113.7'), true);
     assert.equal(isMet('StringEquals', 'aws:requesttag/team', 'red', { requestTags: { Team: 'red' } }), true);
-    const requestTags = { Team: 'red', team: 'blue' };
-    assert.equal(isMet('StringEquals', 'aws:RequestTag/team', 'blue', { requestTags }), true);
-    assert.equal(isMet('StringEquals', 'aws:RequestTag/Team', 'blue', { requestTags }), false);
+  });
+
+  it('stands for all tags that differ only in case: an Allow needs all of them, and a Deny one', () => {
+    const both = { Team: 'red', team: 'blue' };
+    const cases: [operator: string, wanted: string[], allows: boolean, denies: boolean][] = [
+      ['StringEquals', ['blue'], false, true],
+      ['StringEquals', ['blue', 'red'], true, true],
+      ['StringEquals', ['green'], false, false],
+      ['StringNotEquals', ['blue'], false, true],
+      ['StringNotEquals', ['green'], true, true],
+      ['StringEqualsIfExists', ['blue'], false, true],
+      ['ForAnyValue:StringEquals', ['blue'], false, true],
+      ['ForAllValues:StringEquals', ['blue'], false, true],
+      ['Null', ['false'], true, true],
+    ];
+    for (const [operator, wanted, allows, denies] of cases) {
+      for (const key of ['aws:RequestTag/team', 'aws:ResourceTag/Team', 'aws:RequestTag/TEAM']) {
+        const condition = compileCondition(operator, key, wanted);
+        const context = { ...CONTEXT, requestTags: both, resourceTags: both };
+        assert.equal(condition.isMet(context, 'Allow'), allows, `${operator} ${wanted} in an Allow`);
+        assert.equal(condition.isMet(context, 'Deny'), denies, `${operator} ${wanted} in a Deny`);
+      }
+    }
   });
 
   it('takes tags from the request or the resource, and nothing from prototypes', () => {

@@ -20,7 +20,8 @@ export interface ConditionContext {
 export interface Condition {
   readonly usesResourceTags: boolean;
   readonly usesSourceIp: boolean;
-  isMet(context: ConditionContext): boolean;
+  /** Where tags differ only in the case of their keys, all of them must meet a condition that allows, and one suffices to deny. */
+  isMet(context: ConditionContext, effect: 'Allow' | 'Deny'): boolean;
 }
 
 /** What is wrong with a condition, for the author of the policy. */
@@ -125,11 +126,11 @@ export function compileCondition(operatorName: string, keyName: string, wanted: 
   const isMetByAbsence = isNegated || ifExists !== undefined;
   return {
     ...uses,
-    isMet(context) {
+    isMet(context, effect) {
       const values = key.values(context);
-      if (set === 'ForAllValues') return values.every(accepts);
-      if (set === 'ForAnyValue') return values.some(accepts);
-      return values[0] === undefined ? isMetByAbsence : accepts(values[0]);
+      if (key.isMultivalued) return set === 'ForAllValues' ? values.every(accepts) : values.some(accepts);
+      if (values.length === 0) return set === undefined ? isMetByAbsence : set === 'ForAllValues';
+      return effect === 'Allow' ? values.every(accepts) : values.some(accepts);
     },
   };
 }
@@ -145,14 +146,15 @@ function getKey(keyName: string): Key {
   const usesResourceTags = source.toLowerCase() === 'resourcetag';
   return {
     usesResourceTags,
-    values: (context) => findTag(usesResourceTags ? context.resourceTags : context.requestTags, tagKey),
+    values: (context) => findTags(usesResourceTags ? context.resourceTags : context.requestTags, tagKey),
   };
 }
 
-/** The key of a tag is part of a condition key's name, so its case does not count; an exact match is preferred. */
-function findTag(tags: Readonly<Record<string, string>>, tagKey: string): readonly string[] {
-  const exact = Object.hasOwn(tags, tagKey) ? tags[tagKey] : undefined;
-  if (exact !== undefined) return [exact];
+/**
+ * The key of a tag is part of a condition key's name, so its case does not count. None of several is preferred: whoever may add
+ * one could hide another one behind it from a Deny, and take it away afterwards.
+ */
+function findTags(tags: Readonly<Record<string, string>>, tagKey: string): readonly string[] {
   const lower = tagKey.toLowerCase();
   return Object.entries(tags)
     .filter(([name]) => name.toLowerCase() === lower)

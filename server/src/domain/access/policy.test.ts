@@ -146,6 +146,21 @@ describe('the decision', () => {
     assert.equal(allows(statement, { context: { ...context, requestTags: { A: 'a', B: 'c', Level: '9' } } }), false);
   });
 
+  it('see every tag whose key differs only in case, so that none hides another one from a Deny', () => {
+    const tagging = policy(
+      { Action: 'gamesparks:TagResource', Resource: '*' },
+      {
+        ...{ Effect: 'Deny', Action: 'gamesparks:TagResource', Resource: '*' },
+        Condition: { StringEquals: { 'aws:RequestTag/env': 'test' } },
+      },
+    );
+    const mayAdd = (requestTags: Record<string, string>) =>
+      evaluate([tagging], request({ action: 'gamesparks:TagResource', context: { requestTags } })).isAllowed;
+    assert.equal(mayAdd({ env: 'other', ENV: 'more' }), true);
+    assert.equal(mayAdd({ ENV: 'other', Env: 'test' }), false);
+    assert.equal(mayAdd({ env: 'other', Env: 'test' }), false);
+  });
+
   it('says which policies read tags of the resource', () => {
     const tagged = policy({ ...all, Condition: { StringEquals: { 'aws:ResourceTag/T': 'a' } } });
     assert.equal(usesResourceTags([ALLOW_ALL, policy(all)]), false);

@@ -137,7 +137,7 @@ export function mismatchOf(statement: Statement, { action, resources, context }:
  */
 function isMet(condition: Condition, { effect }: Statement, context: ConditionContext): boolean {
   if (condition.usesSourceIp && context.sourceIp === undefined) return effect === 'Deny';
-  return condition.isMet(context);
+  return condition.isMet(context, effect);
 }
 
 function parseStatement(path: string, value: unknown, known: readonly string[], warnings: string[]): Statement {
