@@ -107,10 +107,30 @@ export function testDisconnectJobs(open: OpenStore): void {
     assert.equal((await disconnectJobs.find(DEV.id, 'J1'))?.closed, 0);
     assert.equal(await disconnectJobs.end('J1', 'a', { ...end, state: 'CANCELLED', wish: 'CANCEL' }), true);
     const { state, claimedBy, closed, inFlight } = (await disconnectJobs.find(DEV.id, 'J1')) ?? {};
-    assert.deepEqual([state, claimedBy, closed, inFlight], ['CANCELLED', undefined, 3, []]);
+    assert.deepEqual([state, claimedBy, closed, inFlight], ['CANCELLED', 'a', 3, []]);
     assert.equal(await disconnectJobs.end('J1', 'a', { ...end, wish: 'CANCEL' }), false);
     assert.equal(await disconnectJobs.advance('J1', 'a', SOME, NOW), undefined);
     assert.equal(await disconnectJobs.claim('J1', 'a', NOW), false);
+  });
+
+  test('an end stays with the node that has to tell of it until that has told, or another one takes it', async (t) => {
+    const { disconnectJobs } = await openZoo(open, t);
+    const end = { state: 'COMPLETED', wish: 'RUN', progress: NOTHING, at: NOW + 5 } as const;
+    for (const id of ['J1', 'J2', 'J3', 'J4']) await disconnectJobs.insert(sample(id));
+    for (const id of ['J2', 'J3', 'J4']) await disconnectJobs.claim(id, 'a', NOW);
+    await disconnectJobs.update('J1', { state: 'CANCELLED', claimedBy: 'a', updatedAt: NOW });
+    await disconnectJobs.end('J2', 'a', end);
+    await disconnectJobs.end('J3', 'a', { ...end, state: 'PAUSED' });
+    assert.deepEqual(await idsOf(disconnectJobs.listUntold(9)), ['J1', 'J2'], 'and none that is paused or at work');
+    assert.deepEqual(await idsOf(disconnectJobs.listUntold(1)), ['J1']);
+    assert.equal(await disconnectJobs.leaveTelling('J2', 'b', 'c'), false);
+    assert.equal(await disconnectJobs.leaveTelling('J2', 'a', 'b'), true);
+    assert.equal(await disconnectJobs.leaveTelling('J4', 'a', 'b'), false, 'it is still at work');
+    await disconnectJobs.markTold('J2', 'a');
+    assert.deepEqual(await idsOf(disconnectJobs.listUntold(9)), ['J1', 'J2']);
+    await disconnectJobs.markTold('J2', 'b');
+    assert.deepEqual(await idsOf(disconnectJobs.listUntold(9)), ['J1']);
+    assert.equal((await disconnectJobs.find(DEV.id, 'J2'))?.claimedBy, undefined);
   });
 
   test('whom a job names is forgotten when it ends, and not before', async (t) => {

@@ -44,7 +44,7 @@ export interface DisconnectJobRecord extends JobProgress {
   readonly gameId: string;
   readonly state: DisconnectJobState;
   readonly wish: DisconnectJobWish;
-  /** The incarnation of the node that does the work; undefined while none does. */
+  /** The incarnation of the node that does the work, or that has still to tell of its end; undefined while none does. */
   readonly claimedBy: string | undefined;
   /** JSON text of what was asked for, without the list of players. */
   readonly request: string;
@@ -69,7 +69,7 @@ export type NewDisconnectJob = Omit<
 > & { readonly playerIds: readonly string[] | undefined };
 
 export type DisconnectJobChange = Partial<
-  Pick<DisconnectJobRecord, 'state' | 'wish' | 'confirmedBy' | 'connections' | 'players'>
+  Pick<DisconnectJobRecord, 'state' | 'wish' | 'claimedBy' | 'confirmedBy' | 'connections' | 'players'>
 > & { readonly updatedAt: number };
 
 export interface DisconnectJobTable {
@@ -80,6 +80,8 @@ export interface DisconnectJobTable {
   listUnfinished(): Promise<DisconnectJobRecord[]>;
   /** At most so many of the jobs that have awaited their confirmation since before then, the oldest first. */
   listUnconfirmed(before: number, limit: number): Promise<DisconnectJobRecord[]>;
+  /** At most so many of the jobs that have ended, and of whose ends nobody has told yet. */
+  listUntold(limit: number): Promise<DisconnectJobRecord[]>;
   /** Those of a stage that have not ended. */
   countOpen(stageId: string): Promise<number>;
   /** The players whom the job names, if it does. They are forgotten when it ends, since they may take half a megabyte. */
@@ -94,8 +96,15 @@ export interface DisconnectJobTable {
    * the job is another's, or not at work any more.
    */
   advance(id: string, owner: string, progress: JobProgress, at: number): Promise<DisconnectJobWish | undefined>;
-  /** The same as the last step; `state` is where that leaves the job. Resolves with false when it changes nothing. */
+  /**
+   * The same as the last step; `state` is where that leaves the job. The claim on one that has ended stays until somebody has
+   * told of it. Resolves with false when it changes nothing.
+   */
   end(id: string, owner: string, end: JobEnd): Promise<boolean>;
+  /** Has another incarnation tell of the end of a job. Resolves with false when it is told of, or is left to a third one. */
+  leaveTelling(id: string, from: string, to: string): Promise<boolean>;
+  /** The owner has told of the end of the job. */
+  markTold(id: string, owner: string): Promise<void>;
   /** Forgets the jobs of the stage that have ended, all but the newest `keep` of them. */
   prune(stageId: string, keep: number): Promise<void>;
 }

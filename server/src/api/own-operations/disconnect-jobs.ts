@@ -278,7 +278,7 @@ export const getDisconnectJob = ownOperation({
   resourceTags: stageTags,
   decisions: [
     'Describes a job. `Address` is missing in the `Selector` for callers whose policies do not allow `respark:ListConnections`. `Message` and `Messages` are what its players are told. `Connections` and `Players` are what it meant when it was counted last. `Closed` are proven by the nodes that owned them; `GoneAlready` had ended before, or with their node; `InFlight` are being ended; `Unproven` are not proven, and `Failures` has the first 100 of them: ask for those players with DisconnectPlayer. `SilentNodes` did not answer for a minute, though they are not proven dead.',
-    'A job is `COMPLETED` when the end of all that it meant is proven, and `FAILED` otherwise. It goes on after a restart, and on another node when the one that does the work dies. Its end is on record under its id, as `DisconnectJob`, and is the event `job.finished`; of one that was not confirmed in time, the record has `why`. The 50 newest that have ended are kept.',
+    'A job is `COMPLETED` when the end of all that it meant is proven, and `FAILED` otherwise. It goes on after a restart, and on another node when the one that does the work dies. Its end is on record under its id, as `DisconnectJob`, and is the event `job.finished`; of one that was not confirmed in time, the record has `why`. Both come also when the node that has ended the job dies before it can tell, and twice when it dies as it does. The 50 newest that have ended are kept.',
   ],
   async handler({ input, services, permissions }) {
     const found = await services.disconnectJobs.get(nameOf(input), input.JobId);

@@ -1,11 +1,9 @@
 import { createPauses } from '../../pauses.ts';
 import type { DisconnectJobRecord, JobEnd } from '../../store/disconnect-jobs.ts';
 import type { Store } from '../../store/store.ts';
-import type { Arns } from '../arn.ts';
-import type { Audit, Change } from '../audit.ts';
 import type { BackgroundWork } from '../background.ts';
 import { createClaimedWork, type WorkKind } from '../claimed-work.ts';
-import type { Events } from '../events/events.ts';
+import { createDisconnectJobEnds, type DisconnectJobEndParts } from './disconnect-job-ends.ts';
 import type { JobRequest } from './disconnect-job-request.ts';
 import { DisconnectJobRun, type RunEnd, type RunParts } from './disconnect-job-run.ts';
 import { createUnconfirmedJobs } from './unconfirmed-jobs.ts';
@@ -25,11 +23,9 @@ export type DisconnectJobWork = BackgroundWork & {
 };
 
 type Parts = Omit<RunParts, 'disconnectJobs' | 'pauses' | 'log'> &
-  Pick<Parameters<typeof createClaimedWork>[0], 'log'> & {
+  Pick<Parameters<typeof createClaimedWork>[0], 'log'> &
+  DisconnectJobEndParts & {
     readonly store: Store;
-    readonly audit: Pick<Audit, 'around'>;
-    readonly events: Pick<Events, 'emit'>;
-    readonly arns: Pick<Arns, 'stage'>;
     /** What the clock of a database says that nodes may share; missing where there is none. */
     readonly databaseTime?: (() => Promise<number>) | undefined;
   };
@@ -47,6 +43,7 @@ type SharedNow = () => number;
 export function createDisconnectJobWork(parts: Parts): DisconnectJobWork {
   const { store, cluster, clock, log, databaseTime } = parts;
   const pauses = createPauses(clock);
+  const ends = createDisconnectJobEnds(parts);
   const runParts = { ...parts, disconnectJobs: store.disconnectJobs, pauses };
 
   const ownNow: SharedNow = () => clock.now();
@@ -90,56 +87,32 @@ export function createDisconnectJobWork(parts: Parts): DisconnectJobWork {
       return (await store.disconnectJobs.end(id, owner, end)) ? end : undefined;
     },
 
-    ended: ({ job }, end) => announce(parts, job, end),
+    ended: ({ job }) => ends.tell(job),
   };
 
   const work = createClaimedWork({ kind, store, cluster, clock, log });
   const unconfirmed = createUnconfirmedJobs({
-    ...{ store, clock, log },
-    ended: (job, end) => announce(parts, job, end, { why: 'it was not confirmed within an hour' }),
+    ...{ store, cluster, clock, log },
+    ended: (job) => ends.tell(job),
   });
   return {
     ...work,
-    cancelled: async (job) =>
-      await announce(parts, job, { state: 'CANCELLED', wish: 'CANCEL', progress: job, at: job.updatedAt }),
+    cancelled: (job) => ends.tell(job),
     async resume() {
       await work.resume();
+      await ends.resume();
       unconfirmed.watch();
     },
     async settled() {
       await unconfirmed.settled();
       await work.settled();
+      await ends.settled();
     },
     async close() {
       pauses.end();
       await unconfirmed.close();
       await work.close();
+      await ends.close();
     },
   };
-}
-
-/** Puts the end of a job on record, and tells whoever wants to hear of it. */
-async function announce(
-  { store, audit, events, arns, log }: Parts,
-  { id, stageId, requestId }: DisconnectJobRecord,
-  { state, progress: { closed, gone, unproven, silentNodes } }: JobEnd,
-  more: Change['details'] = {},
-): Promise<void> {
-  if (state === 'PAUSED' || state === 'AWAITING_CONFIRMATION') return;
-  try {
-    const stage = await store.stages.findById(stageId);
-    if (stage === undefined) return;
-    const { gameName, name: stageName } = stage;
-    const counts = { closed, gone, unproven, silentNodes: silentNodes.length };
-    const details = Object.entries(counts).map(([name, count]) => [name, String(count)]);
-    const change: Change = {
-      ...{ requestId: id, cause: 'server', actor: 'disconnect job', sourceAddress: '', operation: 'DisconnectJob' },
-      resource: arns.stage(gameName, stageName),
-      details: { ...Object.fromEntries(details), state, startedBy: requestId, ...more },
-    };
-    await audit.around(change, () => {});
-    events.emit({ type: 'job.finished', gameName, stageName, data: { jobId: id, kind: 'disconnect', state, counts } });
-  } catch (error) {
-    log.error({ err: error, jobId: id }, 'the end of a disconnect job could not be put on record');
-  }
 }

@@ -76,7 +76,7 @@ const COUNT_TIMEOUT_MS = 10_000;
 export interface DisconnectJobsParts {
   readonly store: Store;
   readonly audit: Audit;
-  readonly cluster: Pick<Cluster, 'nodes' | 'request'>;
+  readonly cluster: Pick<Cluster, 'node' | 'nodes' | 'request'>;
   readonly work: DisconnectJobWork;
   readonly paginate: Paginate;
   readonly clock: Clock;
@@ -89,7 +89,7 @@ export interface DisconnectJobsParts {
 }
 
 export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs {
-  const { store, audit, work, clock, settings } = parts;
+  const { store, audit, cluster, work, clock, settings } = parts;
   const count = createCount(parts);
 
   /** Checks all that can be checked before a node is asked. */
@@ -112,14 +112,15 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
     return await audit.around({ ...change, details: { ...change.details, jobId: id } }, async () => {
       const stage = await getActiveStage(store, named);
       const learned = await learn(stage);
-      const [before, job] = await store.transaction(async (store) => {
+      const job = await store.transaction(async (store) => {
         await assertNotEnded(store.accessKeys, change.actor, clock.now());
-        const found = await getJob(store, stage, id);
-        await store.disconnectJobs.update(id, { ...decision(found), ...learned });
-        return [found, await getJob(store, stage, id)] as const;
+        const decided = decision(await getJob(store, stage, id));
+        const teller = decided.state === 'CANCELLED' ? { claimedBy: cluster.node } : {};
+        await store.disconnectJobs.update(id, { ...decided, ...learned, ...teller });
+        return await getJob(store, stage, id);
       });
       if (isUnfinished(job)) work.start(job);
-      if (job.state === 'CANCELLED' && before.state !== 'CANCELLED') await work.cancelled(job);
+      if (job.state === 'CANCELLED') await work.cancelled(job);
       return toJob(job);
     });
   }

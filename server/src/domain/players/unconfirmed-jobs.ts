@@ -1,7 +1,8 @@
 import type { Clock } from '../../clock.ts';
+import type { Cluster } from '../../cluster/cluster.ts';
 import type { Log } from '../../log.ts';
 import { createPauses } from '../../pauses.ts';
-import type { DisconnectJobRecord, JobEnd } from '../../store/disconnect-jobs.ts';
+import type { DisconnectJobRecord } from '../../store/disconnect-jobs.ts';
 import type { Store } from '../../store/store.ts';
 import { CONFIRM_WITHIN_MS, isOverdue } from './disconnect-job-decisions.ts';
 
@@ -24,15 +25,17 @@ export interface UnconfirmedJobs {
 
 export function createUnconfirmedJobs({
   store,
+  cluster,
   clock,
   log,
   ended,
 }: {
   store: Store;
+  cluster: Pick<Cluster, 'node'>;
   clock: Clock;
   log: Pick<Log, 'warn'>;
   /** Called once the end is on disk. Must not reject. */
-  ended: (job: DisconnectJobRecord, end: JobEnd) => Promise<void>;
+  ended: (job: DisconnectJobRecord) => Promise<void>;
 }): UnconfirmedJobs {
   const pauses = createPauses(clock);
   let looking = Promise.resolve();
@@ -44,11 +47,11 @@ export function createUnconfirmedJobs({
       const found = await disconnectJobs.find(stageId, id);
       // It was confirmed or cancelled meanwhile, or another node was first.
       if (found === undefined || !isOverdue(found, at)) return undefined;
-      await disconnectJobs.update(id, { state: 'CANCELLED', updatedAt: at });
+      await disconnectJobs.update(id, { state: 'CANCELLED', claimedBy: cluster.node, updatedAt: at });
       return found;
     });
     // A job that awaits its confirmation has no connection on its way to its end.
-    if (job !== undefined) await ended(job, { state: 'CANCELLED', wish: job.wish, progress: job, at });
+    if (job !== undefined) await ended(job);
   }
 
   async function look(): Promise<void> {

@@ -32,14 +32,14 @@ const RECORD = [
 ] as const;
 
 export function disconnectJobTable(scope: Scope): DisconnectJobTable {
-  return { ...createLookUps(scope), ...createChanges(scope), ...createSteps(scope) };
+  return { ...createLookUps(scope), ...createChanges(scope), ...createSteps(scope), ...createTellings(scope) };
 }
 
 function createLookUps({
   read,
 }: Scope): Pick<
   DisconnectJobTable,
-  'find' | 'list' | 'listUnfinished' | 'listUnconfirmed' | 'countOpen' | 'playerIds'
+  'find' | 'list' | 'listUnfinished' | 'listUnconfirmed' | 'listUntold' | 'countOpen' | 'playerIds'
 > {
   const jobs = read.selectFrom('disconnect_jobs').select(RECORD).select(gameIdOf('disconnect_jobs'));
   return {
@@ -58,6 +58,10 @@ function createLookUps({
     async listUnconfirmed(before, limit) {
       const waiting = jobs.where('state', '=', 'AWAITING_CONFIRMATION').where('updated_at', '<', before);
       return (await waiting.orderBy('id').limit(limit).execute()).map(toJob);
+    },
+    async listUntold(limit) {
+      const untold = jobs.where('state', 'in', ENDED).where('claimed_by', 'is not', null);
+      return (await untold.orderBy('id').limit(limit).execute()).map(toJob);
     },
     async countOpen(stageId) {
       const { count } = await read
@@ -114,11 +118,12 @@ function createChanges(scope: Scope): Pick<DisconnectJobTable, 'insert' | 'updat
         await query.insertInto('disconnect_job_players').values(list).execute();
       });
     },
-    async update(id, { state, wish, confirmedBy, connections, players, updatedAt }) {
+    async update(id, { state, wish, claimedBy, confirmedBy, connections, players, updatedAt }) {
       const change = {
         updated_at: updatedAt,
         ...(state !== undefined && { state }),
         ...(wish !== undefined && { wish }),
+        ...(claimedBy !== undefined && { claimed_by: claimedBy }),
         ...(confirmedBy !== undefined && { confirmed_by: confirmedBy }),
         ...(connections !== undefined && { connections }),
         ...(players !== undefined && { players }),
@@ -181,7 +186,7 @@ function createSteps({ write }: Scope): Pick<DisconnectJobTable, 'claim' | 'adva
       return await write(async (query) => {
         const { numUpdatedRows } = await query
           .updateTable('disconnect_jobs')
-          .set({ ...toColumns(progress), state, claimed_by: null, updated_at: at })
+          .set({ ...toColumns(progress), state, claimed_by: isEnded(state) ? owner : null, updated_at: at })
           .where('id', '=', id)
           .where('claimed_by', '=', owner)
           .where('wish', '=', wish)
@@ -190,6 +195,27 @@ function createSteps({ write }: Scope): Pick<DisconnectJobTable, 'claim' | 'adva
         if (numUpdatedRows > 0n && isEnded(state)) await forgetPlayers(query, id);
         return numUpdatedRows > 0n;
       });
+    },
+  };
+}
+
+function createTellings({ write }: Scope): Pick<DisconnectJobTable, 'leaveTelling' | 'markTold'> {
+  const change = (id: string, from: string, to: string | null) =>
+    write((query) =>
+      query
+        .updateTable('disconnect_jobs')
+        .set({ claimed_by: to })
+        .where('id', '=', id)
+        .where('claimed_by', '=', from)
+        .where('state', 'in', ENDED)
+        .executeTakeFirst(),
+    );
+  return {
+    async leaveTelling(id, from, to) {
+      return (await change(id, from, to)).numUpdatedRows > 0n;
+    },
+    async markTold(id, owner) {
+      await change(id, owner, null);
     },
   };
 }

@@ -1,0 +1,101 @@
+import type { Clock } from '../../clock.ts';
+import type { Cluster } from '../../cluster/cluster.ts';
+import type { Log } from '../../log.ts';
+import type { DisconnectJobRecord } from '../../store/disconnect-jobs.ts';
+import type { Store } from '../../store/store.ts';
+import type { Arns } from '../arn.ts';
+import type { Audit, Change } from '../audit.ts';
+import { type BackgroundWork, createBackground } from '../background.ts';
+import type { Events } from '../events/events.ts';
+
+/** What is not told of at once is, when the next look comes. */
+const TOLD_AT_ONCE = 100;
+
+export interface DisconnectJobEndParts {
+  readonly store: Pick<Store, 'disconnectJobs' | 'stages'>;
+  readonly cluster: Pick<Cluster, 'node' | 'isAlive'>;
+  readonly audit: Pick<Audit, 'around'>;
+  readonly events: Pick<Events, 'emit'>;
+  readonly arns: Pick<Arns, 'stage'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Puts the ends of jobs on record, and tells whoever wants to hear of them. Which node has to tell of an end is written with the
+ * end itself, and stays there until it has done so: when it dies before, or cannot know whether it has written the end, another
+ * node tells. One that dies in between has told, and it is told of again.
+ */
+export interface DisconnectJobEnds extends Omit<BackgroundWork, 'name'> {
+  /** Resolves when it has been tried, and never rejects. What fails is tried again in the background. */
+  tell(job: Pick<DisconnectJobRecord, 'id' | 'stageId'>): Promise<void>;
+}
+
+export function createDisconnectJobEnds(parts: DisconnectJobEndParts): DisconnectJobEnds {
+  const { store, cluster, clock, log } = parts;
+  const failure = 'the end of a disconnect job could not be put on record, which will be tried again';
+  const background = createBackground({ clock, log, failure });
+  const underWay = new Set<string>();
+  /** The ends that this process has told of, while the store does not know. */
+  const told = new Set<string>();
+
+  async function attempt({ stageId, id }: Pick<DisconnectJobRecord, 'id' | 'stageId'>): Promise<true> {
+    const owner = cluster.node;
+    const job = await store.disconnectJobs.find(stageId, id);
+    if (job?.claimedBy === undefined || !hasEnded(job)) return true;
+    if (job.claimedBy !== owner) {
+      if (await cluster.isAlive(job.claimedBy)) return true;
+      if (!(await store.disconnectJobs.leaveTelling(id, job.claimedBy, owner))) return true;
+    }
+    if (!told.has(id)) await announce(parts, job);
+    told.add(id);
+    await store.disconnectJobs.markTold(id, owner);
+    told.delete(id);
+    return true;
+  }
+
+  async function tell(job: Pick<DisconnectJobRecord, 'id' | 'stageId'>): Promise<void> {
+    if (underWay.has(job.id)) return;
+    underWay.add(job.id);
+    let tried = () => {};
+    const firstAttempt = new Promise<void>((resolve) => {
+      tried = resolve;
+    });
+    const telling = background.run(job.id, () => attempt(job).finally(tried)).finally(() => underWay.delete(job.id));
+    await Promise.race([firstAttempt, telling]);
+  }
+
+  return {
+    tell,
+    async resume() {
+      for (const job of await store.disconnectJobs.listUntold(TOLD_AT_ONCE)) void tell(job);
+    },
+    settled: background.settled,
+    close: background.close,
+  };
+}
+
+function hasEnded({ state }: DisconnectJobRecord): boolean {
+  return state === 'COMPLETED' || state === 'FAILED' || state === 'CANCELLED';
+}
+
+async function announce(
+  { store, audit, events, arns }: DisconnectJobEndParts,
+  { id, stageId, requestId, state, wish, closed, gone, unproven, silentNodes }: DisconnectJobRecord,
+): Promise<void> {
+  const stage = await store.stages.findById(stageId);
+  if (stage === undefined) return;
+  const { gameName, name: stageName } = stage;
+  const counts = { closed, gone, unproven, silentNodes: silentNodes.length };
+  const details = Object.entries(counts).map(([name, count]) => [name, String(count)]);
+  // Whoever cancels a job wishes so.
+  const isOverdue = state === 'CANCELLED' && wish !== 'CANCEL';
+  const why = isOverdue ? { why: 'it was not confirmed within an hour' } : {};
+  const change: Change = {
+    ...{ requestId: id, cause: 'server', actor: 'disconnect job', sourceAddress: '', operation: 'DisconnectJob' },
+    resource: arns.stage(gameName, stageName),
+    details: { ...Object.fromEntries(details), state, startedBy: requestId, ...why },
+  };
+  await audit.around(change, () => {});
+  events.emit({ type: 'job.finished', gameName, stageName, data: { jobId: id, kind: 'disconnect', state, counts } });
+}
