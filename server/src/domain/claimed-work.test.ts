@@ -27,6 +27,8 @@ function open() {
   const on = { claim: () => {}, ended: () => {} };
   /** What goes wrong with the commits to come. */
   const faults: (CommitFault | undefined)[] = [];
+  /** What goes wrong with the looks at the record to come. */
+  const looks: (Error | undefined)[] = [];
   const store = {
     async transaction<T>(work: (store: Store) => Promise<T>): Promise<T> {
       const before = record;
@@ -42,7 +44,11 @@ function open() {
     failure: 'it will be tried again',
     maxAtOnce: 1,
     listUnfinished: async () => (record === undefined ? [] : [record]),
-    find: async () => record,
+    async find() {
+      const fault = looks.shift();
+      if (fault !== undefined) throw fault;
+      return record;
+    },
     prepare: async () => on.claim(),
     async claim(_, work, owner) {
       record = { ...work, state: 'IN_PROGRESS', claimedBy: owner };
@@ -65,7 +71,7 @@ function open() {
   };
   const work = createClaimedWork({ kind, store: store as unknown as Store, cluster, clock, log });
   return {
-    ...{ cluster, faults, told, on },
+    ...{ cluster, faults, looks, told, on },
     performed: () => performed,
     remove() {
       record = undefined;
@@ -100,6 +106,20 @@ test('an end whose commit was not made is told of when the work has been done ag
   start();
   await goOn();
   assert.deepEqual([told, performed()], [[2], 2]);
+});
+
+test('an end whose commit was made without an answer is told of when the store is away again at the next look', async () => {
+  const { faults, told, performed, looks, start, goOn } = open();
+  faults.push(undefined, 'done, and no answer');
+  start();
+  for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+  // The first look finds that the work has ended, and the second one fails.
+  looks.push(undefined, new Error('the store is away'));
+  await goOn();
+  assert.deepEqual([told, performed()], [[], 1]);
+  await goOn();
+  await goOn();
+  assert.deepEqual([told, performed()], [[1], 1]);
 });
 
 test('an end that may be another node’s, or that is gone, is not told of', async () => {

@@ -100,8 +100,9 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended,
   /** Tells of an end that was on disk after all. A node that was taken for dead cannot know whether the end is its own. */
   async function isOver(work: Work, owner: string): Promise<true> {
     const doubt = inDoubt.get(work.id);
-    inDoubt.delete(work.id);
     const isOwn = doubt?.owner === owner && (await kind.find(store, work)) !== undefined;
+    // Not before the store has answered: a further attempt must still know of it.
+    inDoubt.delete(work.id);
     if (isOwn) await kind.ended?.(doubt.begun, doubt.outcome);
     return true;
   }
