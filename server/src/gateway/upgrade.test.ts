@@ -30,7 +30,7 @@ function createRefusing(changes: Partial<RequestHead> = {}) {
   const upgrade = createUpgradeHandler({
     ...{ gateway: untouched, limits: untouched, turns: untouched, warn: untouched },
     ...{ readHead: () => head, metrics: { refused: (cause: string) => void causes.push(cause) } },
-    settings: { allowedOrigins: [], maxFrameBytes: 1_024 },
+    settings: { allowedOrigins: [], maxFrameBytes: 1_024, inboxMemoryBytes: 4_096 },
   });
   return { upgrade, causes };
 }

@@ -16,7 +16,8 @@ import { excerpt } from '../text.ts';
 import type { Turns } from '../turns.ts';
 import type { Connection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
-import type { LimitRefusal, Limits } from './limits.ts';
+import { Inboxes } from './inboxes.ts';
+import { type LimitRefusal, type Limits, RETRY_WHEN_FULL_MS } from './limits.ts';
 import { createOriginCheck } from './origins.ts';
 import { acceptance, findHandshakeFault, offeredSubprotocols } from './websocket/handshake.ts';
 import { ServerWebSocket, type SocketHost } from './websocket/server-web-socket.ts';
@@ -25,6 +26,8 @@ export interface UpgradeSettings {
   /** Origins whose pages may connect, as `createOriginCheck` reads them. */
   readonly allowedOrigins: readonly string[];
   readonly maxFrameBytes: number;
+  /** How many bytes may be kept of messages that have not come whole, of all players together. */
+  readonly inboxMemoryBytes: number;
   /** A node for `management` alone takes no players. */
   readonly nodeRole?: 'both' | 'gateway' | 'management';
 }
@@ -149,13 +152,22 @@ const RETRY_WHEN_DRAINING_MS = 5_000;
 function createHost({
   gateway,
   turns,
-  settings: { maxFrameBytes },
+  settings: { maxFrameBytes, inboxMemoryBytes },
 }: {
   gateway: Gateway;
   turns: Turns;
   settings: UpgradeSettings;
 }): SocketHost<Connection> {
   const maxFragments = Math.max(MIN_FRAGMENTS, Math.ceil(maxFrameBytes / FRAGMENT_BYTES));
+  const inboxes = new Inboxes<Connection>({
+    budgetBytes: inboxMemoryBytes,
+    end(connection) {
+      const text = 'the server has too many messages that have not come whole';
+      gateway.close(connection, 'try_again_later', text, { retryAfterMs: RETRY_WHEN_FULL_MS });
+      // What has come would be kept until the client closes its side.
+      connection.destroy();
+    },
+  });
   return {
     limits: { maxMessageBytes: maxFrameBytes, maxFragments },
     // Without this bound, any client could have the server keep as much as a frame may have for each socket.
@@ -164,6 +176,7 @@ function createHost({
         gateway.close(connection, 'bad_hello', `a hello has at most ${MAX_HELLO_BYTES} bytes`);
       }
     },
+    noteBegun: (connection, bytes) => inboxes.note(connection, bytes),
     // What follows the hello is read before there can be a welcome, so that it is refused however fast the server is.
     mayRead: (connection) => connection.isAwaitingWelcome || turns.isOpen(connection.addressGroup),
     waitForTurn: (connection, work) => turns.wait(connection.addressGroup, work),
@@ -172,7 +185,10 @@ function createHost({
     receivePing: (connection, bytes) => connection.receivePing(bytes),
     receivePong: (connection, bytes) => connection.receivePong(bytes),
     faulted: (connection) => gateway.close(connection, 'protocol_error'),
-    closed: (connection, code) => gateway.socketClosed(connection, code),
+    closed(connection, code) {
+      inboxes.note(connection, 0);
+      gateway.socketClosed(connection, code);
+    },
   };
 }
 

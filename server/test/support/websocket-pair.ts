@@ -126,6 +126,7 @@ function createHost(
     ...turns,
     limits,
     count() {},
+    noteBegun() {},
     receiveText(_, text, bytes) {
       tell(`text ${text}`);
       if (isEcho) echo(text, bytes);

@@ -53,6 +53,36 @@ testBoundInTime(
   },
 );
 
+testBound(
+  'the beginnings of messages take so many bytes together, and when there are more, that which came first gives way',
+  { maxFrameBytes: 2_048, inboxMemoryBytes: 4_096 },
+  async (server) => {
+    const [first, second, third] = [await server.connect(), await server.connect(), await server.connect()];
+    const message = HEARTBEAT.padEnd(1_600);
+    const begin = async (player: TestPlayer) => {
+      player.ws.send(message.slice(0, 1_500), { fin: false });
+      // A ping between the pieces is answered once the first piece has been read.
+      player.ws.ping();
+      await once(player.ws, 'pong');
+    };
+    const goOn = async (player: TestPlayer) => {
+      const answered = player.next((frame) => frame.kind === 'heartbeat');
+      player.ws.send(message.slice(1_500));
+      await answered;
+    };
+    await begin(first);
+    await begin(second);
+    await goOn(first);
+    await begin(first);
+    await begin(third);
+    const reason = 'the server has too many messages that have not come whole; retryAfterMs=5000';
+    assert.deepEqual(await second.closed, { code: 1013, reason });
+    await goOn(third);
+    await goOn(first);
+    await Promise.all([leave(first), leave(third)]);
+  },
+);
+
 testBoundInTime(
   'the players of one address may send a number of messages together, however many connections they come on',
   { trustedProxies: ['127.0.0.1'], messagesPerSecondPerAddress: 2, messagesBurstPerAddress: 10 },

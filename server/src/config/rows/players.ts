@@ -86,6 +86,12 @@ const rows = {
     max: 16 * MEBIBYTE,
     help: 'Longest frame that a player may send; a longer one closes the connection with 1009.',
   }),
+  inboxMemoryBytes: integer({
+    default: 64 * MEBIBYTE,
+    min: 2_048,
+    max: 16_384 * MEBIBYTE,
+    help: 'Maximum number of bytes that are kept of messages of which the end is still to come, of all players of this node; when there are more, the connections whose messages began first are closed with 1013.',
+  }),
   maxOutboxBytes: integer({
     default: MEBIBYTE,
     min: 2_048,
@@ -96,7 +102,7 @@ const rows = {
     default: 256 * MEBIBYTE,
     min: 2_048,
     max: 16_384 * MEBIBYTE,
-    help: 'Maximum number of bytes that may wait for all players of this node to read them; when there are more, the connections for which most waits are closed with 4001. A node needs this much memory beside about 10 KB for each connection.',
+    help: 'Maximum number of bytes that may wait for all players of this node to read them; when there are more, the connections for which most waits are closed with 4001. A node needs this much memory and RESPARK_INBOX_MEMORY_BYTES beside about 10 KB for each connection.',
   }),
   messagesPerSecond: integer({
     default: 50,
@@ -181,6 +187,7 @@ export const players = {
     atMost('maxUnauthenticatedPerAddress', 'maxUnauthenticated', { givesWay: 'the small' }),
     atMost('handshakesPerSecondPerAddress', 'handshakesPerSecond', { givesWay: 'the small' }),
     atMost('maxFrameBytes', 'maxOutboxBytes', { times: 2, givesWay: 'the large' }),
+    atMost('maxFrameBytes', 'inboxMemoryBytes', { times: 2, givesWay: 'the large' }),
     // A frame of the longest size must fit into its buckets.
     atMost('maxFrameBytes', 'bytesBurst', { times: 2, givesWay: 'the large' }),
     atMost('bytesBurst', 'bytesBurstPerAddress', { givesWay: 'the large' }),

@@ -61,6 +61,11 @@ export class FrameReader {
     return this.#at < this.#chunk.length;
   }
 
+  /** Bytes of a message that has not come whole. */
+  get begunBytes(): number {
+    return this.#message?.collected.length ?? 0;
+  }
+
   /** Gives bytes to the reader, which writes to them. */
   push(chunk: Buffer): void {
     this.#chunk = this.hasUnread ? Buffer.concat([this.#chunk.subarray(this.#at), chunk]) : chunk;

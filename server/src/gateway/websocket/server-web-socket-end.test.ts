@@ -28,7 +28,14 @@ async function waitWith(t: TestContext, { bytes, turns }: { bytes: Uint8Array; t
   const work = await new Promise<() => void>((resolve) => {
     const webSocket = new ServerWebSocket<string>(socket, Buffer.alloc(0), {
       limits: { maxMessageBytes: 1_000, maxFragments: 10 },
-      ...{ count: nothing, receiveText: nothing, receiveBinary: nothing, receivePing: nothing, receivePong: nothing },
+      ...{
+        count: nothing,
+        noteBegun: nothing,
+        receiveText: nothing,
+        receiveBinary: nothing,
+        receivePing: nothing,
+        receivePong: nothing,
+      },
       mayRead() {
         turnsLeft -= 1;
         return turnsLeft >= 0;

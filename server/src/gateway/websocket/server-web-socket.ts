@@ -8,6 +8,8 @@ export interface SocketHost<Owner> {
   readonly limits: ReaderLimits;
   /** Counts `bytes`, all that the socket has brought so far, before they are looked at. May close the socket. */
   count(owner: Owner, bytes: number): void;
+  /** Told when it has changed how many bytes are kept of a message that has not come whole. May close the socket. */
+  noteBegun(owner: Owner, bytes: number): void;
   /** Whether the client's next frame may be read now. Otherwise it waits, and nothing more is taken from the network. */
   mayRead(owner: Owner): boolean;
   /** Has `work` run when it is the owner's turn. */
@@ -53,6 +55,7 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
   readonly #host: SocketHost<Owner>;
   #reader: FrameReader | undefined;
   #bytesRead = 0;
+  #begunBytes = 0;
   /** What this end has written for good: a close frame, or the end of its stream without one. */
   #lastWritten: 'close frame' | 'end' | undefined;
   #hasEnded = false;
@@ -174,6 +177,10 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
       if (!this.#readOne(reader)) break;
     }
     if (this.#hasEnded || reader?.isAtRest) this.#reader = undefined;
+    const begunBytes = this.#reader?.begunBytes ?? 0;
+    if (begunBytes === this.#begunBytes) return;
+    this.#begunBytes = begunBytes;
+    this.#host.noteBegun(this.owner, begunBytes);
   }
 
   /** Whether there was something to read. */
