@@ -1,19 +1,22 @@
 import { constants } from 'node:crypto';
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { unwatchFile, watchFile } from 'node:fs';
 import { createServer, IncomingMessage, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { systemClock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
-import { decodeText } from '../text.ts';
 import { findHeader } from './exchange.ts';
 import { MAX_HEADER_LINES } from './request-head.ts';
+import { findTimeFault, readTlsFiles, type TlsFiles } from './tls-files.ts';
 
 /**
  * Connections that the kernel holds until the server takes them: more than the usual 511, for when all players return.
  */
 const BACKLOG = 4_096;
 const TLS_FILES_CHECK_MS = 1_000;
+/** How often the log says again that a certificate ends, or has ended. */
+const TLS_EXPIRY_CHECK_MS = 12 * 3_600_000;
 const TLS_HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
@@ -56,11 +59,6 @@ const SERVER_OPTIONS = {
   // What Node.js answers by itself takes no place in the line of its socket, so the listener refuses it instead.
   requireHostHeader: false,
 };
-
-export interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
-}
 
 export interface HttpServer {
   /** `host:port`, for clients on this machine. */
@@ -155,11 +153,12 @@ function openTls(
   files: TlsFiles,
   { log, settingPrefix, handshakeTimeout }: { log: Log; settingPrefix: string; handshakeTimeout: number },
 ): { server: Server; stopWatching: () => void } {
-  const readText = (file: string) => decodeText(readFileSync(file));
-  const read = () => ({ cert: readText(files.certFile), key: readText(files.keyFile) });
   let server: ReturnType<typeof createTlsServer>;
+  let cert: string;
   try {
-    server = createTlsServer({ ...SERVER_OPTIONS, ...read(), ...TLS_OPTIONS, handshakeTimeout });
+    const pair = readTlsFiles(files);
+    cert = pair.cert;
+    server = createTlsServer({ ...SERVER_OPTIONS, ...pair, ...TLS_OPTIONS, handshakeTimeout });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StartupError(
@@ -167,10 +166,21 @@ function openTls(
       { cause: error },
     );
   }
+  let cancelCheck = () => {};
+  const checkTimes = () => {
+    cancelCheck();
+    cancelCheck = systemClock.after(TLS_EXPIRY_CHECK_MS, checkTimes);
+    const fault = findTimeFault(cert, systemClock.now());
+    if (fault !== undefined) log.warn({ certFile: files.certFile }, fault);
+  };
+  checkTimes();
   const reload = () => {
     try {
-      server.setSecureContext({ ...read(), ...TLS_OPTIONS });
+      const pair = readTlsFiles(files);
+      server.setSecureContext({ ...pair, ...TLS_OPTIONS });
+      cert = pair.cert;
       log.info({ certFile: files.certFile }, 'the TLS certificate was reloaded');
+      checkTimes();
     } catch (error) {
       // Certificate and key are two files. Between their changes they do not match.
       log.warn(
@@ -184,6 +194,7 @@ function openTls(
   return {
     server,
     stopWatching() {
+      cancelCheck();
       for (const file of watched) unwatchFile(file, reload);
     },
   };

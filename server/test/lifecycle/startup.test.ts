@@ -147,6 +147,7 @@ describe('a server that cannot start says why in one line', () => {
   const nowhere = '/nowhere/at-all.pem';
   for (const [fault, certFile, keyFile, says] of [
     ['is missing', nowhere, nowhere, /ENOENT/],
+    ['is empty', first.certFile, '/dev/null', /\/dev\/null is empty/],
     ['is no PEM', first.certFile, fileURLToPath(import.meta.url), /no start line|unsupported/],
     ['is not that of the certificate', first.certFile, second.keyFile, /key values mismatch/],
   ] as const) {

@@ -99,6 +99,10 @@ describe('TLS', () => {
     writeFileSync(certFile, 'This is a letter.');
     await server.printed(/"the changed TLS files are not valid; the old ones stay in force"/);
     assert.equal(await shownBy(server.url), 'second');
+
+    writeFileSync(certFile, '');
+    await server.printed(/cert\.pem is empty/);
+    assert.equal(await shownBy(server.url), 'second');
     await Promise.all([early.token(), late.token()]);
   });
 });

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { type FakeReply, refusal, startFakeService } from '../../../test/support/fake-service.ts';
+import { tlsFiles } from '../../../test/support/tls-files.ts';
 import { createTestWorld, ROOT } from '../../../test/support/world.ts';
 import { StartupError } from '../../startup-error.ts';
 
@@ -164,6 +166,19 @@ describe('doctor', () => {
     const { exitCode, find } = await diagnose({ url });
     assert.equal(exitCode, 1);
     assert.match(find('server')?.detail ?? '', /does not answer: connection refused/);
+  });
+
+  it('says what to do about a certificate that has expired', async (t) => {
+    const { certFile, keyFile } = tlsFiles('expired');
+    const service = createTlsServer({ cert: readFileSync(certFile), key: readFileSync(keyFile) }).listen(
+      0,
+      '127.0.0.1',
+    );
+    await once(service, 'listening');
+    t.after(() => service.close());
+    const { find } = await diagnose({ url: `https://127.0.0.1:${(service.address() as AddressInfo).port}` });
+    assert.match(find('server')?.detail ?? '', /does not answer: certificate has expired/);
+    assert.match(find('server')?.advice ?? '', /^renew the certificate in the file of RESPARK_TLS_CERT_FILE/);
   });
 
   it('says whether the server accepts the credentials of the shell', async (t) => {

@@ -170,7 +170,11 @@ async function checkServer(world: World, settings: Settings): Promise<Finding[]>
     return [{ check, state: 'ok', detail: `${url} answers` }, checkClock(settings, response.headers.get('date'))];
   } catch (error) {
     const detail = `${url} does not answer: ${describeCause(error)}`;
-    return [{ check, state: 'fail', detail, advice: 'if it crashed, start it again: respark serve' }];
+    const hasExpired = error instanceof Error && Object(error.cause).code === 'CERT_HAS_EXPIRED';
+    const advice = hasExpired
+      ? 'renew the certificate in the file of RESPARK_TLS_CERT_FILE: the server takes the new one by itself'
+      : 'if it crashed, start it again: respark serve';
+    return [{ check, state: 'fail', detail, advice }];
   }
 }
 
