@@ -6,6 +6,7 @@ import type { Operation } from '../api/operation.ts';
 import { type Input, requestOf } from '../api/operation-request.ts';
 import { signRequest } from '../api/signature/sigv4.ts';
 import type { Environment, Settings } from '../config/config.ts';
+import type { ServerAddresses } from '../data-directory/local-files.ts';
 import { ServiceError } from '../errors.ts';
 import { printable } from '../text.ts';
 import { findMeant } from './meant-names.ts';
@@ -91,15 +92,16 @@ export async function findEndpoint({
 }
 
 /**
- * Throws a CommandError while no server runs on the data directory. Another program on this machine that listens on its port then,
+ * The server that runs on the data directory. Throws a CommandError while none does. Another program on this machine that listens on its port then,
  * or on the usual one, could answer as it likes, keep the call to send it again, or take a player's token.
  */
-export async function assertRunning(
+export async function getRunning(
   localFiles: World['localFiles'],
   { dataDir }: Pick<Settings, 'dataDir'>,
   urlOption = '--endpoint-url',
-): Promise<void> {
-  if ((await localFiles.running(dataDir)) !== undefined) return;
+): Promise<ServerAddresses> {
+  const running = await localFiles.running(dataDir);
+  if (running !== undefined) return running;
   throw new Unreachable(
     `no server is running on the data directory ${resolve(dataDir)}: start one with "respark serve", or name its data directory with --data-dir, or its URL with ${urlOption}`,
   );
@@ -126,12 +128,14 @@ export async function createClient(world: World, command: Command): Promise<Mana
   const { env, localFiles } = world;
   const { endpointUrl } = command.opts<{ endpointUrl?: string }>();
   const credentials = await getCredentials({ localFiles, settings, env });
-  if (!hasOwnEndpoint(world, command) && credentials.isOfServer) await assertRunning(localFiles, settings);
-  return new ManagementClient({
-    endpoint: endpointUrl || (await findEndpoint({ localFiles, settings, env })),
-    credentials,
-    region: settings.region,
-  });
+  const isFound = !hasOwnEndpoint(world, command) && credentials.isOfServer;
+  const found = isFound ? (await getRunning(localFiles, settings)).url : undefined;
+  const endpoint = endpointUrl || found || (await findEndpoint({ localFiles, settings, env }));
+  const assertThere = async () => {
+    const { url } = await getRunning(localFiles, settings);
+    if (url !== endpoint) throw new Unreachable(`the server is at ${url} by now, no longer at ${endpoint}`);
+  };
+  return new ManagementClient({ endpoint, credentials, region: settings.region, ...(isFound && { assertThere }) });
 }
 
 /** An error that the server answered with. */
@@ -171,15 +175,19 @@ export class ManagementClient {
   readonly endpoint: string;
   readonly #credentials: Credentials;
   readonly #region: string;
+  readonly #assertThere: () => Promise<void>;
 
   constructor({
     endpoint,
     credentials,
     region,
+    assertThere = async () => {},
   }: {
     endpoint: string;
     credentials: Credentials;
     region: string;
+    /** Throws when the server has left the endpoint. Asked before each call: a command may wait for hours. */
+    assertThere?: () => Promise<void>;
   }) {
     if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol)) {
       throw new CommandError(`the endpoint must be an http or https URL, got "${endpoint}"`, { exitCode: 2 });
@@ -187,6 +195,7 @@ export class ManagementClient {
     this.endpoint = endpoint.replace(/\/+$/, '');
     this.#credentials = credentials;
     this.#region = region;
+    this.#assertThere = assertThere;
   }
 
   /**
@@ -222,6 +231,7 @@ export class ManagementClient {
     const { method } = operation.http;
     const { path, body: text } = toRequest(operation, input);
     const body = text === undefined ? undefined : Buffer.from(text);
+    await this.#assertThere();
     const url = new URL(`${this.endpoint}${path}`);
     const content = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body };
     const nowMs = Date.now();
@@ -240,6 +250,7 @@ export class ManagementClient {
   async stream(operation: Operation, input: Input): Promise<AsyncIterable<Uint8Array>> {
     const { method } = operation.http;
     const url = new URL(`${this.endpoint}${toRequest(operation, input).path}`);
+    await this.#assertThere();
     const headers = signRequest({ method, url, ...this.#credentials, region: this.#region, nowMs: Date.now() });
     let response: Response;
     // Once it has begun, it may be silent for as long as nothing happens.
@@ -266,6 +277,7 @@ export class ManagementClient {
     const ofServer = URL.canParse(url) ? DOWNLOAD_PATH.exec(url)?.[0] : undefined;
     if (ofServer === undefined) throw new CommandError('the reply names no URL of a server to download from');
     const source = new URL(`${this.endpoint}${ofServer}`);
+    await this.#assertThere();
     const { response, bytes } = await fetchWhole(source, {}, source.origin);
     if (response.ok) return bytes;
     const { status } = response;

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
 import { type FakeReply, startFakeService } from '../../test/support/fake-service.ts';
-import { createTestWorld } from '../../test/support/world.ts';
+import { createTestWorld, ROOT } from '../../test/support/world.ts';
 
 const PLAYER = ['--game', 'Demo', '--stage', 'Dev', '--player', 'p1'];
 
@@ -145,6 +145,23 @@ describe('disconnect', () => {
     assert.equal(await world.run('disconnect', ...PLAYER), 1);
     assert.match(world.err(), /^no server is running on the data directory \S+: start one with "respark serve"/);
   });
+
+  for (const [what, url, fault] of [
+    ['has ended', undefined, /no server is running on the data directory/],
+    ['is elsewhere', 'http://127.0.0.1:1', /the server is at http:\/\/127.0.0.1:1 by now, no longer at /],
+  ] as const) {
+    it(`makes no more calls once the server ${what} that was found by its data directory`, async (t) => {
+      const service = await startFakeService(t, () => {
+        Object.assign(local, { url });
+        return { body: { Stage: {} } };
+      });
+      const local = { root: ROOT, url: service.url };
+      const world = createTestWorld({ local });
+      assert.equal(await world.run('deploy', '--game', 'Demo', '--stage', 'Dev', '--timeout', '1'), 1);
+      assert.match(world.err(), fault);
+      assert.equal(service.requests.length, 1);
+    });
+  }
 
   it('refuses an endpoint that is not a URL, with 2', async () => {
     const world = createTestWorld({ env: { AWS_ACCESS_KEY_ID: 'A', AWS_SECRET_ACCESS_KEY: 'S' } });

@@ -14,7 +14,7 @@ import { DEMO_GAME, DEMO_STAGE } from '../../app/demo.ts';
 import { writePrivateFile } from '../../data-directory/private-file.ts';
 import { printable } from '../../text.ts';
 import { readTextIfPresent } from '../files.ts';
-import { assertRunning } from '../management-client.ts';
+import { getRunning } from '../management-client.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import type { UpgradeRefusal } from '../player-web-socket.ts';
 import { quoteForShell } from '../shell.ts';
@@ -103,7 +103,7 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
   }
   const isDemo = gameKey === demo?.gameKey;
   const mayHaveToken = demo !== undefined || tokenFile !== undefined;
-  if (mayHaveToken && givenUrl === undefined) await assertRunning(world.localFiles, settings, '--url');
+  if (mayHaveToken && givenUrl === undefined) await getRunning(world.localFiles, settings, '--url');
   const atDataDir = sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(dataDir, world.platform)}`;
   return {
     url,
