@@ -70,7 +70,11 @@ function drawCall(engine: Engine, data: RedisData): Call {
     ],
     () => [scripts.BARRED, names('era', 'links', 'barred'), [era, node, link]],
     () => [scripts.FIND_BAR, names('era', 'barred', 'bars'), [era, ...who()]],
-    () => [scripts.START, names('era', 'former', 'database'), [engine.chance(0.9) ? 'l0' : 'l1']],
+    () => [
+      scripts.START,
+      names('era', 'former', 'database'),
+      [engine.chance(0.7) ? 'l0 t0' : pick(['l1 t0', '- t0', 'l0 -', '- t1'])],
+    ],
     () => [
       scripts.ENTER,
       names('era', 'former'),

@@ -1,4 +1,5 @@
 import type { ScriptReply } from '../../src/cluster/redis/link.ts';
+import { UNKNOWN_PART } from '../../src/database-lineage.ts';
 
 /** What a Redis server holds, as far as the scripts of the cluster use it. */
 export class RedisData {
@@ -186,11 +187,14 @@ function findBar(
 
 const MODELS: Readonly<Record<string, Model>> = {
   start(data, keys, [lineage = '']) {
-    const known = data.texts.get(at(keys, 2));
-    if (known === lineage) return ['ok', '0'];
-    data.texts.set(at(keys, 2), lineage);
+    const known = data.texts.get(at(keys, 2))?.split(' ') ?? [];
+    const own = lineage.split(' ');
+    const isKnown = (part: string | undefined) => part !== undefined && part !== UNKNOWN_PART;
+    const isOther = own.some((part, index) => isKnown(part) && isKnown(known[index]) && part !== known[index]);
+    const parts = own.map((part, index) => (isOther || isKnown(part) ? part : (known[index] ?? part)));
+    data.texts.set(at(keys, 2), parts.join(' '));
     const era = data.texts.get(at(keys, 0));
-    if (known === undefined || era === undefined) return ['ok', '0'];
+    if (!isOther || era === undefined) return ['ok', '0'];
     data.sadd(at(keys, 1), era);
     data.texts.delete(at(keys, 0));
     return ['ok', '1'];

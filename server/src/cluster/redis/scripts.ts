@@ -1,3 +1,4 @@
+import { UNKNOWN_PART } from '../../database-lineage.ts';
 import type { Script } from './link.ts';
 
 /**
@@ -34,15 +35,23 @@ if link ~= ARGV[3] then return {'link_replaced'} end`;
 
 /**
  * Keys: era, former, database. Parameter: the lineage of the database of a node that starts. Ends the era if that is of another
- * one: what it knows of stages and bars is not what the database says. Replies with 1 when it has done so.
+ * one: what it knows of stages and bars is not what the database says. A part of a lineage that is not known is no other one: nodes
+ * may have different rights on one database. Replies with 1 when it has done so.
  */
 export const START = script(
   'start',
   `local known = redis.call('GET', KEYS[3])`,
-  `if known == ARGV[1] then return {'ok', '0'} end`,
-  `redis.call('SET', KEYS[3], ARGV[1])`,
+  `local nextKnown = string.gmatch(known or '', '%S+')`,
+  `local isOther, parts = false, {}`,
+  `for part in string.gmatch(ARGV[1], '%S+') do`,
+  `  local before = nextKnown() or '${UNKNOWN_PART}'`,
+  `  if part == '${UNKNOWN_PART}' then part = before`,
+  `  elseif before ~= '${UNKNOWN_PART}' and part ~= before then isOther = true end`,
+  `  table.insert(parts, part)`,
+  `end`,
+  `redis.call('SET', KEYS[3], isOther and ARGV[1] or table.concat(parts, ' '))`,
   `local era = redis.call('GET', KEYS[1])`,
-  `if not known or not era then return {'ok', '0'} end`,
+  `if not isOther or not era then return {'ok', '0'} end`,
   `redis.call('SADD', KEYS[2], era)`,
   `redis.call('DEL', KEYS[1])`,
   `return {'ok', '1'}`,

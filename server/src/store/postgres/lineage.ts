@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { UNKNOWN_PART } from '../../database-lineage.ts';
 import type { Sessions } from './sessions.ts';
 
 /** Of the server, of the database in it, and of its history, which branches off when a standby takes over or a backup is restored. */
@@ -20,7 +21,7 @@ export async function lineageOf({ use }: Pick<Sessions, 'use'>): Promise<string>
       if (error instanceof pg.DatabaseError) return { rows: [] };
       throw error;
     });
-    parts.push(rows[0]?.part ?? '');
+    parts.push(rows[0]?.part ?? UNKNOWN_PART);
   }
   return parts.join(' ');
 }
