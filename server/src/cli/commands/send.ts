@@ -111,8 +111,17 @@ async function send(world: World, command: Command, { type, payload }: Message):
 }
 
 /** Where the players of the server connect that was called: no other one may get a token of it. */
-function playerUrlAt(endpoint: string, local: ServerAddresses | undefined): string {
-  return local?.url === endpoint ? local.playerUrl : `${endpoint.replace(/^http/i, 'ws')}${CONNECT_PATH}`;
+export function playerUrlAt(endpoint: string, local: ServerAddresses | undefined): string {
+  if (local !== undefined && originOf(local.url) === originOf(endpoint)) return local.playerUrl;
+  return `${endpoint.replace(/^http/i, 'ws')}${CONNECT_PATH}`;
+}
+
+/** The same for all names of this machine. An endpoint with a path leads to a server behind a proxy, and is as it is. */
+function originOf(endpoint: string): string {
+  if (!URL.canParse(endpoint)) return endpoint;
+  const url = new URL(endpoint);
+  if (['127.0.0.1', '[::1]'].includes(url.hostname)) url.hostname = 'localhost';
+  return url.pathname === '/' ? url.origin : endpoint;
 }
 
 /** Throws a ResparkError when the server refuses the event, or when its handler fails within a moment. */
