@@ -48,6 +48,8 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
   cluster.answer('describe_deliveries', ({ webhookId }) => claimed.deliveriesOf(webhookId));
   const isDelivering = settings.nodeRole !== 'gateway';
   let looking: Promise<void> = Promise.resolve();
+  /** A look that has not begun. */
+  let nextLook: Promise<void> | undefined;
   let cancel = () => {};
   let isClosed = false;
   let nextOwnersAt = Number.NEGATIVE_INFINITY;
@@ -95,9 +97,14 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
     if (!isClosed) cancel = clock.after(LOOK_PERIOD_MS, () => void look());
   }
 
-  /** One look after the other. */
+  /**
+   * One look after the other. A look may wait for receivers, so all who ask meanwhile share the next one, which finds what each of
+   * them has changed: otherwise one game that changes its webhooks all the time would have the others wait for ever longer.
+   */
   function look(): Promise<void> {
-    looking = looking.then(async () => {
+    if (nextLook !== undefined) return nextLook;
+    nextLook = looking.then(async () => {
+      nextLook = undefined;
       if (isClosed) return;
       cancel();
       await lookOnce().catch((error: unknown) => {
@@ -105,7 +112,8 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
       });
       plan();
     });
-    return looking;
+    looking = nextLook;
+    return nextLook;
   }
 
   return {

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { recordedLog } from '../../../test/support/domain.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { createDeliveries, type DeliveriesParts } from './deliveries.ts';
+import { createInterest } from './interest.ts';
+
+/** A node without webhooks, whose looks take as long as the store is told to. */
+function open() {
+  const begun: (() => void)[] = [];
+  const parts = {
+    ...{ clock: new ManualClock(), log: recordedLog().log, interest: createInterest() },
+    store: { webhooks: { listAll: () => new Promise((resolve) => begun.push(() => resolve([]))) } },
+    eventLog: { watched: async () => [], cursors: async () => [], owners: async () => [] },
+    cluster: { node: 'n1', isAlive: async () => true, answer() {} },
+    settings: { nodeRole: 'all', leaseMs: 10_000, eventRetentionDays: 1 },
+  };
+  return { deliveries: createDeliveries(parts as unknown as DeliveriesParts), begun };
+}
+
+test('whoever has a look made while one is under way waits for the next, however many others do', async () => {
+  const { deliveries, begun } = open();
+  const first = deliveries.look();
+  await setImmediate();
+  assert.equal(begun.length, 1);
+  let isOver = false;
+  const others = Array.from({ length: 1_000 }, () => deliveries.look());
+  void Promise.all(others).then(() => {
+    isOver = true;
+  });
+  begun[0]?.();
+  await first;
+  await setImmediate();
+  assert.equal(begun.length, 2);
+  assert.equal(isOver, false, 'the look that was under way may not have seen what they have changed');
+  const later = deliveries.look();
+  begun[1]?.();
+  await Promise.all(others);
+  await setImmediate();
+  assert.equal(begun.length, 3, 'who comes while that one is under way waits for another');
+  begun[2]?.();
+  await later;
+  await setImmediate();
+  assert.equal(begun.length, 3);
+  await deliveries.close();
+});
