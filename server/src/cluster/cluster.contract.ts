@@ -214,12 +214,13 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     const target = { name: 'of alice', player: ALICE };
     await cluster.setBar(target, bar(9, { note: 'newest' }), standing(cluster));
     await cluster.liftBar(target, 8);
-    await cluster.setBar(target, bar(10, { note: 'ten' }), standing(cluster));
-    await cluster.setBar(target, bar(9), standing(cluster));
+    assert.equal(await cluster.setBar(target, bar(10, { note: 'ten' }), standing(cluster)), undefined);
+    assert.equal(await cluster.setBar(target, bar(10, { note: 'again' }), standing(cluster)), undefined);
+    assert.equal(await cluster.setBar(target, bar(9), standing(cluster)), 10);
     const fault = await registered(cluster);
     assert.equal(typeof fault === 'object' && fault.note, 'ten');
     await cluster.liftBar(target, 12);
-    await cluster.setBar(target, bar(11), standing(cluster));
+    assert.equal(await cluster.setBar(target, bar(11), standing(cluster)), 12);
     assert.equal(await registered(cluster), undefined);
   });
 

@@ -174,9 +174,10 @@ export interface Cluster {
   /**
    * Sets a bar, unless the directory has heard of a newer version of it: one that was set or lifted. When it resolves,
    * no later registration passes it. Rejects when the era, or this node's incarnation, is not that of `asOf` any more: the
-   * caller may then have read what is no longer so, and must read it again.
+   * caller may then have read what is no longer so, and must read it again. Gives the newer version, if the directory has
+   * heard of one.
    */
-  setBar(target: BarTarget, bar: Bar, asOf: Standing): MaybePromise<void>;
+  setBar(target: BarTarget, bar: Bar, asOf: Standing): MaybePromise<number | undefined>;
 
   /**
    * Lifts a bar, unless the directory has heard of a newer version. When it resolves, no later registration is refused

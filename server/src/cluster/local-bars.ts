@@ -30,8 +30,11 @@ export class LocalBars {
     return this.#known.size;
   }
 
-  set(name: string, bar: Bar): void {
+  /** Gives a newer version that is known, if there is one. */
+  set(name: string, bar: Bar): number | undefined {
+    const version = this.#known.get(name)?.version;
     this.#keep(name, { ...bar });
+    return version !== undefined && version > bar.version ? version : undefined;
   }
 
   /** Says whether an older version has held until now. */

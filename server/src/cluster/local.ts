@@ -92,9 +92,9 @@ export class LocalCluster implements Cluster {
     return undefined;
   }
 
-  setBar(target: BarTarget, bar: Bar, { era, node }: Standing): void {
+  setBar(target: BarTarget, bar: Bar, { era, node }: Standing): number | undefined {
     if (era !== this.era() || node !== this.node) throw new DirectoryUnavailable('the bar was read in another era');
-    this.#bars.set(target.name, bar);
+    return this.#bars.set(target.name, bar);
   }
 
   liftBar({ name }: BarTarget, version: number): boolean {

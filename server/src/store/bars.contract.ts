@@ -53,6 +53,19 @@ export function testBars(open: OpenStore): void {
     assert((await bars.set(sample('a'))).version > none, 'versions go on');
   });
 
+  test('a bar gets a version that is greater than another, unless it has changed meanwhile', async (t) => {
+    const { bars } = await openGame(t);
+    const { version } = await bars.set(sample('a'));
+    await bars.markEnforced('a', version);
+    assert.equal(await bars.renew('a', version - 1, version + 100), undefined);
+    assert.equal(await bars.renew('b', version, version + 100), undefined);
+    assert.deepEqual(await bars.renew('a', version, version + 100), await bars.find('a'));
+    const { version: renewed, ...rest } = (await bars.find('a')) ?? assert.fail();
+    assert(renewed > version + 100);
+    assert.deepEqual(rest, { ...sample('a'), state: 'SET', isEnforced: false });
+    assert((await bars.set(sample('b'))).version > renewed, 'versions go on');
+  });
+
   test('bars are listed in pages: of a game, of a stage, and all that hold', async (t) => {
     const { bars } = await openGame(t);
     await bars.set(sample('game', { stageId: undefined, until: undefined }));

@@ -54,6 +54,11 @@ export interface BarTable {
    * than that of any bar of the name that there has been.
    */
   lift(name: string, at: number): Promise<BarRecord | number>;
+  /**
+   * Gives the bar a version that is greater than `above`; it is not enforced then. Resolves with undefined, and changes nothing,
+   * when it has another version by now, or is gone.
+   */
+  renew(name: string, version: number, above: number): Promise<BarRecord | undefined>;
   /** Resolves with false, and changes nothing, when the bar has another version by now, or is gone. */
   markEnforced(name: string, version: number): Promise<boolean>;
   /** The same for removing it. */

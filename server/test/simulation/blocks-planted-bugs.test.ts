@@ -2,6 +2,7 @@ import { test } from 'node:test';
 import { assertCaught, type PlantedBug } from './planting.ts';
 
 const SET = 'await withTimeout(cluster.setBar(target, bar, asOf), timeoutMs, clock);';
+const NEWER = 'const newer = ';
 const END = 'const ended = await withTimeout(ending, timeoutMs, clock);';
 
 const BUGS: readonly PlantedBug[] = [
@@ -9,7 +10,7 @@ const BUGS: readonly PlantedBug[] = [
     name: 'the connections are listed before the directory has the bar',
     file: 'domain/players/bar-enforcement.js',
     changes: [
-      [SET, ''],
+      [`${NEWER}${SET}`, `${NEWER}undefined;`],
       [END, `${END} ${SET}`],
     ],
     firstSeed: 180,

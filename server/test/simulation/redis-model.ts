@@ -243,11 +243,13 @@ const MODELS: Readonly<Record<string, Model>> = {
   },
   set_bars(data, keys, [, , , now = '', forgottenUntil = '', ...bars]) {
     const [hash, ends] = [at(keys, 2), at(keys, 3)];
-    let held = '0';
+    let [held, newer] = ['0', ''];
     for (let index = 0; index < bars.length; index += 4) {
       const [name = '', version = '', value = '', forgottenAt = ''] = bars.slice(index, index + 4);
       const known = data.hget(hash, name);
-      if (known !== undefined && Number(known.split('|')[0]) >= Number(version)) continue;
+      const before = known?.split('|')[0] ?? '';
+      if (Number(before) > Number(version)) newer = before;
+      if (known !== undefined && Number(before) >= Number(version)) continue;
       const [, until] = /^\d+\|set\|(\d*)\|/.exec(known ?? '') ?? [];
       if (until === '' || Number(until) > Number(now)) held = '1';
       data.hset(hash, name, value);
@@ -258,7 +260,7 @@ const MODELS: Readonly<Record<string, Model>> = {
       data.hdel(hash, name);
       data.zrem(ends, name);
     }
-    return ['ok', data.texts.has(at(keys, 4)) ? '1' : '0', held];
+    return ['ok', data.texts.has(at(keys, 4)) ? '1' : '0', held, newer];
   },
   barred(data, keys) {
     data.texts.set(at(keys, 2), '1');

@@ -58,6 +58,12 @@ export class SimulatedBars {
           const version = next();
           return known === undefined ? version : change({ ...known, version, state: 'LIFTED', isEnforced: false });
         }),
+      renew: (name, version, above) =>
+        once(() => {
+          const known = this.records.get(name);
+          if (known?.version !== version) return undefined;
+          return change({ ...known, version: Math.max(next(), above + 1), isEnforced: false });
+        }),
       markEnforced: (name, version) =>
         once(() => {
           const known = this.records.get(name);

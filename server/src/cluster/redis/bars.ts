@@ -55,11 +55,12 @@ export class PartitionBars {
     else void this.#keepSetting(joined);
   }
 
-  async set(joined: Joined, target: BarTarget, bar: Bar, { era, node }: Standing): Promise<void> {
+  /** Gives a newer version that the directory has heard of, if it has. */
+  async set(joined: Joined, target: BarTarget, bar: Bar, { era, node }: Standing): Promise<number | undefined> {
     if (era !== joined.era || node !== this.#parts.parts.lease.node) {
       throw new DirectoryUnavailable('the bar was read in another era of the directory');
     }
-    await this.#send(joined, barTexts(target, bar));
+    return (await this.#send(joined, barTexts(target, bar))).newer;
   }
 
   /** Says whether an older version has held until now. */
@@ -77,15 +78,22 @@ export class PartitionBars {
     return barred;
   }
 
-  /** Sends bars, and says whether the era has all of them, and whether one of them has taken the place of one that held. */
+  /**
+   * Sends bars, and says whether the era has all of them, whether one of them has taken the place of one that held, and what
+   * newer version the directory has heard of, if it has.
+   */
   async #send({ session, era, keys, link }: Joined, bars: readonly string[]) {
     const { lease, clock } = this.#parts.parts;
     const names = [this.#parts.keys.era, keys.links, keys.bars, keys.barEnds, keys.barred];
     const forgottenUntil = Math.max(0, this.#settledTime());
     const texts = [era, lease.node, link, String(clock.now()), String(forgottenUntil), ...bars];
-    const [status, hasBars, hasReplaced] = await session.run(scripts.SET_BARS, names, texts);
+    const [status, hasBars, hasReplaced, newer = ''] = await session.run(scripts.SET_BARS, names, texts);
     if (status !== 'ok') throw this.#parts.refused(session, status);
-    return { hasBars: hasBars === '1', hasReplaced: hasReplaced === '1' };
+    return {
+      hasBars: hasBars === '1',
+      hasReplaced: hasReplaced === '1',
+      newer: newer === '' ? undefined : Number(newer),
+    };
   }
 
   async #keepSetting(joined: Joined): Promise<void> {

@@ -157,8 +157,8 @@ export class Partition {
     return 'era_changed';
   }
 
-  async setBar(target: BarTarget, bar: Bar, asOf: Standing): Promise<void> {
-    await this.#bars.set(this.#getJoined(), target, bar, asOf);
+  async setBar(target: BarTarget, bar: Bar, asOf: Standing): Promise<number | undefined> {
+    return await this.#bars.set(this.#getJoined(), target, bar, asOf);
   }
 
   async liftBar(target: BarTarget, version: number): Promise<boolean> {

@@ -81,12 +81,13 @@ export class RedisCluster implements Cluster {
     return await this.#life.partition(number).register(key, entry, { ...expected, era });
   }
 
-  async setBar(target: BarTarget, bar: Bar, { era, node }: Standing): Promise<void> {
+  async setBar(target: BarTarget, bar: Bar, { era, node }: Standing): Promise<number | undefined> {
     const eras = era.split(' ');
     // Asynchronous, so that a partition that the node has not joined yet keeps no other rejection from being handled.
     const set = async (number: number) =>
       await this.#life.partition(number).setBar(target, bar, { era: eras[number] ?? '', node });
-    await Promise.all(this.#partitionsOf(target).map(set));
+    const newer = (await Promise.all(this.#partitionsOf(target).map(set))).filter((version) => version !== undefined);
+    return newer.length === 0 ? undefined : Math.max(...newer);
   }
 
   async liftBar(target: BarTarget, version: number): Promise<boolean> {

@@ -180,16 +180,19 @@ export const FIND_BAR = script(
  * Sets and lifts bars, and forgets a few that have ended. Keys: era, links, bars, barends, barred. Parameters: era, node,
  * link, now, until when those that have ended are forgotten, then for each bar its name, version, value and when it may be
  * forgotten, or nothing. A version that is not newer than the known one changes nothing. Replies with 1 when the era has all
- * bars, and with 1 when one that held was replaced.
+ * bars, with 1 when one that held was replaced, and with a known version that was newer, if there was one.
  */
 export const SET_BARS = script(
   'set_bars',
   IN_ERA,
   ON_LINK,
   `local held = '0'`,
+  `local newer = ''`,
   `for i = 6, #ARGV, 4 do`,
   `  local known = redis.call('HGET', KEYS[3], ARGV[i])`,
-  `  if not known or tonumber(string.match(known, '^%d+')) < tonumber(ARGV[i + 1]) then`,
+  `  local version = known and string.match(known, '^%d+')`,
+  `  if version and tonumber(version) > tonumber(ARGV[i + 1]) then newer = version end`,
+  `  if not version or tonumber(version) < tonumber(ARGV[i + 1]) then`,
   `    local ends = known and string.match(known, '^%d+|set|(%d*)|')`,
   `    if ends and (ends == '' or tonumber(ends) > tonumber(ARGV[4])) then held = '1' end`,
   `    redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 2])`,
@@ -201,7 +204,7 @@ export const SET_BARS = script(
   `  redis.call('HDEL', KEYS[3], name)`,
   `  redis.call('ZREM', KEYS[4], name)`,
   `end`,
-  `return {'ok', tostring(redis.call('EXISTS', KEYS[5])), held}`,
+  `return {'ok', tostring(redis.call('EXISTS', KEYS[5])), held, newer}`,
 );
 
 /** The era has every bar from now on. Keys: era, links, barred. Parameters: era, node, link. */

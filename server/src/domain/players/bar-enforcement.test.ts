@@ -4,7 +4,9 @@ import { recordedLog } from '../../../test/support/domain.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { until } from '../../../test/support/server.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
-import type { NewBar } from '../../store/bars.ts';
+import { LocalCluster } from '../../cluster/local.ts';
+import { createSystemRandom } from '../../random.ts';
+import type { BarRecord, NewBar } from '../../store/bars.ts';
 import { sampleGame, sampleStage } from '../../store/store-samples.ts';
 import { openTestStore } from '../../store/test-store.ts';
 import { createBarEnforcement } from './bar-enforcement.ts';
@@ -112,6 +114,34 @@ async function openEnforcement(t: TestContext) {
   };
   return { store, enforcement, did, set, fail };
 }
+
+test('a bar holds although the database has lost a later version of it that the directory knows', async (t) => {
+  const clock = new ManualClock(NOW);
+  const store = await openTestStore(t);
+  await store.games.insert(ZOO);
+  await store.stages.insert(LIVE);
+  const cluster = new LocalCluster({ clock, random: createSystemRandom() });
+  const enforcement = createBarEnforcement({
+    ...{ store, cluster, clock, log: recordedLog().log, settings: { disconnectDeadlineMs: 1_000 } },
+    disconnect: () => ({ successes: [], failures: [] }),
+  });
+  t.after(() => enforcement.close());
+  const asOf = enforcement.standing();
+  const player = { stageId: LIVE.id, playerId: 'anna' };
+  const isKeptOut = () => cluster.findBar(player, { barNames: ['anna'], at: NOW, signedInAt: NOW }) !== undefined;
+  const record = await store.bars.set({ ...BAR, name: 'anna' });
+  // It was lifted when a clock was ahead.
+  cluster.liftBar({ name: 'anna' }, record.version + 120_000);
+  await enforcement.bring(record, asOf);
+  assert.equal(isKeptOut(), true);
+  assert.equal((await store.bars.find('anna'))?.isEnforced, true);
+
+  // One that was lifted while it was brought stays so.
+  const later = await store.bars.set({ ...BAR, name: 'anna' });
+  await enforcement.bring((await store.bars.lift('anna', NOW)) as BarRecord, asOf);
+  await enforcement.bring(later, asOf);
+  assert.equal(isKeptOut(), false);
+});
 
 test('a bar counts as enforced only when the end of every connection is proven', async (t) => {
   const { store, enforcement, set, fail } = await openEnforcement(t);

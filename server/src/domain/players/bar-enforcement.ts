@@ -88,7 +88,10 @@ export function createBarEnforcement({
       return NOBODY;
     }
     // One that has ended meanwhile is brought too: what it took the place of may last longer.
-    await withTimeout(cluster.setBar(target, bar, asOf), timeoutMs, clock);
+    const newer = await withTimeout(cluster.setBar(target, bar, asOf), timeoutMs, clock);
+    // A database that has lost its last commits may give versions that the directory has heard of already.
+    const renewed = newer === undefined ? undefined : await store.bars.renew(name, version, newer);
+    if (renewed !== undefined) return await enforce(renewed, asOf, detail);
     const ending = endConnections(record, deadline - clock.monotonic(), detail);
     const ended = await withTimeout(ending, timeoutMs, clock);
     // A connection whose end is not proven is asked for again, by whichever node comes first.
@@ -105,17 +108,7 @@ export function createBarEnforcement({
     return failures.length === 0;
   }
 
-  const settledTime = createSettledTime(clock, CLOCK_HELD_MS);
-
-  async function removeEnded(): Promise<boolean> {
-    const now = settledTime();
-    if (now === Number.NEGATIVE_INFINITY) return true;
-    while ((await store.bars.removeEnded(now - ENDED_KEPT_MS, REMOVED_AT_ONCE)) === REMOVED_AT_ONCE) {
-      await passed(REMOVAL_PAUSE_MS, clock);
-      if (isClosing) return true;
-    }
-    return true;
-  }
+  const removeEnded = createRemoveEnded({ store, clock, isClosing: () => isClosing });
 
   async function resume(): Promise<void> {
     void background.run(REMOVAL, removeEnded);
@@ -164,6 +157,28 @@ export function createBarEnforcement({
       await looking;
       await background.close();
     },
+  };
+}
+
+/** Gives what removes the bars that have ended, a few at a time. */
+function createRemoveEnded({
+  store,
+  clock,
+  isClosing,
+}: {
+  store: { readonly bars: Pick<Store['bars'], 'removeEnded'> };
+  clock: Clock;
+  isClosing: () => boolean;
+}): () => Promise<boolean> {
+  const settledTime = createSettledTime(clock, CLOCK_HELD_MS);
+  return async () => {
+    const now = settledTime();
+    if (now === Number.NEGATIVE_INFINITY) return true;
+    while ((await store.bars.removeEnded(now - ENDED_KEPT_MS, REMOVED_AT_ONCE)) === REMOVED_AT_ONCE) {
+      await passed(REMOVAL_PAUSE_MS, clock);
+      if (isClosing()) return true;
+    }
+    return true;
   };
 }
 

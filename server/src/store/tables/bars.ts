@@ -33,6 +33,7 @@ export function barTable(scope: Scope): BarTable {
 
   return {
     ...createRemovals(scope),
+    ...createEnforcements(scope),
     async find(name) {
       const row = await read.selectFrom('bars').selectAll().where('name', '=', name).executeTakeFirst();
       return row && toBar(row);
@@ -58,17 +59,6 @@ export function barTable(scope: Scope): BarTable {
         await query.updateTable('bars').set(change).where('name', '=', name).execute();
         return toBar({ ...row, ...change });
       });
-    },
-    async markEnforced(name, version) {
-      const { numUpdatedRows } = await write((query) =>
-        query
-          .updateTable('bars')
-          .set({ is_enforced: 1 })
-          .where('name', '=', name)
-          .where('version', '=', version)
-          .executeTakeFirstOrThrow(),
-      );
-      return numUpdatedRows > 0n;
     },
     async remove(name, version) {
       const { numDeletedRows } = await write((query) =>
@@ -113,6 +103,32 @@ export function barTable(scope: Scope): BarTable {
         stageId === undefined ? ofKind.where('game_id', '=', gameId) : ofKind.where('stage_id', '=', stageId);
       const { count } = await inPlace.executeTakeFirstOrThrow();
       return Number(count);
+    },
+  };
+}
+
+function createEnforcements({ write }: Scope): Pick<BarTable, 'renew' | 'markEnforced'> {
+  return {
+    async renew(name, version, above) {
+      return await write(async (query) => {
+        const named = query.selectFrom('bars').selectAll().where('name', '=', name);
+        const row = await named.where('version', '=', version).executeTakeFirst();
+        if (row === undefined) return undefined;
+        const change = { version: await nextVersion(query, above + 1), is_enforced: 0 };
+        await query.updateTable('bars').set(change).where('name', '=', name).execute();
+        return toBar({ ...row, ...change });
+      });
+    },
+    async markEnforced(name, version) {
+      const { numUpdatedRows } = await write((query) =>
+        query
+          .updateTable('bars')
+          .set({ is_enforced: 1 })
+          .where('name', '=', name)
+          .where('version', '=', version)
+          .executeTakeFirstOrThrow(),
+      );
+      return numUpdatedRows > 0n;
     },
   };
 }
