@@ -30,6 +30,23 @@ test('what is sent while a cable is silent arrives after it was mended', async (
   late.destroy();
 });
 
+test('what is sent over a deaf cable arrives, and its answers when it was mended', async (t) => {
+  const { cable, dial, next } = await open(t);
+  const [client, server] = await dial();
+  cable.deafen();
+  client.write('asked');
+  assert.equal(await next(server), 'asked');
+  server.write('answered');
+  const [late, lateServer] = await dial();
+  late.write('asked, too');
+  assert.equal(await next(lateServer), 'asked, too');
+  lateServer.write('answered, too');
+  for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
+  assert.deepEqual([client.read(), late.read()], [null, null]);
+  cable.mend();
+  assert.deepEqual([await next(client), await next(late)], ['answered', 'answered, too']);
+});
+
 test('a cable that refuses resets every connection, and each new one until it is mended', async (t) => {
   const { cable, dial, next } = await open(t);
   const [client] = await dial();

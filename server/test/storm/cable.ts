@@ -13,6 +13,8 @@ interface Pair {
  * - whole: bytes pass in both directions.
  * - silent: nothing passes, and nobody learns why, as when a network drops packets. What is under way arrives after the
  *   mending, however old it is by then.
+ * - deaf: what the node sends passes, and nothing that it is sent. So it is not told what became of its commands. What is
+ *   under way to it arrives after the mending.
  * - refusing: every connection is reset, and every new one at once.
  */
 export class Cable {
@@ -20,9 +22,9 @@ export class Cable {
   readonly #pairs = new Set<Pair>();
   /** Connections that were made while the cable was silent. */
   readonly #waiting = new Set<Socket>();
-  /** What had been read when the cable fell silent. */
+  /** What had been read when the cable fell silent or deaf. */
   #held: { readonly to: Socket; readonly chunk: Buffer }[] = [];
-  #state: 'whole' | 'silent' | 'refusing' = 'whole';
+  #state: 'whole' | 'silent' | 'deaf' | 'refusing' = 'whole';
   #port = 0;
   /** Sees what the node sends before it goes on. */
   watch: (chunk: Buffer) => void = () => {};
@@ -51,6 +53,11 @@ export class Cable {
   silence(): void {
     this.#state = 'silent';
     for (const { client, server } of this.#pairs) for (const socket of [client, server]) socket.pause();
+  }
+
+  deafen(): void {
+    this.#state = 'deaf';
+    for (const { server } of this.#pairs) server.pause();
   }
 
   refuse(): void {
@@ -85,22 +92,28 @@ export class Cable {
     this.#pairs.add(pair);
     client.on('data', (chunk: Buffer) => {
       this.watch(chunk);
-      this.#pass(server, chunk);
+      this.#pass(server, chunk, this.#state === 'silent');
     });
-    server.on('data', (chunk: Buffer) => this.#pass(client, chunk));
+    server.on('data', (chunk: Buffer) => this.#pass(client, chunk, this.#isMute));
     server.on('error', () => {});
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
       socket.on('close', () => {
-        if (this.#state !== 'silent') this.#part(pair);
+        // Over a deaf cable the server still hears that the node has gone.
+        if (socket === client ? this.#state !== 'silent' : !this.#isMute) this.#part(pair);
       });
     }
     client.resume();
   }
 
-  #pass(to: Socket, chunk: Buffer): void {
+  /** Whether the node hears nothing, and does not learn why. */
+  get #isMute(): boolean {
+    return this.#state === 'silent' || this.#state === 'deaf';
+  }
+
+  #pass(to: Socket, chunk: Buffer, isHeld: boolean): void {
     // What watches may have cut the cable just now.
-    if (this.#state === 'silent') this.#held.push({ to, chunk });
+    if (isHeld) this.#held.push({ to, chunk });
     else if (!to.destroyed) to.write(chunk);
   }
 

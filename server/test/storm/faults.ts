@@ -117,6 +117,18 @@ const FAULTS = {
       return [victim.life];
     },
   },
+  deafenRedis: {
+    name: 'a node that Redis hears does not hear Redis, for less than its lease',
+    boundMs: reconnectMs,
+    async run(stage, victim, { point }) {
+      await strike(stage, point, victim, () => victim.redis.deafen());
+      const fromMs = performance.now();
+      await pass(stage.times.leaseMs * 0.3);
+      stage.outages.push({ fromMs, toMs: performance.now(), coordinator: victim.name });
+      victim.redis.mend();
+      return [];
+    },
+  },
   cutDatabase: {
     name: 'a node is cut off from PostgreSQL',
     variants: ['in silence', 'with resets'],
