@@ -305,6 +305,24 @@ test('nothing is carried out behind an answer after which Node.js closes by itse
   }
 });
 
+test('nothing is carried out behind an answer that says itself that it is the last', async (t) => {
+  const asked: string[] = [];
+  const { port, server, listener } = await serve(t, ({ rawPath }) => {
+    asked.push(rawPath);
+    return { status: 426, headers: { upgrade: 'websocket', connection: 'Upgrade, close' }, body: '' };
+  });
+  const connected = once(server, 'connection') as Promise<[Socket]>;
+  const client = connect(port, '127.0.0.1');
+  const [socket] = await connected;
+  // A client that takes nothing holds up the end of its socket.
+  const ended = t.mock.method(socket, 'destroySoon', () => {});
+  client.write(['/1', '/2'].map((path) => `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`).join(''));
+  while (ended.mock.callCount() === 0) await nextTurn();
+  for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+  assert.deepEqual([asked, listener.inFlight], [['/1'], 0]);
+  client.destroy();
+});
+
 test('a refused client has as long to read why as any other', async (t) => {
   const { port, server } = await serve(t, () => textReply(200, 'ok\n'));
   const connected = once(server, 'connection') as Promise<[Socket]>;

@@ -264,7 +264,7 @@ function send(
   const isLast = isUnread || isDraining || received.has('upgrade');
   response.writeHead(status, isLast ? { ...headers, connection: 'close' } : headers);
   // Node.js has reasons of its own to close, such as a client that waits to be asked for its body, and has not been.
-  if (isLast || !response.shouldKeepAlive) abandon(socket);
+  if (isLast || !response.shouldKeepAlive || saysClose(reply)) abandon(socket);
   if (isUnread && !isWaitingToSend(request, received)) linger(request, response, body, clock);
   else if (bytes <= MAX_SHORT_BODY_BYTES) response.end(body);
   // From `end` on, Node.js counts a connection as idle even with bytes still to send, and a stop would cut it off.
@@ -274,6 +274,11 @@ function send(
   // A client that takes nothing for this long counts as gone, and frees what it held. A new request starts over.
   socket.setTimeout(timeoutMs);
   return new Promise((resolve) => response.once('close', resolve));
+}
+
+/** Whether Node.js closes the socket behind the reply because of what the reply itself says. */
+function saysClose({ headers }: HttpReply): boolean {
+  return /\bclose\b/i.test(headers.connection ?? '');
 }
 
 function refuse(response: ServerResponse, { status, headers, body }: HttpReply, timeoutMs: number): void {
