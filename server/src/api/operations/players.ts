@@ -196,7 +196,7 @@ export const disconnectPlayer = operation({
   decisions: [
     'The call closes the player’s connections on all runtimes of the stage with 4500, which tells clients not to reconnect by themselves. It is not a ban: the player may connect again at once.',
     'A success is a connection that is proven to have ended: the kernel has accepted its close frame, or its socket is destroyed. A connection without that proof after `RESPARK_DISCONNECT_DEADLINE_MS` is a failure; call again.',
-    'Messages of the player that still wait for their handlers are dropped then; a handler that has begun goes on. A node whose lease has ended drops those of all its players. What came on a connection that had ended by itself before the call may still be handled.',
+    'Messages of the player that still wait for their handlers are dropped then; a handler that has begun goes on, and the events that it raises are handled after it. A node whose lease has ended drops those of all its players. What came on a connection that had ended by itself before the call may still be handled.',
     'The reply always has both lists; for a player who is not connected, both are empty.',
     'Its calls have a rate limit of their own, which reads and writes do not use up. Policies are as in GetPlayerConnectionStatus.',
   ],

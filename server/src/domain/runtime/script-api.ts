@@ -65,7 +65,7 @@ export const SCRIPT_API: readonly ScriptObject[] = [
         name: 'RaiseEvent',
         parameters: 'name: string, payload?: object',
         returns: 'void',
-        does: 'Has the handler of the event run for the same player, after this one and apart from it. Players need not be allowed to send the event.',
+        does: 'Has the handler of the event run for the same player, after this one and apart from it, even if the player has been disconnected meanwhile. Players need not be allowed to send the event.',
       },
     ],
   },
