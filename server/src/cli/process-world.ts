@@ -31,8 +31,9 @@ export function createProcessWorld(process: NodeJS.Process, version: string): Wo
     stdout: process.stdout,
     stderr: process.stderr,
     onSignal(handler) {
-      const terminate = () => handler('SIGTERM');
-      const terminations = process.platform === 'win32' ? ['SIGBREAK', 'SIGHUP'] : ['SIGTERM'];
+      const isWindows = process.platform === 'win32';
+      const terminate = isWindows ? () => handler('SIGTERM') : handler;
+      const terminations = [isWindows ? 'SIGBREAK' : 'SIGTERM', 'SIGHUP'];
       process.on('SIGINT', handler);
       for (const name of terminations) process.on(name, terminate);
       return () => {

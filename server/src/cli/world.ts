@@ -9,6 +9,9 @@ export interface Output {
   readonly isTTY?: boolean;
 }
 
+/** A signal by which somebody asks a command to end. */
+export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
 /** Everything outside a command that it can see or touch, so that tests can run commands in their own process. */
 export interface World {
   readonly version: string;
@@ -18,10 +21,10 @@ export interface World {
   readonly stdout: Output;
   readonly stderr: Output;
   /**
-   * Calls `handler` for every SIGINT and SIGTERM, which then no longer end the process. Windows has no SIGTERM: Ctrl-Break
-   * and the end of the console stand for it. Returns what undoes this.
+   * Calls `handler` for every SIGINT, SIGTERM and SIGHUP, which then no longer end the process; the end of a terminal sends the
+   * last. Windows has no SIGTERM: Ctrl-Break and the end of the console stand for it. Returns what undoes this.
    */
-  onSignal(handler: (signal: 'SIGINT' | 'SIGTERM') => void): () => void;
+  onSignal(handler: (signal: StopSignal) => void): () => void;
   /** Calls `handler` for uncaught errors and unhandled rejections. Returns what undoes this. */
   onCrash(handler: (error: unknown) => void): () => void;
   /** Ends the process at once. */

@@ -81,6 +81,15 @@ describe('a server that gets SIGTERM', () => {
     assert(!existsSync(join(server.dataDir, 'running.json')));
   });
 
+  it('does the same at a SIGHUP, which the end of its terminal sends', async (t) => {
+    const server = await createWorkplace(t).serve(['--demo']);
+    const player = await server.connect();
+    server.child.kill('SIGHUP');
+    await server.printed(/^SIGHUP: draining, at most 10000 ms; a second signal stops at once$/m);
+    assert.equal((await player.closed).code, CLOSE_CODES.draining.code);
+    assert.equal((await server.ended()).exitCode, 0);
+  });
+
   it('turns new players and calls away for a while, says so, and serves those who are there', async (t) => {
     const server = await createWorkplace(t).serve(['--demo', '--drain-delay-ms', '3600000']);
     const player = await server.connect();

@@ -8,11 +8,11 @@ import { wayRoundAddress } from '../ipv6-endpoint.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import { evaluate, quoteForShell } from '../shell.ts';
 import { formatTable } from '../table.ts';
-import { CommandError, type World } from '../world.ts';
+import { CommandError, type StopSignal, type World } from '../world.ts';
 
 export function serveCommand(world: World): Command {
   const command = new Command('serve')
-    .description('Run the server until SIGTERM or Ctrl-C, then drain; further signals hurry it.')
+    .description('Run the server until SIGTERM, SIGHUP or Ctrl-C, then drain; further signals hurry it.')
     .option('--demo', 'create a game Demo with a stage Dev if they do not exist, and print what to try')
     .addHelpText(
       'after',
@@ -76,7 +76,10 @@ async function serve(world: World, settings: Settings, isDemo: boolean): Promise
   }
 }
 
-type StopReason = 'SIGINT' | 'SIGTERM' | 'crash';
+type StopReason = StopSignal | 'crash';
+
+/** What a shell says of a process that the signal has ended. */
+const EXIT_CODES: Readonly<Record<StopSignal, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
 /**
  * The first signal or uncaught error is the reason to stop. Any later signal ends the process by itself, except while
@@ -89,7 +92,7 @@ function whenToStop(world: World, log: Log) {
     let isStopping = false;
     const offSignal = world.onSignal((signal) => {
       if (hurry !== undefined) hurry();
-      else if (isStopping) world.exit(signal === 'SIGINT' ? 130 : 143);
+      else if (isStopping) world.exit(EXIT_CODES[signal]);
       hurry = undefined;
       isStopping = true;
       settle(signal);
