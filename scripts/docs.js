@@ -161,7 +161,7 @@ function metrics() {
     'Metrics',
     `\`GET /metrics\` answers in Prometheus's text format. \`GET /healthz\` answers with 200 as long as the process responds.
 \`GET /readyz\` answers with 200 while the server should get traffic, and otherwise with 503 and the causes: \`draining\`,
-\`store\` (it cannot be read), \`store takes no writes\` (for ten seconds, so that a short fail-over leaves the nodes ready), \`audit log\` (it cannot be written), \`directory\` (Redis is away or
+\`data directory\` (it was moved or deleted), \`store\` (it cannot be read), \`store takes no writes\` (for ten seconds, so that a short fail-over leaves the nodes ready), \`audit log\` (it cannot be written), \`directory\` (Redis is away or
 recovering; never on a single node). None of these requests needs a signature. \`OPTIONS /\`, the
 default check of HAProxy, is answered with 200 by every listener, whether ready or not.
 

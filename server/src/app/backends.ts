@@ -275,7 +275,7 @@ async function openServerData({
 }): Promise<Pick<Backends, 'directory' | 'keyring' | 'installation' | 'store' | 'room'>> {
   const directory = openDataDirectory({ path: dataDir, secretKey, nextSecretKey });
   closers.push('data directory', () => directory.close());
-  const room = openRoom({ path: directory.path, clock, log, settings });
+  const room = openRoom({ path: directory.path, isInPlace: directory.isInPlace, clock, log, settings });
   closers.push('room of the disk', () => room.close());
   await backUpOutdated({ directory, log, clock });
   const missing = findMissing(directory);

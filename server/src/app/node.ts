@@ -159,7 +159,7 @@ export function createNode(parts: {
 /** Gives why this node should get no traffic. */
 function createReadiness(
   {
-    backends: { store, cluster, unwritableMs = () => 0 },
+    backends: { directory, store, cluster, unwritableMs = () => 0 },
     audit,
     clock,
   }: Pick<Parameters<typeof createNode>[0], 'backends' | 'audit' | 'clock'>,
@@ -174,6 +174,7 @@ function createReadiness(
     const isAuditThere = await audit.isHealthy();
     const causes = {
       draining,
+      'data directory': !directory.isInPlace(),
       store: !isStoreThere,
       'store takes no writes': isStoreThere && unwritableMs() > MAX_UNWRITABLE_MS,
       'audit log': !isAuditThere,

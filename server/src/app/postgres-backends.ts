@@ -47,7 +47,7 @@ export async function openPostgresBackends({
     const advice = '"respark store copy" copies it to an empty database; remove it when it is not needed any more';
     log.warn({ dataDir, advice }, 'the data directory has a store of its own, which is not used');
   }
-  const room = openRoom({ path: directory.path, clock, log, settings });
+  const room = openRoom({ path: directory.path, isInPlace: directory.isInPlace, clock, log, settings });
   closers.push('room of the disk', () => room.close());
   const node = nodeIdOf(directory);
   const presence =

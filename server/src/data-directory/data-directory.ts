@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import Libsql from 'libsql';
 import { describeFileFault } from '../file-fault.ts';
@@ -50,6 +50,11 @@ export interface DataDirectory {
   /** Does nothing when there is no such file. */
   removeFile(name: string): void;
   /** Lets the next server open the directory. */
+  /**
+   * Whether its path still leads to the directory that was taken. When it was moved, deleted or covered by a mount, open files can
+   * still be written, but nobody finds them any more.
+   */
+  isInPlace(): boolean;
   close(): void;
 }
 
@@ -75,6 +80,7 @@ export function openDataDirectory(options: {
   const file = (name: string) => join(path, name);
   const readFile = (name: string) => readIfPresent(file(name))?.toString();
   let unlock = () => {};
+  let taken: string | undefined;
   let warnings: readonly string[] = [];
   try {
     if (isMade) findDataDirectory(path);
@@ -82,6 +88,7 @@ export function openDataDirectory(options: {
     if (!isShared) {
       warnings = takeDirectory(path);
       unlock = lock(path);
+      taken = identityOf(file(LOCK_FILE));
       assertRestored(path);
     }
     const hasDatabase = existsSync(file(DATABASE_FILE));
@@ -110,6 +117,7 @@ export function openDataDirectory(options: {
       readOwnFile: (name) => readOwnFile(file(name)),
       writeSecretFile: (name, text) => writePrivateFile(file(name), text),
       removeFile: (name) => rmSync(file(name), { force: true }),
+      isInPlace: () => taken === undefined || identityOf(file(LOCK_FILE)) === taken,
       close: () => unlock(),
     };
   } catch (error) {
@@ -210,6 +218,12 @@ function forgetAddresses(path: string): void {
   } catch {
     rmSync(file, { force: true });
   }
+}
+
+/** The same for as long as it is the same file. */
+function identityOf(file: string): string {
+  const { dev, ino } = statSync(file, { throwIfNoEntry: false, bigint: true }) ?? { dev: '-', ino: '-' };
+  return `${dev} ${ino}`;
 }
 
 /** Where the server is that holds the directory; undefined while it starts, or when its file cannot be read. */

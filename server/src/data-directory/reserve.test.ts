@@ -103,3 +103,28 @@ test('the log warns once when the disk is running full, and again after there wa
     assert.equal(warnings(), expected);
   }
 });
+
+test('it is said once when the data directory is not where it was, and nothing is made in its place', (t) => {
+  const clock = new ManualClock();
+  const { log, lines } = recordedLog();
+  const path = temporaryDirectory(t);
+  const place = { isThere: true };
+  const settings = { reserveBytes: 4_096, lowSpaceBytes: 0 };
+  const room = openRoom({ path, clock, log, settings, isInPlace: () => place.isThere });
+  t.after(() => room.close());
+  rmSync(join(path, 'reserve'));
+  for (const isThere of [false, false, true, false]) {
+    place.isThere = isThere;
+    clock.advance(30_000);
+    assert.equal(existsSync(join(path, 'reserve')), lines.length === 1 && isThere);
+    if (isThere) rmSync(join(path, 'reserve'));
+  }
+  const said = /^the data directory is not where it was: what is changed is lost when this server ends$/;
+  assert.deepEqual(
+    lines.map(({ level, msg }) => [level, said.test(String(msg))]),
+    [
+      [50, true],
+      [50, true],
+    ],
+  );
+});

@@ -36,17 +36,21 @@ export function openRoom({
   clock,
   log,
   settings,
+  isInPlace = () => true,
 }: {
   path: string;
   clock: Clock;
   log: Log;
   settings: { readonly reserveBytes: number; readonly lowSpaceBytes: number };
+  /** Of the data directory, which is looked at now and then. */
+  isInPlace?: () => boolean;
 }): Room {
   const file = join(path, RESERVE_FILE);
   const { blocks, bsize } = statfsSync(path);
   const bytes = Math.floor(Math.min(settings.reserveBytes, blocks * bsize * MAX_PART));
   let isShort = false;
   let isLow = false;
+  const isDirectoryThere = noteLoss({ path, log, isInPlace });
   let triedAt = Number.NEGATIVE_INFINITY;
   let cancelCheck = () => {};
 
@@ -106,7 +110,7 @@ export function openRoom({
 
   function check(): void {
     recover();
-    if (!isShort) hold();
+    if (isDirectoryThere() && !isShort) hold();
     const freeBytes = free();
     if (freeBytes < settings.lowSpaceBytes && !isLow) {
       log.warn({ path, freeBytes, lowSpaceBytes: settings.lowSpaceBytes }, 'the disk is running full: make room');
@@ -131,6 +135,23 @@ export function openRoom({
     release,
     free,
     close: () => cancelCheck(),
+  };
+}
+
+/** Gives a look whether the data directory is in its place, which says when it no longer is. */
+function noteLoss({ path, log, isInPlace }: { path: string; log: Log; isInPlace: () => boolean }): () => boolean {
+  let wasInPlace = true;
+  return () => {
+    const isThere = isInPlace();
+    if (!isThere && wasInPlace) {
+      const advice = 'put it back where it was; if it was deleted, stop this server, and restore a backup';
+      log.error(
+        { path, advice },
+        'the data directory is not where it was: what is changed is lost when this server ends',
+      );
+    }
+    wasInPlace = isThere;
+    return isThere;
   };
 }
 

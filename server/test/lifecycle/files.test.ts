@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
@@ -51,6 +51,20 @@ function hasScript(): boolean {
 }
 
 describe('the data directory', () => {
+  it('keeps a server from being ready that has lost it, until it is back', async (t) => {
+    const place = createWorkplace(t);
+    const server = await place.serve();
+    const ready = async () => {
+      const response = await fetch(new URL('/readyz', server.url));
+      return [response.status, await response.text()];
+    };
+    assert.deepEqual(await ready(), [200, 'ready\n']);
+    renameSync(server.dataDir, `${server.dataDir}-moved`);
+    assert.deepEqual(await ready(), [503, 'not ready: data directory\n']);
+    renameSync(`${server.dataDir}-moved`, server.dataDir);
+    assert.deepEqual(await ready(), [200, 'ready\n']);
+  });
+
   it("is its owner's alone from the creation of every file on, whatever the umask", async (t) => {
     const place = createWorkplace(t);
     const dataDir = join(place.directory, 'respark-data');
