@@ -1,3 +1,6 @@
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+
 /** What is wrong, in words of a sentence that names the file before them, and what to do. */
 interface Fault {
   readonly cause: string;
@@ -5,6 +8,10 @@ interface Fault {
 }
 
 const FULL: Fault = { cause: 'the disk is full', cure: 'make room on it' };
+const TOO_MANY_ON_DISK: Fault = {
+  cause: 'the file system can take no more files, though it has room',
+  cure: 'remove some ("df -i" counts them)',
+};
 const READ_ONLY: Fault = { cause: 'the file system is read-only', cure: 'mount it so that it can be written' };
 const BROKEN: Fault = {
   cause: 'the disk failed to read or write',
@@ -48,16 +55,30 @@ export function findFileFault(error: unknown): (Fault & { readonly code: string 
   const { code } = error;
   for (let key = code; key !== ''; key = key.slice(0, Math.max(0, key.lastIndexOf('_')))) {
     const fault = FAULTS[key];
+    if (fault === FULL && isOutOfFiles(error)) return { ...TOO_MANY_ON_DISK, code };
     if (fault !== undefined) return { ...fault, code };
   }
   return undefined;
 }
 
+/** Whether what is lacking is not room, but the number of files that was decided on when the file system was made. */
+function isOutOfFiles(error: Error & { readonly path?: unknown }): boolean {
+  if (typeof error.path !== 'string') return false;
+  try {
+    const { bavail, files, ffree } = statfsSync(dirname(error.path));
+    return bavail > 0 && files > 0 && ffree === 0;
+  } catch {
+    return false;
+  }
+}
+
+const FULL_CAUSES: ReadonlySet<string> = new Set([FULL.cause, TOO_MANY_ON_DISK.cause]);
+
 /** Whether a write failed because there was no room for it. */
 export function isFull(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const fault = findFileFault(error);
-  return fault?.cause === FULL.cause || fault?.code === 'EDQUOT' || isFull(error.cause);
+  return FULL_CAUSES.has(fault?.cause ?? '') || fault?.code === 'EDQUOT' || isFull(error.cause);
 }
 
 /** Whether a write failed because nothing can be written there. */

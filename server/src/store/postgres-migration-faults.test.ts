@@ -22,6 +22,31 @@ describe('[postgres] a migration that fails', { skip: whyNoPostgres }, () => {
     await database.migrate();
   });
 
+  test('for want of a schema, or of leave to write, says which setting is to be changed', async (t) => {
+    const url = await server.emptyDatabase(t);
+    const name = new URL(url).pathname.slice(1);
+    for (const [setting, says] of [
+      ['search_path = nowhere', /\(3F000\): make a schema that the search_path of the user names$/],
+      ['default_transaction_read_only = on', /\(25006\): .* default_transaction_read_only be off for the user there$/],
+    ] as const) {
+      await server.execute(url, `alter database ${name} set ${setting}`);
+      const { database } = await open(t, url);
+      await assert.rejects(database.migrate(), { name: 'StartupError', message: says });
+      await server.execute(url, `begin; set local transaction read write; alter database ${name} reset all; commit`);
+    }
+  });
+
+  test('does not come to it where no session is let in, and says which limit or name to change', async (t) => {
+    const url = await server.emptyDatabase(t);
+    const name = new URL(url).pathname.slice(1);
+    await server.execute(url, `create role few login; alter database ${name} connection limit 0`);
+    await assert.rejects(open(t, url.replace('postgres@', 'few@')), {
+      name: 'StartupError',
+      message: /\(53300\): end other sessions, or raise the limit that is reached: /,
+    });
+    await assert.rejects(open(t, `${url}_missing`), { message: /\(3D000\): make it with "createdb -E UTF8"/ });
+  });
+
   test('where another program has tables says which one is in the way', async (t) => {
     const url = await server.emptyDatabase(t);
     await server.execute(url, 'create table games (id integer)');

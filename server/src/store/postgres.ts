@@ -8,7 +8,7 @@ import { assertMigrated, findVersion, migrate } from './migrations/migrate.ts';
 import { ANNOUNCE_CHANGE, watchChanges } from './postgres/change-watch.ts';
 import type { DatabaseSettings } from './postgres/client.ts';
 import { createDialect } from './postgres/dialect.ts';
-import { describeFault, describeMigrationFault, isLockTimeout } from './postgres/faults.ts';
+import { describeConnectionFault, describeMigrationFault, isLockTimeout } from './postgres/faults.ts';
 import { HEARING_ADVICE, hears, NOT_HEARD } from './postgres/hearing.ts';
 import { lineageOf } from './postgres/lineage.ts';
 import { assertMigratedBeside, findVersionBeside, migrateBeside } from './postgres/migrations.ts';
@@ -220,8 +220,7 @@ function migrationsOn(query: Kysely<Schema>, clock: Clock): Database['transactio
 async function assertUsable(sessions: Sessions): Promise<void> {
   const where = describe(sessions.settings);
   const client = await sessions.connectAlone().catch((error: unknown) => {
-    const advice = 'check RESPARK_DATABASE_URL, and whether the server runs and lets this machine in';
-    throw new StartupError(`cannot use the database ${where}: ${describeFault(error)}: ${advice}`, { cause: error });
+    throw new StartupError(`cannot use the database ${where}: ${describeConnectionFault(error)}`, { cause: error });
   });
   try {
     const { rows } = await client.query<{ version: string; encoding: string }>(

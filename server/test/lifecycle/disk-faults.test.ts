@@ -94,6 +94,8 @@ test('on a full disk everything says so in one line, and nothing is half done wh
     if (isReading(words) && exitCode === 0) continue;
     assert.equal(exitCode, 1, words.join(' '));
     assert.match(err, /^[^\n]*(?:the disk is full|not enough room|(?:ENOSPC|SQLITE_FULL))[^\n]*\n$/, words.join(' '));
+    const [, needed, free] = /it needs (\d+) \w+, and (\d+) \w+ are free/.exec(err) ?? [];
+    assert(free === undefined || Number(needed) > Number(free), err);
     assert.doesNotMatch(err, /unexpected|report/);
   }
   assert.deepEqual(filesOf(place.data), before);

@@ -58,10 +58,30 @@ export function describeFault(error: unknown): string {
 const MIGRATION_ADVICE: readonly (readonly [code: RegExp, advice: string])[] = [
   [/^42501$/, 'make the user the owner of the database and its tables, or GRANT it CREATE on the schema'],
   [TOO_LATE, 'end the session that holds a lock on its tables, which pg_stat_activity shows, and start again'],
-  [/^25006$/, 'it can only be read: have RESPARK_DATABASE_URL name the primary'],
+  [
+    /^25006$/,
+    'it can only be read: have RESPARK_DATABASE_URL name the primary, and default_transaction_read_only be off for the user there',
+  ],
+  [/^3F000$/, 'make a schema that the search_path of the user names'],
   [/^53/, 'give the database server more of what it lacks, and start again'],
   [/^42(?:P06|P07|710)$/, 'use a database in which no other program has tables'],
 ];
+
+/** The code of a connection that was refused → what to do about it. */
+const CONNECTION_ADVICE: readonly (readonly [code: RegExp, advice: string])[] = [
+  [/^28/, 'check the user and the password in RESPARK_DATABASE_URL, and pg_hba.conf of the server'],
+  [/^3D000$/, 'make it with "createdb -E UTF8", or name another in RESPARK_DATABASE_URL'],
+  [
+    /^53300$/,
+    'end other sessions, or raise the limit that is reached: max_connections of the server, or CONNECTION LIMIT of the database or user',
+  ],
+];
+
+/** Why a connection could not be opened and what to do. */
+export function describeConnectionFault(error: unknown): string {
+  const [, advice] = CONNECTION_ADVICE.find(([pattern]) => pattern.test(codeOf(error))) ?? [];
+  return `${describeFault(error)}: ${advice ?? 'check RESPARK_DATABASE_URL, and whether the server runs and lets this machine in'}`;
+}
 
 /** Why a migration failed and what to do; undefined for what is no fault of the database. */
 export function describeMigrationFault(error: unknown): string | undefined {
