@@ -49,12 +49,12 @@ export interface DataDirectory {
   writeSecretFile(name: string, text: string): void;
   /** Does nothing when there is no such file. */
   removeFile(name: string): void;
-  /** Lets the next server open the directory. */
   /**
    * Whether its path still leads to the directory that was taken. When it was moved, deleted or covered by a mount, open files can
    * still be written, but nobody finds them any more.
    */
   isInPlace(): boolean;
+  /** Lets the next server open the directory. */
   close(): void;
 }
 
