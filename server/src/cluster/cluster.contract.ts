@@ -191,10 +191,14 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.deepEqual(await idsOf(cluster, ALICE), []);
     assert.equal(await registered(cluster, asking({ barNames: ['of bob', 'of all'] }), BOB), undefined);
     assert.equal(await cluster.findBar(ALICE, asking({ barNames: [] }).newcomer), undefined);
-    assert.equal(await cluster.liftBar(target, 6), false, 'an older version');
-    assert.equal(await cluster.liftBar(target, 8), true);
-    assert.equal(await cluster.liftBar(target, 9), false, 'it is lifted already');
-    assert.equal(await cluster.liftBar({ name: 'of bob', player: BOB }, 9), false, 'nobody has set it');
+    assert.deepEqual(await cluster.liftBar(target, 6), { hasHeld: false, newer: 7 }, 'an older version');
+    assert.deepEqual(await cluster.liftBar(target, 8), { hasHeld: true, newer: undefined });
+    assert.deepEqual(await cluster.liftBar(target, 9), { hasHeld: false, newer: undefined }, 'it is lifted already');
+    assert.deepEqual(
+      await cluster.liftBar({ name: 'of bob', player: BOB }, 9),
+      { hasHeld: false, newer: undefined },
+      'nobody has set it',
+    );
     assert.equal(await registered(cluster), undefined);
     assert.equal(await cluster.findBar(ALICE, asking().newcomer), undefined);
   });
@@ -206,7 +210,7 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
       const fault = await registered(cluster, asking(), { stageId: 'stage-1', playerId });
       assert.equal(typeof fault === 'object' && fault.barName, 'of all', playerId);
     }
-    assert.equal(await cluster.liftBar({ name: 'of all' }, 2), true);
+    assert.deepEqual(await cluster.liftBar({ name: 'of all' }, 2), { hasHeld: true, newer: undefined });
   });
 
   test('an older version of a bar, set or lifted, changes nothing', async (t) => {
@@ -231,7 +235,10 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.equal(typeof early === 'object' && early.until, FAR);
     await cluster.setBar({ name: 'of all' }, bar(2, { signedInBefore: 500 }), standing(cluster));
     await cluster.setBar({ name: 'of long ago', player: ALICE }, bar(3, { until: 1 }), standing(cluster));
-    assert.equal(await cluster.liftBar({ name: 'of long ago', player: ALICE }, 4), false);
+    assert.deepEqual(await cluster.liftBar({ name: 'of long ago', player: ALICE }, 4), {
+      hasHeld: false,
+      newer: undefined,
+    });
     const old = await registered(cluster, asking({ signedInAt: 499 }));
     assert.equal(typeof old === 'object' && old.barName, 'of all');
     assert.equal(await registered(cluster), undefined);

@@ -135,6 +135,14 @@ export type LoadBars = (after: string | undefined) => Promise<{
  */
 export type RegistrationFault = 'era_changed' | 'stage_closed' | 'runtime_changed' | 'player_full';
 
+/** What the directory knew of a bar that was lifted. */
+export interface Lifting {
+  /** Whether an older version has held until now. */
+  readonly hasHeld: boolean;
+  /** The newer version that the directory has heard of, if there is one: then nothing was lifted. */
+  readonly newer: number | undefined;
+}
+
 /**
  * What the nodes share: the directory, which knows the node of every connection, and the links between nodes.
  *
@@ -181,9 +189,9 @@ export interface Cluster {
 
   /**
    * Lifts a bar, unless the directory has heard of a newer version. When it resolves, no later registration is refused
-   * because of an older one, also when that is set again; it then says whether an older one has held until now.
+   * because of an older one, also when that is set again.
    */
-  liftBar(target: BarTarget, version: number): MaybePromise<boolean>;
+  liftBar(target: BarTarget, version: number): MaybePromise<Lifting>;
 
   /** The bar that keeps this player out, if one does. Rejects as `register` does. */
   findBar(key: PlayerKey, newcomer: Newcomer): MaybePromise<Barred | undefined>;

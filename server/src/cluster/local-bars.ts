@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Bar, Barred, Newcomer } from './cluster.ts';
+import type { Bar, Barred, Lifting, Newcomer } from './cluster.ts';
 
 /**
  * How long a bar that was lifted, or has ended, is remembered. No older version of it is on its way for so long: a node that
@@ -37,12 +37,12 @@ export class LocalBars {
     return version !== undefined && version > bar.version ? version : undefined;
   }
 
-  /** Says whether an older version has held until now. */
-  lift(name: string, version: number): boolean {
+  lift(name: string, version: number): Lifting {
     const before = this.#known.get(name);
-    const held = before !== undefined && before.version < version && !this.#isOver(before);
+    const newer = before !== undefined && before.version > version ? before.version : undefined;
+    const hasHeld = before !== undefined && before.version < version && !this.#isOver(before);
     this.#keep(name, { version, isLifted: true, overSince: this.#clock.monotonic() });
-    return held;
+    return { hasHeld, newer };
   }
 
   find({ barNames, at, signedInAt }: Newcomer): Barred | undefined {

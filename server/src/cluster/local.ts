@@ -12,6 +12,7 @@ import {
   DirectoryUnavailable,
   type Expectations,
   type Lease,
+  type Lifting,
   type Listing,
   type LoadBars,
   type Newcomer,
@@ -97,7 +98,7 @@ export class LocalCluster implements Cluster {
     return this.#bars.set(target.name, bar);
   }
 
-  liftBar({ name }: BarTarget, version: number): boolean {
+  liftBar({ name }: BarTarget, version: number): Lifting {
     return this.#bars.lift(name, version);
   }
 

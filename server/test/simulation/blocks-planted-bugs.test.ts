@@ -62,8 +62,8 @@ const BUGS: readonly PlantedBug[] = [
     file: 'domain/players/bar-enforcement.js',
     changes: [
       [
-        'await withTimeout(cluster.liftBar(target, version), timeoutMs, clock);',
-        'await store.bars.remove(name, version); await withTimeout(cluster.liftBar(target, version), timeoutMs, clock);',
+        'const { newer } = await withTimeout(cluster.liftBar(target, version), timeoutMs, clock);',
+        'await store.bars.remove(name, version); const { newer } = await withTimeout(cluster.liftBar(target, version), timeoutMs, clock);',
       ],
     ],
     caughtAs: /B2|B3/,

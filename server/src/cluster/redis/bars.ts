@@ -4,6 +4,7 @@ import {
   type Barred,
   type BarTarget,
   DirectoryUnavailable,
+  type Lifting,
   type Newcomer,
   type Standing,
 } from '../cluster.ts';
@@ -63,11 +64,11 @@ export class PartitionBars {
     return (await this.#send(joined, barTexts(target, bar))).newer;
   }
 
-  /** Says whether an older version has held until now. */
-  async lift(joined: Joined, { name }: BarTarget, version: number): Promise<boolean> {
+  async lift(joined: Joined, { name }: BarTarget, version: number): Promise<Lifting> {
     const forgottenAt = this.#parts.parts.clock.now() + BAR_MEMORY_MS;
     const texts = [name, String(version), `${version}|lifted|||`, String(forgottenAt)];
-    return (await this.#send(joined, texts)).hasReplaced;
+    const { hasReplaced, newer } = await this.#send(joined, texts);
+    return { hasHeld: hasReplaced, newer };
   }
 
   async find({ session, era, keys }: Joined, newcomer: Newcomer): Promise<Barred | undefined> {

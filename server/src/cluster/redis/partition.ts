@@ -7,6 +7,7 @@ import {
   type DirectoryEntry,
   DirectoryUnavailable,
   type Expectations,
+  type Lifting,
   type Listing,
   type Newcomer,
   type RegistrationFault,
@@ -161,7 +162,7 @@ export class Partition {
     return await this.#bars.set(this.#getJoined(), target, bar, asOf);
   }
 
-  async liftBar(target: BarTarget, version: number): Promise<boolean> {
+  async liftBar(target: BarTarget, version: number): Promise<Lifting> {
     return await this.#bars.lift(this.#getJoined(), target, version);
   }
 

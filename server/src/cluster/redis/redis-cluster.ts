@@ -10,6 +10,7 @@ import {
   DirectoryUnavailable,
   type Expectations,
   type Lease,
+  type Lifting,
   type Listing,
   type Newcomer,
   type NodeRecord,
@@ -86,13 +87,13 @@ export class RedisCluster implements Cluster {
     // Asynchronous, so that a partition that the node has not joined yet keeps no other rejection from being handled.
     const set = async (number: number) =>
       await this.#life.partition(number).setBar(target, bar, { era: eras[number] ?? '', node });
-    const newer = (await Promise.all(this.#partitionsOf(target).map(set))).filter((version) => version !== undefined);
-    return newer.length === 0 ? undefined : Math.max(...newer);
+    return newestOf(await Promise.all(this.#partitionsOf(target).map(set)));
   }
 
-  async liftBar(target: BarTarget, version: number): Promise<boolean> {
+  async liftBar(target: BarTarget, version: number): Promise<Lifting> {
     const lift = async (number: number) => await this.#life.partition(number).liftBar(target, version);
-    return (await Promise.all(this.#partitionsOf(target).map(lift))).includes(true);
+    const lifted = await Promise.all(this.#partitionsOf(target).map(lift));
+    return { hasHeld: lifted.some(({ hasHeld }) => hasHeld), newer: newestOf(lifted.map(({ newer }) => newer)) };
   }
 
   async findBar(key: PlayerKey, newcomer: Newcomer): Promise<Barred | undefined> {
@@ -259,4 +260,9 @@ export class RedisCluster implements Cluster {
   #allPartitions(): Partition[] {
     return Array.from({ length: this.#parts.settings.redisPartitions }, (_, number) => this.#life.partition(number));
   }
+}
+
+function newestOf(versions: readonly (number | undefined)[]): number | undefined {
+  const known = versions.filter((version) => version !== undefined);
+  return known.length === 0 ? undefined : Math.max(...known);
 }

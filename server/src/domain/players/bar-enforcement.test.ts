@@ -99,7 +99,7 @@ async function openEnforcement(t: TestContext) {
       setBar: async () => answer('set'),
       async liftBar() {
         answer('lifted');
-        return true;
+        return { hasHeld: true, newer: undefined };
       },
     } as unknown as Cluster,
     async disconnect({ player }) {
@@ -115,7 +115,7 @@ async function openEnforcement(t: TestContext) {
   return { store, enforcement, did, set, fail };
 }
 
-test('a bar holds although the database has lost a later version of it that the directory knows', async (t) => {
+test('a bar holds, or is lifted, although the database has lost a later version of it that the directory knows', async (t) => {
   const clock = new ManualClock(NOW);
   const store = await openTestStore(t);
   await store.games.insert(ZOO);
@@ -135,6 +135,14 @@ test('a bar holds although the database has lost a later version of it that the 
   await enforcement.bring(record, asOf);
   assert.equal(isKeptOut(), true);
   assert.equal((await store.bars.find('anna'))?.isEnforced, true);
+
+  // And the other way round: it was set when a clock was ahead.
+  const { version } = (await store.bars.find('anna')) ?? assert.fail();
+  const target = { name: 'anna', player };
+  cluster.setBar(target, { version: version + 240_000, until: undefined, signedInBefore: undefined, note: '' }, asOf);
+  await enforcement.bring((await store.bars.lift('anna', NOW)) as BarRecord, asOf);
+  assert.equal(isKeptOut(), false);
+  assert.equal(await store.bars.find('anna'), undefined);
 
   // One that was lifted while it was brought stays so.
   const later = await store.bars.set({ ...BAR, name: 'anna' });

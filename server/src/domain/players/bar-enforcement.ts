@@ -77,20 +77,26 @@ export function createBarEnforcement({
 
   const endConnections = createEndConnections({ store, cluster, disconnect, clock });
 
+  /** A database that has lost its last commits may give versions that the directory has heard of already. */
+  async function renew({ name, version }: BarRecord, newer: number | undefined): Promise<BarRecord | undefined> {
+    return newer === undefined ? undefined : await store.bars.renew(name, version, newer);
+  }
+
   async function enforce(record: BarRecord, asOf: Standing, detail: Detail = {}): Promise<DisconnectResult> {
     const { name, version, state } = record;
     const { target, bar } = markerOf(record);
     const { disconnectDeadlineMs: timeoutMs } = settings;
     const deadline = clock.monotonic() + timeoutMs;
     if (state === 'LIFTED') {
-      await withTimeout(cluster.liftBar(target, version), timeoutMs, clock);
+      const { newer } = await withTimeout(cluster.liftBar(target, version), timeoutMs, clock);
+      const renewed = await renew(record, newer);
+      if (renewed !== undefined) return await enforce(renewed, asOf, detail);
       await store.bars.remove(name, version);
       return NOBODY;
     }
     // One that has ended meanwhile is brought too: what it took the place of may last longer.
     const newer = await withTimeout(cluster.setBar(target, bar, asOf), timeoutMs, clock);
-    // A database that has lost its last commits may give versions that the directory has heard of already.
-    const renewed = newer === undefined ? undefined : await store.bars.renew(name, version, newer);
+    const renewed = await renew(record, newer);
     if (renewed !== undefined) return await enforce(renewed, asOf, detail);
     const ending = endConnections(record, deadline - clock.monotonic(), detail);
     const ended = await withTimeout(ending, timeoutMs, clock);
@@ -144,7 +150,7 @@ export function createBarEnforcement({
       }
     },
     async forget(target, version) {
-      const forgetting = (async () => await cluster.liftBar(target, version))();
+      const forgetting = (async () => (await cluster.liftBar(target, version)).hasHeld)();
       return await withTimeout(forgetting, settings.disconnectDeadlineMs, clock).catch((cause: unknown) => {
         throw new ServiceError('internal', 'The directory of connections is not available: try again', { cause });
       });
