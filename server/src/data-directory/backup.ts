@@ -160,11 +160,11 @@ function assertRoom(directory: string, bytes: number): void {
   const free = bavail * bsize;
   if (free > bytes) return;
   throw new StartupError(
-    `there is not enough room in ${directory} for a backup: it needs ${inKibibytes(bytes + 1, 'ceil')}, and ${inKibibytes(free, 'floor')} are free`,
+    `there is not enough room in ${directory} for a backup: it needs ${inMebibytes(bytes + 1, 'ceil')}, and ${inMebibytes(free, 'floor')} are free`,
   );
 }
 
 /** What is needed is rounded up and what there is down, so that the two are never said to be alike. */
-export function inKibibytes(bytes: number, rounding: 'ceil' | 'floor'): string {
-  return `${Math[rounding](bytes / 1_024)} KiB`;
+export function inMebibytes(bytes: number, rounding: 'ceil' | 'floor'): string {
+  return `${Math[rounding](bytes / 1_048_576)} MiB`;
 }

@@ -4,7 +4,7 @@ import { describeFileFault } from '../file-fault.ts';
 import { createKeyring, type Keyring } from '../keyring.ts';
 import { StartupError } from '../startup-error.ts';
 import { type Manifest, type Progress, readArchive } from './archive.ts';
-import { inKibibytes, type LiveFiles } from './backup.ts';
+import { inMebibytes, type LiveFiles } from './backup.ts';
 import { lockDataDirectory, parseSecretKey } from './data-directory.ts';
 import { readIfPresent, syncDirectory } from './private-file.ts';
 import {
@@ -98,7 +98,7 @@ async function unpack(
       const { bavail, bsize } = statfsSync(directory);
       if (bavail * bsize > bytes) return;
       throw new StartupError(
-        `there is not enough room in ${directory} for what is in ${file}: it needs ${inKibibytes(bytes + 1, 'ceil')}, and ${inKibibytes(bavail * bsize, 'floor')} are free`,
+        `there is not enough room in ${directory} for what is in ${file}: it needs ${inMebibytes(bytes + 1, 'ceil')}, and ${inMebibytes(bavail * bsize, 'floor')} are free`,
       );
     },
   });
