@@ -10,7 +10,7 @@ import type { Keyrings } from '../data-directory/restore.ts';
 import { DATABASE_FILE } from '../data-directory/server-files.ts';
 import type { SignInProvider } from '../domain/access/sign-in-provider.ts';
 import { openInstallation } from '../domain/installation.ts';
-import { loadBarsOf } from '../domain/players/bars.ts';
+import { loadBarsOf } from '../domain/players/bars/bars.ts';
 import type { ProviderTokens } from '../domain/players/provider-tokens.ts';
 import { findKeyring } from '../keyring.ts';
 import type { Log } from '../log.ts';

@@ -6,7 +6,7 @@ import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { sampleGame, sampleStage } from '../store/store-samples.ts';
 import { openTestStore } from '../store/test-store.ts';
-import { markerOf } from './players/bars.ts';
+import { markerOf } from './players/bars/bars.ts';
 
 const failsWith = (code: ErrorCode, message = /./) => ({ name: 'ServiceError', code, message });
 

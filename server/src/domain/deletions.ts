@@ -7,7 +7,7 @@ import type { PlayerData } from '../store/player-data/player-data.ts';
 import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 import { type BackgroundWork, createBackground } from './background.ts';
-import { targetOf } from './players/bars.ts';
+import { targetOf } from './players/bars/bars.ts';
 
 const STAGES_AT_ONCE = 100;
 

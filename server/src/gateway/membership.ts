@@ -1,6 +1,6 @@
 import { type Clock, momentOf } from '../clock.ts';
 import type { Barred, Cluster, DirectoryEntry, Lease, RegistrationFault } from '../cluster/cluster.ts';
-import { newcomerOf } from '../domain/players/bars.ts';
+import { newcomerOf } from '../domain/players/bars/bars.ts';
 import type { RuntimeName } from '../domain/runtime/message.ts';
 import type { Runtimes } from '../domain/runtime/runtimes.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';

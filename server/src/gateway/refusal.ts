@@ -1,7 +1,7 @@
 import type { CloseFacts, CloseName } from '@respark/protocol';
 import type { Clock } from '../clock.ts';
 import type { Barred, Cluster, RegistrationFault } from '../cluster/cluster.ts';
-import { refusalOf } from '../domain/players/bars.ts';
+import { refusalOf } from '../domain/players/bars/bars.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { RandomBytes } from '../random.ts';
 import type { Connection, Why } from './connection.ts';

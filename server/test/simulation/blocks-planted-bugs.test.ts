@@ -8,7 +8,7 @@ const END = 'const ended = await withTimeout(ending, timeoutMs, clock);';
 const BUGS: readonly PlantedBug[] = [
   {
     name: 'the connections are listed before the directory has the bar',
-    file: 'domain/players/bar-enforcement.js',
+    file: 'domain/players/bars/bar-enforcement.js',
     changes: [
       [`${NEWER}${SET}`, `${NEWER}undefined;`],
       [END, `${END} ${SET}`],
@@ -40,7 +40,7 @@ const BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'nobody asks about blocks in the whole game',
-    file: 'domain/players/bars.js',
+    file: 'domain/players/bars/bars.js',
     changes: [["barName('block', { gameId, playerId }),", '']],
     caughtAs: /B1/,
   },
@@ -59,7 +59,7 @@ const BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a block that is lifted leaves the store before the directory knows',
-    file: 'domain/players/bar-enforcement.js',
+    file: 'domain/players/bars/bar-enforcement.js',
     changes: [
       [
         'const { newer } = await withTimeout(cluster.liftBar(target, version), timeoutMs, clock);',
@@ -70,7 +70,7 @@ const BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a bar that ends before the directory has it is forgotten',
-    file: 'domain/players/bar-enforcement.js',
+    file: 'domain/players/bars/bar-enforcement.js',
     changes: [
       [
         'const { failures } = await enforce(record, asOf);',
@@ -83,7 +83,7 @@ const BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'nobody goes on with what could not be brought to the directory',
-    file: 'domain/players/bar-enforcement.js',
+    file: 'domain/players/bars/bar-enforcement.js',
     changes: [
       ['if (!isClosing)\n                    void background', 'if (false)\n                    void background'],
       ['void background.run(name, () => attempt(name));\n        }', '}'],

@@ -1,5 +1,5 @@
-import type { BarEnforcement } from '../../src/domain/players/bar-enforcement.ts';
-import type { Blocks } from '../../src/domain/players/blocks.ts';
+import type { BarEnforcement } from '../../src/domain/players/bars/bar-enforcement.ts';
+import type { Blocks } from '../../src/domain/players/bars/blocks.ts';
 import { ServiceError } from '../../src/errors.ts';
 import { CHANGE } from '../support/domain.ts';
 import type { Arrival, BarCall, BarHistory } from './bar-checker.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { CloudCode } from '../../src/app/services.ts';
-import type { Blocking } from '../../src/domain/players/blocking.ts';
+import type { Blocking } from '../../src/domain/players/bars/blocking.ts';
 import type { ProviderTokens } from '../../src/domain/players/provider-tokens.ts';
 import type { GameAnswers } from '../../src/domain/runtime/game-answers.ts';
 

@@ -1,4 +1,4 @@
-import type { Block } from '../../domain/players/blocks.ts';
+import type { Block } from '../../domain/players/bars/blocks.ts';
 import { ServiceError } from '../../errors.ts';
 import { connectionIds, gameName, playerId, stageName } from '../operations/shapes.ts';
 import { boolean, integer, label, string, structure, timestamp } from '../shape.ts';

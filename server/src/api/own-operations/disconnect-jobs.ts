@@ -1,6 +1,10 @@
 import type { FarewellWords } from '../../disconnect-order.ts';
-import type { NewJob } from '../../domain/players/disconnect-job-request.ts';
-import type { DisconnectJob, DisconnectJobState, JobTarget } from '../../domain/players/disconnect-jobs.ts';
+import type { NewJob } from '../../domain/players/disconnect-jobs/disconnect-job-request.ts';
+import type {
+  DisconnectJob,
+  DisconnectJobState,
+  JobTarget,
+} from '../../domain/players/disconnect-jobs/disconnect-jobs.ts';
 import { type Call, COMMON_ERRORS } from '../operation.ts';
 import { stageResource, stageTags } from '../operations/resources.ts';
 import { clientToken, connectionId, dateTime, maxResults, nextToken, playerId } from '../operations/shapes.ts';

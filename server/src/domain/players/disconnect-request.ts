@@ -2,7 +2,7 @@ import { encode, FAREWELL } from '@respark/protocol';
 import type { FarewellWords } from '../../disconnect-order.ts';
 import { ServiceError } from '../../errors.ts';
 import type { AuditOutcome } from '../../store/audit/audit-log.ts';
-import type { Duration, Wording } from './bar-changes.ts';
+import type { Duration, Wording } from './bars/bar-changes.ts';
 import type { ConnectionSelection, DisconnectResult } from './disconnect.ts';
 
 /** What a call may ask of a disconnect, beside the player. */

@@ -13,7 +13,7 @@ import type { Audit, Change } from '../audit.ts';
 import type { Events } from '../events/events.ts';
 import type { RuntimeName } from '../runtime/message.ts';
 import { getActiveStageInTime, isBeingDeleted, type NamedStage } from '../stages.ts';
-import type { Blocking, BlockTerms } from './blocking.ts';
+import type { Blocking, BlockTerms } from './bars/blocking.ts';
 import { type CreateToken, createCreateToken } from './create-token.ts';
 import { listConnections } from './directory-look-up.ts';
 import { createDisconnect, type DisconnectResult } from './disconnect.ts';

@@ -5,7 +5,7 @@ import { type Barred, DirectoryUnavailable } from '../../cluster/cluster.ts';
 import { LocalCluster } from '../../cluster/local.ts';
 import { createKeyring } from '../../keyring.ts';
 import { createSystemRandom } from '../../random.ts';
-import { barName, newcomerOf } from './bars.ts';
+import { barName, newcomerOf } from './bars/bars.ts';
 import { createPlayerTokens, type PlayerTokens, SessionEnded } from './player-tokens.ts';
 import { createTokenRenewal } from './token-renewal.ts';
 

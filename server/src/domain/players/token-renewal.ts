@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import { type Cluster, DirectoryUnavailable } from '../../cluster/cluster.ts';
 import type { SignedInPlayer } from '../../player-key.ts';
 import type { Outcome } from '../runtime/message.ts';
-import { holderOf } from './bars.ts';
+import { holderOf } from './bars/bars.ts';
 import { type PlayerTokens, type Session, SessionEnded } from './player-tokens.ts';
 
 /** Gives a connected player a token to come back with, unless they could not come back now. */

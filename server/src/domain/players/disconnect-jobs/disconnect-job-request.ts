@@ -1,7 +1,7 @@
-import type { ConnectionSelector } from '../../connection-selector.ts';
-import type { FarewellWords } from '../../disconnect-order.ts';
-import { onRecordOf, type Selection } from './connection-filter.ts';
-import { detailsOf } from './disconnect-request.ts';
+import type { ConnectionSelector } from '../../../connection-selector.ts';
+import type { FarewellWords } from '../../../disconnect-order.ts';
+import { onRecordOf, type Selection } from '../connection-filter.ts';
+import { detailsOf } from '../disconnect-request.ts';
 
 /** What a call asks of a job. */
 export interface NewJob {

@@ -1,13 +1,13 @@
-import { type Clock, passed, withTimeout } from '../../clock.ts';
-import type { BarTarget, Cluster, Standing } from '../../cluster/cluster.ts';
-import { ServiceError } from '../../errors.ts';
-import type { Log } from '../../log.ts';
-import { createSettledTime } from '../../settled-time.ts';
-import type { BarRecord } from '../../store/bars.ts';
-import type { Store } from '../../store/store.ts';
-import { type BackgroundWork, createBackground } from '../background.ts';
+import { type Clock, passed, withTimeout } from '../../../clock.ts';
+import type { BarTarget, Cluster, Standing } from '../../../cluster/cluster.ts';
+import { ServiceError } from '../../../errors.ts';
+import type { Log } from '../../../log.ts';
+import { createSettledTime } from '../../../settled-time.ts';
+import type { BarRecord } from '../../../store/bars.ts';
+import type { Store } from '../../../store/store.ts';
+import { type BackgroundWork, createBackground } from '../../background.ts';
+import type { Disconnect, DisconnectResult } from '../disconnect.ts';
 import { farewellOfBar, markerOf } from './bars.ts';
-import type { Disconnect, DisconnectResult } from './disconnect.ts';
 
 /** How often a node looks for bars that nobody has brought to the directory yet, and for those that have ended. */
 const LOOK_PERIOD_MS = 10_000;

@@ -1,8 +1,8 @@
-import { createPauses } from '../../pauses.ts';
-import type { DisconnectJobRecord, JobEnd } from '../../store/disconnect-jobs.ts';
-import type { Store } from '../../store/store.ts';
-import type { BackgroundWork } from '../background.ts';
-import { createClaimedWork, type WorkKind } from '../claimed-work.ts';
+import { createPauses } from '../../../pauses.ts';
+import type { DisconnectJobRecord, JobEnd } from '../../../store/disconnect-jobs.ts';
+import type { Store } from '../../../store/store.ts';
+import type { BackgroundWork } from '../../background.ts';
+import { createClaimedWork, type WorkKind } from '../../claimed-work.ts';
 import { createDisconnectJobEnds, type DisconnectJobEndParts } from './disconnect-job-ends.ts';
 import type { JobRequest } from './disconnect-job-request.ts';
 import { DisconnectJobRun, type RunEnd, type RunParts } from './disconnect-job-run.ts';

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { recordedLog } from '../../../test/support/domain.ts';
-import { ManualClock } from '../../../test/support/manual-clock.ts';
-import { until } from '../../../test/support/server.ts';
-import type { Cluster } from '../../cluster/cluster.ts';
-import { LocalCluster } from '../../cluster/local.ts';
-import { createSystemRandom } from '../../random.ts';
-import type { BarRecord, NewBar } from '../../store/bars.ts';
-import { sampleGame, sampleStage } from '../../store/store-samples.ts';
-import { openTestStore } from '../../store/test-store.ts';
+import { recordedLog } from '../../../../test/support/domain.ts';
+import { ManualClock } from '../../../../test/support/manual-clock.ts';
+import { until } from '../../../../test/support/server.ts';
+import type { Cluster } from '../../../cluster/cluster.ts';
+import { LocalCluster } from '../../../cluster/local.ts';
+import { createSystemRandom } from '../../../random.ts';
+import type { BarRecord, NewBar } from '../../../store/bars.ts';
+import { sampleGame, sampleStage } from '../../../store/store-samples.ts';
+import { openTestStore } from '../../../store/test-store.ts';
+import { createDisconnect } from '../disconnect.ts';
 import { createBarEnforcement } from './bar-enforcement.ts';
-import { createDisconnect } from './disconnect.ts';
 
 const NOW = 1_700_000_000_000;
 const ZOO = sampleGame('Zoo');

@@ -1,26 +1,26 @@
-import type { Clock } from '../../clock.ts';
-import type { Cluster } from '../../cluster/cluster.ts';
-import type { ConnectionSelector } from '../../connection-selector.ts';
-import { ServiceError } from '../../errors.ts';
-import { type RandomBytes, uuidV7After } from '../../random.ts';
-import type { DisconnectJobChange, DisconnectJobRecord } from '../../store/disconnect-jobs.ts';
-import type { PageQuery } from '../../store/page-query.ts';
-import type { Store } from '../../store/store.ts';
-import { assertNotEnded } from '../access/access.ts';
-import type { Audit, Change } from '../audit.ts';
-import { isUnfinished } from '../claimed-work.ts';
-import { createOnceInStage, type RepeatableCall } from '../client-tokens.ts';
-import { createListShare } from '../list-turns.ts';
-import { orUnavailable } from '../or-unavailable.ts';
-import type { Page, PageRequest, Paginate } from '../pagination.ts';
-import { getActiveStage, type NamedStage, type Stage } from '../stages.ts';
-import { readSelection } from './connection-filter.ts';
+import type { Clock } from '../../../clock.ts';
+import type { Cluster } from '../../../cluster/cluster.ts';
+import type { ConnectionSelector } from '../../../connection-selector.ts';
+import { ServiceError } from '../../../errors.ts';
+import { type RandomBytes, uuidV7After } from '../../../random.ts';
+import type { DisconnectJobChange, DisconnectJobRecord } from '../../../store/disconnect-jobs.ts';
+import type { PageQuery } from '../../../store/page-query.ts';
+import type { Store } from '../../../store/store.ts';
+import { assertNotEnded } from '../../access/access.ts';
+import type { Audit, Change } from '../../audit.ts';
+import { isUnfinished } from '../../claimed-work.ts';
+import { createOnceInStage, type RepeatableCall } from '../../client-tokens.ts';
+import { createListShare } from '../../list-turns.ts';
+import { orUnavailable } from '../../or-unavailable.ts';
+import type { Page, PageRequest, Paginate } from '../../pagination.ts';
+import { getActiveStage, type NamedStage, type Stage } from '../../stages.ts';
+import { readSelection } from '../connection-filter.ts';
+import { checkFarewell } from '../disconnect-request.ts';
 import { cancelled, confirmed, paused, resumed } from './disconnect-job-decisions.ts';
 import { type JobRequest, type NewJob, onRecordOfJob } from './disconnect-job-request.ts';
 import type { DisconnectJobWork } from './disconnect-job-work.ts';
-import { checkFarewell } from './disconnect-request.ts';
 
-export type { JobTarget } from '../../store/disconnect-jobs.ts';
+export type { JobTarget } from '../../../store/disconnect-jobs.ts';
 
 /** As a caller sees it: one that is at work and is to stop has not stopped yet. */
 export type DisconnectJobState = DisconnectJobRecord['state'] | 'PAUSING' | 'CANCELLING';

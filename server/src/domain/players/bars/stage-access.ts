@@ -1,9 +1,9 @@
-import type { BarRecord } from '../../store/bars.ts';
-import type { Audit, Change } from '../audit.ts';
-import type { NamedStage } from '../stages.ts';
+import type { BarRecord } from '../../../store/bars.ts';
+import type { Audit, Change } from '../../audit.ts';
+import type { NamedStage } from '../../stages.ts';
+import { detailsOf } from '../disconnect-request.ts';
 import { type BarChanges, checkWording, type Duration, type Wording } from './bar-changes.ts';
 import { farewellOfBar } from './bars.ts';
-import { detailsOf } from './disconnect-request.ts';
 
 /** Stages that are closed to newcomers, for maintenance. Promises and throws as `Blocks` does. */
 export interface StageAccess {

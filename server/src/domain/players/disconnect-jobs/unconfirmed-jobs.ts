@@ -1,9 +1,9 @@
-import type { Clock } from '../../clock.ts';
-import type { Cluster } from '../../cluster/cluster.ts';
-import type { Log } from '../../log.ts';
-import { createPauses } from '../../pauses.ts';
-import type { DisconnectJobRecord } from '../../store/disconnect-jobs.ts';
-import type { Store } from '../../store/store.ts';
+import type { Clock } from '../../../clock.ts';
+import type { Cluster } from '../../../cluster/cluster.ts';
+import type { Log } from '../../../log.ts';
+import { createPauses } from '../../../pauses.ts';
+import type { DisconnectJobRecord } from '../../../store/disconnect-jobs.ts';
+import type { Store } from '../../../store/store.ts';
 import { CONFIRM_WITHIN_MS, isOverdue } from './disconnect-job-decisions.ts';
 
 /** How often a node looks for such jobs. */

@@ -1,5 +1,5 @@
-import type { Clock } from '../../clock.ts';
-import type { Pauses } from '../../pauses.ts';
+import type { Clock } from '../../../clock.ts';
+import type { Pauses } from '../../../pauses.ts';
 
 const STEP_MS = 100;
 /** What was not used for a while is not made up for. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Clock } from '../../clock.ts';
-import { createPauses } from '../../pauses.ts';
-import type { DisconnectJobRecord, DisconnectJobWish, JobProgress, JobTarget } from '../../store/disconnect-jobs.ts';
+import type { Clock } from '../../../clock.ts';
+import { createPauses } from '../../../pauses.ts';
+import type { DisconnectJobRecord, DisconnectJobWish, JobProgress, JobTarget } from '../../../store/disconnect-jobs.ts';
 import { DisconnectJobRun, type RunParts } from './disconnect-job-run.ts';
 
 const OWNER = 'driver';

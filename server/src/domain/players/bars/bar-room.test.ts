@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ManualClock } from '../../../test/support/manual-clock.ts';
-import { ServiceError } from '../../errors.ts';
-import { sampleGame } from '../../store/store-samples.ts';
-import { openTestStore } from '../../store/test-store.ts';
+import { ManualClock } from '../../../../test/support/manual-clock.ts';
+import { ServiceError } from '../../../errors.ts';
+import { sampleGame } from '../../../store/store-samples.ts';
+import { openTestStore } from '../../../store/test-store.ts';
 import { createBarRoom } from './bar-room.ts';
 
 const NOW = 1_700_000_000_000;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DisconnectJobRecord } from '../../store/disconnect-jobs.ts';
+import type { DisconnectJobRecord } from '../../../store/disconnect-jobs.ts';
 import { CONFIRM_WITHIN_MS, cancelled, confirmed, paused, resumed } from './disconnect-job-decisions.ts';
 
 const NOW = 5;

@@ -1,7 +1,7 @@
-import type { Clock } from '../../clock.ts';
-import { ServiceError } from '../../errors.ts';
-import type { BarRecord } from '../../store/bars.ts';
-import type { Store } from '../../store/store.ts';
+import type { Clock } from '../../../clock.ts';
+import { ServiceError } from '../../../errors.ts';
+import type { BarRecord } from '../../../store/bars.ts';
+import type { Store } from '../../../store/store.ts';
 
 /** One part in so many of the free room is given away before the bars are counted again: other nodes give away, too. */
 const SHARES_OF_ROOM = 16;

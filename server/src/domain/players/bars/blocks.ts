@@ -1,15 +1,15 @@
-import type { Clock } from '../../clock.ts';
-import { ServiceError } from '../../errors.ts';
-import type { BarRecord, ListedBar } from '../../store/bars.ts';
-import type { Store } from '../../store/store.ts';
-import type { Audit, Change } from '../audit.ts';
-import { type ListTurn, MAX_PAGE_BYTES } from '../list-turns.ts';
-import type { Page, PageRequest, Paginate } from '../pagination.ts';
+import type { Clock } from '../../../clock.ts';
+import { ServiceError } from '../../../errors.ts';
+import type { BarRecord, ListedBar } from '../../../store/bars.ts';
+import type { Store } from '../../../store/store.ts';
+import type { Audit, Change } from '../../audit.ts';
+import { type ListTurn, MAX_PAGE_BYTES } from '../../list-turns.ts';
+import type { Page, PageRequest, Paginate } from '../../pagination.ts';
+import type { DisconnectResult } from '../disconnect.ts';
+import { checkFarewell, detailsOf, onRecord } from '../disconnect-request.ts';
 import { type BarChanges, checkWording, type Duration, type NamedPlace, type Wording } from './bar-changes.ts';
 import { farewellOfBar } from './bars.ts';
 import type { BlockedPlayer, Blocking } from './blocking.ts';
-import type { DisconnectResult } from './disconnect.ts';
-import { checkFarewell, detailsOf, onRecord } from './disconnect-request.ts';
 
 /** A bar and the name of its stage. */
 export type Block = ListedBar & { readonly evidence?: string; readonly stageName?: string | undefined };

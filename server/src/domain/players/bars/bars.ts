@@ -1,9 +1,9 @@
 import type { CloseFacts, CloseName } from '@respark/protocol';
-import type { Bar, Barred, BarTarget, LoadBars, Newcomer } from '../../cluster/cluster.ts';
-import type { FarewellWords } from '../../disconnect-order.ts';
-import type { SignedInPlayer } from '../../player-key.ts';
-import type { BarKind, BarRecord } from '../../store/bars.ts';
-import type { Store } from '../../store/store.ts';
+import type { Bar, Barred, BarTarget, LoadBars, Newcomer } from '../../../cluster/cluster.ts';
+import type { FarewellWords } from '../../../disconnect-order.ts';
+import type { SignedInPlayer } from '../../../player-key.ts';
+import type { BarKind, BarRecord } from '../../../store/bars.ts';
+import type { Store } from '../../../store/store.ts';
 
 /** The player, the stage or the game that a bar is about. */
 export interface BarredScope {

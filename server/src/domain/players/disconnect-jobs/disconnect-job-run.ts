@@ -1,9 +1,9 @@
-import type { Clock } from '../../clock.ts';
-import type { Cluster } from '../../cluster/cluster.ts';
-import type { ConnectionSelector } from '../../connection-selector.ts';
-import { Interrupted } from '../../interrupted.ts';
-import type { Log } from '../../log.ts';
-import type { Pauses } from '../../pauses.ts';
+import type { Clock } from '../../../clock.ts';
+import type { Cluster } from '../../../cluster/cluster.ts';
+import type { ConnectionSelector } from '../../../connection-selector.ts';
+import { Interrupted } from '../../../interrupted.ts';
+import type { Log } from '../../../log.ts';
+import type { Pauses } from '../../../pauses.ts';
 import type {
   DisconnectJobRecord,
   DisconnectJobTable,
@@ -11,7 +11,7 @@ import type {
   JobEnd,
   JobProgress,
   JobTarget,
-} from '../../store/disconnect-jobs.ts';
+} from '../../../store/disconnect-jobs.ts';
 import type { JobRequest } from './disconnect-job-request.ts';
 import { createPace, type Pace } from './pace.ts';
 

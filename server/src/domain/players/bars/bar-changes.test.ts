@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { ManualClock } from '../../../test/support/manual-clock.ts';
-import { DEV, ZOO } from '../../store/store-samples.ts';
-import { openTestStore } from '../../store/test-store.ts';
+import { ManualClock } from '../../../../test/support/manual-clock.ts';
+import { DEV, ZOO } from '../../../store/store-samples.ts';
+import { openTestStore } from '../../../store/test-store.ts';
 import { createBarChanges } from './bar-changes.ts';
 
 const SCOPE = { gameId: ZOO.id, stageId: DEV.id, playerId: 'alice' };

@@ -1,14 +1,14 @@
-import type { Clock } from '../../clock.ts';
-import { ServiceError } from '../../errors.ts';
-import type { BarRecord, NewBar } from '../../store/bars.ts';
-import type { Store } from '../../store/store.ts';
-import type { Change } from '../audit.ts';
-import { gameNotFound } from '../games.ts';
-import { getActiveStage } from '../stages.ts';
+import type { Clock } from '../../../clock.ts';
+import { ServiceError } from '../../../errors.ts';
+import type { BarRecord, NewBar } from '../../../store/bars.ts';
+import type { Store } from '../../../store/store.ts';
+import type { Change } from '../../audit.ts';
+import { gameNotFound } from '../../games.ts';
+import { getActiveStage } from '../../stages.ts';
+import type { DisconnectResult } from '../disconnect.ts';
 import type { BarEnforcement } from './bar-enforcement.ts';
 import type { BarRoom } from './bar-room.ts';
 import { type BarredScope, barName, targetOf } from './bars.ts';
-import type { DisconnectResult } from './disconnect.ts';
 
 /** What is said of a bar. */
 export interface Wording {

@@ -1,6 +1,6 @@
-import { ServiceError } from '../../errors.ts';
-import type { DisconnectJobChange, DisconnectJobRecord } from '../../store/disconnect-jobs.ts';
-import { isUnfinished } from '../claimed-work.ts';
+import { ServiceError } from '../../../errors.ts';
+import type { DisconnectJobChange, DisconnectJobRecord } from '../../../store/disconnect-jobs.ts';
+import { isUnfinished } from '../../claimed-work.ts';
 
 // What people may do with a job, by the state that it is in. All throw a `conflict` for a state that does not allow it.
 

@@ -1,11 +1,11 @@
-import type { FarewellWords } from '../../disconnect-order.ts';
-import type { BarRecord } from '../../store/bars.ts';
-import type { Change } from '../audit.ts';
-import type { Events } from '../events/events.ts';
+import type { FarewellWords } from '../../../disconnect-order.ts';
+import type { BarRecord } from '../../../store/bars.ts';
+import type { Change } from '../../audit.ts';
+import type { Events } from '../../events/events.ts';
+import type { DisconnectResult } from '../disconnect.ts';
+import { checkFarewell } from '../disconnect-request.ts';
 import { type BarChanges, checkWording, type Duration, type NamedPlace, type Wording } from './bar-changes.ts';
 import { farewellOfBar } from './bars.ts';
-import type { DisconnectResult } from './disconnect.ts';
-import { checkFarewell } from './disconnect-request.ts';
 
 /** A player in a stage, or in all stages of the game. */
 export interface BlockedPlayer extends NamedPlace {

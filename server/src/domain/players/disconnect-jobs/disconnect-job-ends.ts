@@ -1,12 +1,12 @@
-import type { Clock } from '../../clock.ts';
-import type { Cluster } from '../../cluster/cluster.ts';
-import type { Log } from '../../log.ts';
-import type { DisconnectJobRecord } from '../../store/disconnect-jobs.ts';
-import type { Store } from '../../store/store.ts';
-import type { Arns } from '../arn.ts';
-import type { Audit, Change } from '../audit.ts';
-import { type BackgroundWork, createBackground } from '../background.ts';
-import type { Events } from '../events/events.ts';
+import type { Clock } from '../../../clock.ts';
+import type { Cluster } from '../../../cluster/cluster.ts';
+import type { Log } from '../../../log.ts';
+import type { DisconnectJobRecord } from '../../../store/disconnect-jobs.ts';
+import type { Store } from '../../../store/store.ts';
+import type { Arns } from '../../arn.ts';
+import type { Audit, Change } from '../../audit.ts';
+import { type BackgroundWork, createBackground } from '../../background.ts';
+import type { Events } from '../../events/events.ts';
 
 /** What is not told of at once is, when the next look comes. */
 const TOLD_AT_ONCE = 100;
