@@ -59,10 +59,9 @@ export async function backUp(options: BackupOptions): Promise<Manifest> {
     const madeAt = new Date(now()).toISOString();
     const secretKey = readIfPresent(join(dataDir, SECRET_KEY_FILE));
     const found = live.names.filter((name) => existsSync(join(dataDir, name)));
-    assertRoom(
-      dirname(file),
-      found.reduce((sum, name) => sum + live.sizeOf(join(dataDir, name)), 0),
-    );
+    // The copies are made before they are packed: without this check they could fill the disk of a running server.
+    const bytes = found.reduce((sum, name) => sum + live.sizeOf(join(dataDir, name)), 0);
+    assertRoom(dirname(file), { bytes, purpose: 'a backup' });
     for (const name of found) {
       signal?.throwIfAborted();
       live.copy(name, join(dataDir, name), join(partial, name));
@@ -154,17 +153,14 @@ function assertNew(file: string): void {
   throw new StartupError(`there is already a file ${file}: remove it, or give another name`);
 }
 
-/** Copies need room before they are packed. Without this check a server's disk could be full for as long as it takes. */
-function assertRoom(directory: string, bytes: number): void {
+/** Throws a `StartupError` unless the file system of the directory has room for more than so many bytes. */
+export function assertRoom(directory: string, { bytes, purpose }: { bytes: number; purpose: string }): void {
   const { bavail, bsize } = statfsSync(directory);
   const free = bavail * bsize;
   if (free > bytes) return;
+  // Rounded apart, so that the message never names the same number twice.
+  const needed = Math.ceil((bytes + 1) / 1_048_576);
   throw new StartupError(
-    `there is not enough room in ${directory} for a backup: it needs ${inMebibytes(bytes + 1, 'ceil')}, and ${inMebibytes(free, 'floor')} are free`,
+    `there is not enough room in ${directory} for ${purpose}: it needs ${needed} MiB, and ${Math.floor(free / 1_048_576)} MiB are free`,
   );
-}
-
-/** What is needed is rounded up and what there is down, so that the two are never said to be alike. */
-export function inMebibytes(bytes: number, rounding: 'ceil' | 'floor'): string {
-  return `${Math[rounding](bytes / 1_048_576)} MiB`;
 }

@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describeFileFault } from '../file-fault.ts';
 import { createKeyring, type Keyring } from '../keyring.ts';
 import { StartupError } from '../startup-error.ts';
 import { type Manifest, type Progress, readArchive } from './archive.ts';
-import { inMebibytes, type LiveFiles } from './backup.ts';
+import { assertRoom, type LiveFiles } from './backup.ts';
 import { lockDataDirectory, parseSecretKey } from './data-directory.ts';
 import { readIfPresent, syncDirectory } from './private-file.ts';
 import {
@@ -95,11 +95,7 @@ async function unpack(
         throw new StartupError(`the backup ${file} has no ${DATABASE_FILE}: use another one`);
       }
       const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
-      const { bavail, bsize } = statfsSync(directory);
-      if (bavail * bsize > bytes) return;
-      throw new StartupError(
-        `there is not enough room in ${directory} for what is in ${file}: it needs ${inMebibytes(bytes + 1, 'ceil')}, and ${inMebibytes(bavail * bsize, 'floor')} are free`,
-      );
+      assertRoom(directory, { bytes, purpose: `what is in ${file}` });
     },
   });
   for (const { name } of manifest.parts) {
