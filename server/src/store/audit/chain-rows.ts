@@ -64,7 +64,7 @@ export interface NewLink extends LinkBody, ChainHead {
 
 /** What a transaction puts into a chain. Its links are made at its end, so that they follow the head as it was. */
 export interface Batch {
-  /** Takes an item of a record of this time into the link of its kind; gives the number of that link. */
+  /** Adds an item of a record of this time to the link of its kind, and returns the number of that link. */
   add(kind: LinkKind, at: number, text: string): number;
   links(at: number): readonly NewLink[];
 }
@@ -130,7 +130,7 @@ export function kindOf(cause: AuditCause): LinkKind {
   return cause === 'script' ? 'scripts' : 'records';
 }
 
-export function intentTextOf(row: Omit<AuditRow, 'intent_link' | 'outcome_link' | 'outcome'>): string {
+function intentTextOf(row: Omit<AuditRow, 'intent_link' | 'outcome_link' | 'outcome'>): string {
   return intentText({
     at: row.at,
     requestId: row.request_id,
@@ -142,6 +142,16 @@ export function intentTextOf(row: Omit<AuditRow, 'intent_link' | 'outcome_link' 
     playerId: row.player_id,
     details: row.details,
   });
+}
+
+/** Adds the intent and the outcome of a row. Returns the values of the columns of `AuditRow`, in their order, with both links. */
+export function addToBatch(batch: Batch, row: AuditRow): (string | number | null)[] {
+  const { at, request_id, cause, actor, source_address, operation, resource, player_id, details, outcome } = row;
+  const kind = kindOf(cause);
+  const intentLink = batch.add(kind, at, intentTextOf(row));
+  const outcomeLink = outcome === null ? null : batch.add(kind, at, outcomeText(at, request_id, outcome));
+  const texts = [request_id, cause, actor, source_address, operation, resource, player_id, details, outcome];
+  return [at, ...texts, intentLink, outcomeLink];
 }
 
 /** The items of rows, by the number of their link. */

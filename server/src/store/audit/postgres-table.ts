@@ -1,7 +1,7 @@
 import { outcomeText, type RemovalReason } from '../../audit-chain.ts';
 import type { Session, Sessions } from '../postgres/sessions.ts';
 import type { AuditCause, AuditPosition, AuditQuery, AuditRecord, ChainReader } from './audit-log.ts';
-import { type Batch, intentTextOf, kindOf } from './chain-rows.ts';
+import { addToBatch, type Batch, kindOf } from './chain-rows.ts';
 import type { LateOutcome } from './journal.ts';
 import type { StoredRecords } from './pages.ts';
 import {
@@ -55,7 +55,7 @@ export interface AuditTable {
   /** Removes some of the records before this time; gives whether there may be more. */
   removeSomeBefore(at: number): Promise<boolean>;
   /**
-   * Removes about as many records as are too many, in the order that `AuditLog.removeBefore` promises. Gives what the log
+   * Removes about as many records as are too many, in the order that `AuditLog.removeBefore` promises. Returns what the log
    * has then; undefined when another node is about it.
    */
   shrink(limits: { readonly maxBytes: number; readonly now: number }): Promise<AuditSize | undefined>;
@@ -155,15 +155,7 @@ async function insert(
   batch: Batch,
   records: readonly AuditRecord[],
 ): Promise<void> {
-  const rows = records.map((record) => {
-    const row = toRow(record);
-    const { at, request_id, cause, actor, source_address, operation, resource, player_id, details, outcome } = row;
-    const kind = kindOf(cause);
-    const intentLink = batch.add(kind, at, intentTextOf(row));
-    const outcomeLink = outcome === null ? null : batch.add(kind, at, outcomeText(at, request_id, outcome));
-    const texts = [request_id, cause, actor, source_address, operation, resource, player_id, details, outcome];
-    return [at, ...texts, intentLink, outcomeLink];
-  });
+  const rows = records.map((record) => addToBatch(batch, toRow(record)));
   const columns = Array.from({ length: 12 }, (_, column) => rows.map((row) => row[column] ?? null));
   const { rowCount } = await query(
     `insert into audit (node, chain, at, request_id, cause, actor, source_address, operation, resource, player_id,

@@ -1,7 +1,7 @@
 import type Libsql from 'libsql';
 import { outcomeText } from '../../audit-chain.ts';
 import type { AuditCause, AuditRecord } from './audit-log.ts';
-import { type Batch, intentTextOf, kindOf } from './chain-rows.ts';
+import { addToBatch, type Batch, kindOf } from './chain-rows.ts';
 import type { LateOutcome } from './journal.ts';
 import { type AuditRow, toRow } from './rows.ts';
 import type { SqliteChain } from './sqlite-chain.ts';
@@ -20,8 +20,8 @@ export interface Written {
 class AlreadyThere extends Error {}
 
 /**
- * Gives what writes records, then outcomes, and what they are in the chain, in one transaction until `isTimeUp`. To look
- * for each record before it is written would cost as much as to write it, so that is done only after a collision.
+ * Returns a function that writes records, then outcomes, and their items of the chain, in one transaction until `isTimeUp`.
+ * To look for each record before it is written would cost as much as to write it, so that is done only after a collision.
  */
 export function createWriting(database: Libsql.Database, chain: SqliteChain) {
   const transact = createTransact(database);
@@ -48,7 +48,7 @@ export function createWriting(database: Libsql.Database, chain: SqliteChain) {
   }
 
   function insertNew(batch: Batch, rows: readonly AuditRow[]): number {
-    const values = rows.map((row) => valuesOf(row, batch));
+    const values = rows.map((row) => addToBatch(batch, row));
     const isFull = rows.length === INSERTED_AT_ONCE;
     let inserted = isFull ? insertMany.run(values.flat()).changes : 0;
     if (!isFull) for (const each of values) inserted += insert.run(each).changes;
@@ -118,16 +118,6 @@ export function createTransact(database: Libsql.Database): <T>(work: () => T) =>
       throw error;
     }
   };
-}
-
-/** The values of the statement's columns; the items of the row join the batch. */
-function valuesOf(row: AuditRow, batch: Batch): (string | number | null)[] {
-  const { at, request_id, cause, actor, source_address, operation, resource, player_id, details, outcome } = row;
-  const kind = kindOf(cause);
-  const intentLink = batch.add(kind, at, intentTextOf(row));
-  const outcomeLink = outcome === null ? null : batch.add(kind, at, outcomeText(at, request_id, outcome));
-  const texts = [request_id, cause, actor, source_address, operation, resource, player_id, details, outcome];
-  return [at, ...texts, intentLink, outcomeLink];
 }
 
 function charactersOf(values: readonly (string | number | null)[]): number {
