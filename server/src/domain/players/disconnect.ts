@@ -10,9 +10,9 @@ import { listConnections } from './directory-look-up.ts';
 const LAST_LOOK_SHARE = 0.1;
 
 export interface DisconnectResult {
-  /** Their owner neither takes nor sends a message on them any more, and the directory no longer lists them. */
+  /** Ids of connections that have ended: no message passes them any more, and the directory no longer lists them. */
   readonly successes: readonly string[];
-  /** Still listed, and nothing proves their end: ask again. */
+  /** Ids of connections that are still listed, and whose end nothing proves: ask again. */
   readonly failures: readonly string[];
   /** What became of each connection, if asked for: those of both lists, and those of which a third thing is true. */
   readonly connections?: readonly ConnectionOutcome[] | undefined;
@@ -59,11 +59,11 @@ export type Disconnect = (call: {
   readonly selection?: ConnectionSelection | undefined;
   /** Whether the result has the outcome of each connection. */
   readonly isDetailed?: boolean | undefined;
-  /** Whether to ask nobody to close, and only list what would be. The result is then a detailed one, without successes. */
+  /** Whether to close nothing and only list what would be closed. The result is then a detailed one, without successes. */
   readonly isDryRun?: boolean | undefined;
   /**
-   * Called once the player's connections are listed, if there are any: they stay, and the result has none of them, unless it
-   * gives true. So the reason to close them was still there after each of them had come.
+   * Called once after the player's connections were listed, if there are any. Unless it returns true they stay, and the result
+   * has none of them: this shows that the reason to close them still held after each of them had registered.
    */
   readonly isStillMeant?: (() => MaybePromise<boolean>) | undefined;
 }) => MaybePromise<DisconnectResult>;
@@ -76,6 +76,15 @@ type OwnersRequest = DisconnectOrder & {
 
 /** The ids that are proven closed → the proof, where the owner has given one. */
 type ProvenEnds = Map<string, ProvenEnd | undefined>;
+
+/** What is known of the connections that no owner has proven closed. One that is in neither set has ended. */
+interface Doubt {
+  readonly unproven: ReadonlySet<string>;
+  /** Those that have ended because their node has died. */
+  readonly orphans: ReadonlySet<string>;
+}
+
+const NO_DOUBT: Doubt = { unproven: new Set(), orphans: new Set() };
 
 export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; clock: Clock; log: Log }): Disconnect {
   /** Adds to `closed` the ids that the owner proves closed. */
@@ -112,6 +121,34 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
     return andThen(all(asked), () => closed);
   }
 
+  /** Has the directory say once more what it knows of connections whose owners did not prove them closed. */
+  function* lookAgain(
+    entries: readonly DirectoryEntry[],
+    { player, era, timeoutMs }: { player: PlayerKey; era: string; timeoutMs: number },
+  ): Steps<Doubt> {
+    const unproven = new Set(entries.map(({ connectionId }) => connectionId));
+    const orphans = new Set<string>();
+    const owners = [...idsByOwner(entries).keys()];
+    const look = () => listConnections({ cluster, clock, player, owners, timeoutMs });
+    const after = yield* settled(orElse<Listing | undefined>(look, () => undefined));
+    // An owner unlists a connection before it answers: what the same era no longer lists has ended, and only the answer
+    // was lost. Another era says nothing of these connections.
+    const sameEra = after?.era === era ? after : undefined;
+    if (sameEra !== undefined) {
+      const listed = new Set(sameEra.entries.map((entry) => entry.connectionId));
+      for (const id of unproven) if (!listed.has(id)) unproven.delete(id);
+    }
+    // An owner that has died meanwhile has ended its connections without closing them: they are neither closed nor unproven,
+    // even when another node has removed them from the directory since.
+    const deadOwners = new Set(sameEra?.endedOwners);
+    for (const { node, connectionId: id } of entries) {
+      if (!deadOwners.has(node) && !cluster.isProvenDead(node)) continue;
+      unproven.delete(id);
+      orphans.add(id);
+    }
+    return { unproven, orphans };
+  }
+
   return inSteps(function* (call): Steps<DisconnectResult> {
     const { player, order, timeoutMs, selection, isDetailed, isStillMeant } = call;
     const deadline = clock.monotonic() + timeoutMs;
@@ -126,27 +163,9 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
     const ownersMs = leftMs() - timeoutMs * LAST_LOOK_SHARE;
     const closed = yield* settled(closeAtOwners(player, entries, { order, isDetailed }, ownersMs));
     const ids = entries.map((entry) => entry.connectionId);
-    const unproven = new Set(ids.filter((id) => !closed.has(id)));
-    const orphans = new Set<string>();
-    if (unproven.size > 0) {
-      // An owner unlists a connection before it answers: what the same era no longer lists has ended, and only the
-      // answer was lost.
-      const owners = [...idsByOwner(entries.filter(({ connectionId: id }) => unproven.has(id))).keys()];
-      const lookAgain = () => listConnections({ cluster, clock, player, owners, timeoutMs: leftMs() });
-      const after = yield* settled(orElse<Listing | undefined>(lookAgain, () => undefined));
-      const ended = new Set(after?.era === before.era ? after.endedOwners : []);
-      if (after?.era === before.era) {
-        const listed = new Set(after.entries.map((entry) => entry.connectionId));
-        for (const id of unproven) if (!listed.has(id)) unproven.delete(id);
-      }
-      // An owner that has died meanwhile has ended its connections without closing them: they are neither, also when
-      // another node has removed them from the directory since.
-      for (const { node, connectionId: id } of entries) {
-        if (closed.has(id) || !(ended.has(node) || cluster.isProvenDead(node))) continue;
-        unproven.delete(id);
-        orphans.add(id);
-      }
-    }
+    const doubtful = entries.filter(({ connectionId: id }) => !closed.has(id));
+    const { unproven, orphans } =
+      doubtful.length === 0 ? NO_DOUBT : yield* lookAgain(doubtful, { player, era: before.era, timeoutMs: leftMs() });
     const isEnded = (id: string) => !unproven.has(id) && !orphans.has(id);
     const result = { successes: ids.filter(isEnded), failures: [...unproven] };
     if (!isDetailed) return result;
@@ -180,10 +199,7 @@ function outcomesOf(
   ];
 }
 
-function outcomeOf(
-  id: string,
-  { closed, unproven, orphans }: { closed: ProvenEnds; unproven: ReadonlySet<string>; orphans: ReadonlySet<string> },
-): WhatBecame {
+function outcomeOf(id: string, { closed, unproven, orphans }: Doubt & { readonly closed: ProvenEnds }): WhatBecame {
   if (unproven.has(id)) return { outcome: 'unproven' };
   if (orphans.has(id)) return { outcome: 'gone_already', proof: 'owner_dead' };
   if (!closed.has(id)) return { outcome: 'closed', proof: 'not_listed' };
