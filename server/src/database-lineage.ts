@@ -1,5 +1,5 @@
 /**
- * A lineage is a text of parts with a blank between them, always of the same kinds in the same order. This stands for a part that
- * the database does not tell, or not to this user.
+ * A lineage is a text of parts separated by blanks: always the same parts, in the same order. This stands for a part that the
+ * database does not disclose, or not to this user.
  */
 export const UNKNOWN_PART = '-';

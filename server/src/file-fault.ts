@@ -1,7 +1,7 @@
 import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** What is wrong, in words of a sentence that names the file before them, and what to do. */
+/** What is wrong, as the end of a sentence that begins with the file's name, and what to do about it. */
 interface Fault {
   readonly cause: string;
   readonly cure: string;
@@ -61,7 +61,7 @@ export function findFileFault(error: unknown): (Fault & { readonly code: string 
   return undefined;
 }
 
-/** Whether what is lacking is not room, but the number of files that was decided on when the file system was made. */
+/** Whether the file system has room left, but not for another file: their number is fixed when a file system is made. */
 function isOutOfFiles(error: Error & { readonly path?: unknown }): boolean {
   if (typeof error.path !== 'string') return false;
   try {

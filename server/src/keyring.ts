@@ -20,7 +20,7 @@ export interface Sealer {
 export interface Keyring extends Sealer {
   /** Names the secret key without revealing anything about it; servers with the same secret key have the same id. */
   readonly keyId: string;
-  /** Gives 32 bytes, which are always the same for one purpose and independent of those for any other purpose. */
+  /** Returns 32 bytes, which are always the same for one purpose and independent of those for any other purpose. */
   deriveKey(purpose: string): Uint8Array;
 }
 

@@ -310,7 +310,10 @@ export async function migrateData(options: Surroundings): Promise<Migrated[]> {
   return await forCommand(options, migrateBackends);
 }
 
-/** Copies a data directory, which no server uses, into an empty PostgreSQL database. Gives the rows of each table. */
+/**
+ * Copies a data directory, which no server uses, into an empty PostgreSQL database. Resolves with the number of rows of each
+ * table.
+ */
 export async function copyData({
   url,
   progress,

@@ -33,7 +33,7 @@ export interface StageMetrics {
 
 /** What this node counts. Every method only adds to a number; the text is made at each scrape. */
 export interface Metrics {
-  /** Gives the same object for every connection of a stage. */
+  /** Returns the same object for every connection of a stage. */
   ofStage(stage: { stageId: string; gameName: string; stageName: string }): StageMetrics;
   /** Removes the labels of a stage that is gone. */
   forgetStage(stageId: string): void;

@@ -1,6 +1,6 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
 
-/** Gives `count` unguessable bytes; tests pass a seeded source. */
+/** Returns `count` unguessable bytes; tests pass a seeded source. */
 export type RandomBytes = (count: number) => Uint8Array;
 
 /** To draw ten bytes costs as much as to draw hundreds. */

@@ -5,7 +5,7 @@ import { type Authorize, isDenial } from './authorize.ts';
 import type { StreamedOutput, StreamSink } from './operation.ts';
 import type { Throttle } from './throttle.ts';
 
-/** Gives a stream of what is left of the life of its request: to be charged, and to be allowed for as long as it goes on. */
+/** A stream outlives the steps of its request: it must go on being charged for, and being allowed, for as long as it lasts. */
 export function createStreams({
   throttle,
   authorize,

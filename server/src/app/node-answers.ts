@@ -3,8 +3,8 @@ import type { Gateway } from '../gateway/gateway.ts';
 import type { Log } from '../log.ts';
 
 /**
- * Answers what other nodes ask about this one as a whole, and whether it would stop. Gives a promise that resolves when an
- * operator has asked it to.
+ * Answers what other nodes ask about this one as a whole, and stops when an operator asks for it: returns a promise
+ * that resolves then.
  */
 export function answerAboutNode({
   cluster,

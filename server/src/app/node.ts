@@ -156,7 +156,7 @@ export function createNode(parts: {
   };
 }
 
-/** Gives why this node should get no traffic. */
+/** Returns a function that says why this node should get no traffic, if it should not. */
 function createReadiness(
   {
     backends: { directory, store, cluster, unwritableMs = () => 0 },
@@ -198,7 +198,7 @@ function reportActivity({ backends: { cluster }, metrics, closers, clock }: Para
   cluster.answer('report_activity', ({ after }) => ({ steps: activity.after(after) }));
 }
 
-/** Gives the number of nodes that take calls, as of a few seconds ago. */
+/** Returns a function that says the number of nodes that take calls, as of a few seconds ago. */
 function watchManagementNodes({
   backends: { cluster, facts: own, countServers, databaseTime },
   closers,

@@ -27,7 +27,7 @@ export async function resumeWork({
   closers.push('take-over of work', lookAgainAndAgain({ background, periodMs, clock, log }));
 }
 
-/** Gives what ends the looking. */
+/** Returns a function that stops the looking. */
 function lookAgainAndAgain({
   background,
   periodMs,

@@ -23,10 +23,10 @@ interface Credentials {
   readonly isOfServer?: boolean;
 }
 
-/** Longer than a DisconnectPlayer call takes at most by default, so that the command gets the server's own answer. */
+/** Longer than the longest DisconnectPlayer call by default, so that the command gets the server's own answer. */
 const CALL_TIMEOUT_MS = 30_000;
 
-/** After which pauses a call is made again that a node has refused because it is about to stop: another node may get it then. */
+/** The pauses before a call is repeated that a node refused because it is about to stop: the next one may reach another node. */
 const DRAIN_PAUSES_MS = [200, 800];
 
 /** Much more than any reply or file of a server has. */
@@ -63,10 +63,8 @@ export async function getCredentials({
     );
   }
   if (settings.rootAccessKeyId !== undefined && settings.rootSecretAccessKey !== undefined) {
-    return {
-      ...{ accessKeyId: settings.rootAccessKeyId, secretAccessKey: settings.rootSecretAccessKey },
-      isOfServer: true,
-    };
+    const { rootAccessKeyId, rootSecretAccessKey } = settings;
+    return { accessKeyId: rootAccessKeyId, secretAccessKey: rootSecretAccessKey, isOfServer: true };
   }
   const stored = await localFiles.rootCredentials(settings.dataDir);
   if (stored !== undefined) return { ...stored, isOfServer: true };
@@ -92,8 +90,8 @@ export async function findEndpoint({
 }
 
 /**
- * The server that runs on the data directory. Throws a CommandError while none does. Another program on this machine that listens on its port then,
- * or on the usual one, could answer as it likes, keep the call to send it again, or take a player's token.
+ * The server that runs on the data directory. Throws a CommandError when none does, because another program may be listening on
+ * its port by then, or on the usual one: it could answer as it likes, keep the call to send it again, or take a player's token.
  */
 export async function getRunning(
   localFiles: World['localFiles'],
@@ -131,11 +129,11 @@ export async function createClient(world: World, command: Command): Promise<Mana
   const isFound = !hasOwnEndpoint(world, command) && credentials.isOfServer;
   const found = isFound ? (await getRunning(localFiles, settings)).url : undefined;
   const endpoint = endpointUrl || found || (await findEndpoint({ localFiles, settings, env }));
-  const assertThere = async () => {
+  const assertStillThere = async () => {
     const { url } = await getRunning(localFiles, settings);
     if (url !== endpoint) throw new Unreachable(`the server is at ${url} by now, no longer at ${endpoint}`);
   };
-  return new ManagementClient({ endpoint, credentials, region: settings.region, ...(isFound && { assertThere }) });
+  return new ManagementClient({ endpoint, credentials, region: settings.region, ...(isFound && { assertStillThere }) });
 }
 
 /** An error that the server answered with. */
@@ -175,19 +173,19 @@ export class ManagementClient {
   readonly endpoint: string;
   readonly #credentials: Credentials;
   readonly #region: string;
-  readonly #assertThere: () => Promise<void>;
+  readonly #assertStillThere: () => Promise<void>;
 
   constructor({
     endpoint,
     credentials,
     region,
-    assertThere = async () => {},
+    assertStillThere = async () => {},
   }: {
     endpoint: string;
     credentials: Credentials;
     region: string;
     /** Throws when the server has left the endpoint. Asked before each call: a command may wait for hours. */
-    assertThere?: () => Promise<void>;
+    assertStillThere?: () => Promise<void>;
   }) {
     if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol)) {
       throw new CommandError(`the endpoint must be an http or https URL, got "${endpoint}"`, { exitCode: 2 });
@@ -195,7 +193,7 @@ export class ManagementClient {
     this.endpoint = endpoint.replace(/\/+$/, '');
     this.#credentials = credentials;
     this.#region = region;
-    this.#assertThere = assertThere;
+    this.#assertStillThere = assertStillThere;
   }
 
   /**
@@ -214,7 +212,7 @@ export class ManagementClient {
     }
   }
 
-  /** Nothing was done for a call that a node has refused because it drains, and AWS clients repeat it, too. */
+  /** Repeats a call that a node has refused because it drains, as AWS clients do: nothing was done for it. */
   async #call(operation: Operation, input: Input, timeoutMs = CALL_TIMEOUT_MS): Promise<unknown> {
     for (const pauseMs of DRAIN_PAUSES_MS) {
       try {
@@ -231,7 +229,7 @@ export class ManagementClient {
     const { method } = operation.http;
     const { path, body: text } = toRequest(operation, input);
     const body = text === undefined ? undefined : Buffer.from(text);
-    await this.#assertThere();
+    await this.#assertStillThere();
     const url = new URL(`${this.endpoint}${path}`);
     const content = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body };
     const nowMs = Date.now();
@@ -250,7 +248,7 @@ export class ManagementClient {
   async stream(operation: Operation, input: Input): Promise<AsyncIterable<Uint8Array>> {
     const { method } = operation.http;
     const url = new URL(`${this.endpoint}${toRequest(operation, input).path}`);
-    await this.#assertThere();
+    await this.#assertStillThere();
     const headers = signRequest({ method, url, ...this.#credentials, region: this.#region, nowMs: Date.now() });
     let response: Response;
     // Once it has begun, it may be silent for as long as nothing happens.
@@ -277,7 +275,7 @@ export class ManagementClient {
     const ofServer = URL.canParse(url) ? DOWNLOAD_PATH.exec(url)?.[0] : undefined;
     if (ofServer === undefined) throw new CommandError('the reply names no URL of a server to download from');
     const source = new URL(`${this.endpoint}${ofServer}`);
-    await this.#assertThere();
+    await this.#assertStillThere();
     const { response, bytes } = await fetchWhole(source, {}, source.origin);
     if (response.ok) return bytes;
     const { status } = response;

@@ -21,15 +21,15 @@ export interface World {
   readonly stdout: Output;
   readonly stderr: Output;
   /**
-   * Calls `handler` for every SIGINT, SIGTERM and SIGHUP, which then no longer end the process; the end of a terminal sends the
-   * last. Windows has no SIGTERM: Ctrl-Break and the end of the console stand for it. Returns what undoes this.
+   * Calls `handler` for every SIGINT, SIGTERM and SIGHUP, which then no longer end the process; a terminal that is closed
+   * sends SIGHUP. Windows has no SIGTERM: Ctrl-Break and the end of the console stand for it. Returns what undoes this.
    */
   onSignal(handler: (signal: StopSignal) => void): () => void;
   /** Calls `handler` for uncaught errors and unhandled rejections. Returns what undoes this. */
   onCrash(handler: (error: unknown) => void): () => void;
   /** Ends the process at once. */
   exit(code: number): void;
-  /** Must be called before the command does what has no end of its own: the process ends when nobody reads any more what it prints. */
+  /** Must be called before work that has no end of its own: the process then ends when its output is no longer read. */
   goesOnForEver(): void;
   readonly localFiles: typeof readLocalFile;
   /** Loads the server, and the store with it, only when a command needs it: commands should start quickly. */

@@ -79,7 +79,7 @@ export interface Expectations {
   readonly newcomer: Newcomer;
 }
 
-/** Who asks to be let in: what bars may be about. */
+/** A player who asks to be let in, as far as bars may be about them. */
 export interface Newcomer {
   /** The names of the bars that may keep this one out; the first of them that holds does. */
   readonly barNames: readonly string[];
@@ -104,7 +104,7 @@ export interface Bar {
   readonly until: number | undefined;
   /** Keeps out only those who signed in before; undefined for one that keeps out everybody. */
   readonly signedInBefore: number | undefined;
-  /** What whoever is kept out gets to hear; the directory does not look at it. */
+  /** What the player who is kept out is told; the directory does not look at it. */
   readonly note: string;
 }
 
@@ -113,15 +113,15 @@ export interface Barred extends Pick<Bar, 'until' | 'note'> {
   readonly barName: string;
 }
 
-/** What was so before the caller read or wrote what it now tells the directory of. */
+/** The era and the incarnation before the caller read or wrote what it now tells the directory. */
 export interface Standing {
   readonly era: string;
   readonly node: string;
 }
 
 /**
- * Gives every bar that holds, some at a time; `next` asks for what comes behind, and is undefined at the end. What has been
- * set before the call is there. Rejects when that cannot be read at the moment.
+ * Reads every bar that holds, one page at a time: `next` asks for the page behind, and is undefined at the end. What was set
+ * before the call is there. Rejects when that cannot be read at the moment.
  */
 export type LoadBars = (after: string | undefined) => Promise<{
   readonly bars: readonly { readonly target: BarTarget; readonly bar: Bar }[];
@@ -130,14 +130,14 @@ export type LoadBars = (after: string | undefined) => Promise<{
 
 /**
  * Why no entry was made. `runtime_changed` means that the stage has a newer runtime than the entry's: the caller looks the
- * stage up again, and may then register. `player_full` means that one more would exceed `maxConnectionsPerPlayer`; once one of those that
- * `list` returns has ended, the same registration may be tried again.
+ * stage up again, and may then register. `player_full` means that one more would exceed `maxConnectionsPerPlayer`; once one
+ * of those that `list` returns has ended, the same registration may be tried again.
  */
 export type RegistrationFault = 'era_changed' | 'stage_closed' | 'runtime_changed' | 'player_full';
 
 /** What the directory knew of a bar that was lifted. */
 export interface Lifting {
-  /** Whether an older version has held until now. */
+  /** Whether an older version held until now. */
   readonly hasHeld: boolean;
   /** The newer version that the directory has heard of, if there is one: then nothing was lifted. */
   readonly newer: number | undefined;
@@ -180,16 +180,15 @@ export interface Cluster {
   ): MaybePromise<RegistrationFault | Barred | undefined>;
 
   /**
-   * Sets a bar, unless the directory has heard of a newer version of it: one that was set or lifted. When it resolves,
-   * no later registration passes it. Rejects when the era, or this node's incarnation, is not that of `asOf` any more: the
-   * caller may then have read what is no longer so, and must read it again. Gives the newer version, if the directory has
-   * heard of one.
+   * Sets a bar, unless the directory has heard of a newer version of it, set or lifted, and resolves with that version. When
+   * it resolves, no later registration passes the bar. Rejects when the era, or this node's incarnation, is no longer that of
+   * `asOf`: the caller may have read what is out of date, and must read it again.
    */
   setBar(target: BarTarget, bar: Bar, asOf: Standing): MaybePromise<number | undefined>;
 
   /**
-   * Lifts a bar, unless the directory has heard of a newer version. When it resolves, no later registration is refused
-   * because of an older one, also when that is set again.
+   * Lifts a bar, unless the directory has heard of a newer version. When it resolves, no later registration is refused because
+   * of an older version, even if a late call sets that again.
    */
   liftBar(target: BarTarget, version: number): MaybePromise<Lifting>;
 

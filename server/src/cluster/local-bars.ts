@@ -30,7 +30,7 @@ export class LocalBars {
     return this.#known.size;
   }
 
-  /** Gives a newer version that is known, if there is one. */
+  /** Returns the newer version that is known, if there is one. */
   set(name: string, bar: Bar): number | undefined {
     const version = this.#known.get(name)?.version;
     this.#keep(name, { ...bar });

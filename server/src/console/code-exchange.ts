@@ -7,7 +7,7 @@ import type { OneTimeCodes } from './one-time-codes.ts';
 const MAX_BODY_BYTES = 1_024;
 
 /**
- * Gives an access key for a code that the start of this server has printed. Only this machine gets one, and only the
+ * Answers with an access key for a code that the start of this server has printed. Only this machine gets one, and only the
  * console's own page: a page of somebody else's says another origin, and one that has led its own name here says that.
  */
 export function createCodeExchange({

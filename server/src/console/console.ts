@@ -13,7 +13,7 @@ export interface ConsoleFile {
   gzipped(): Promise<Uint8Array>;
 }
 
-/** Gives the files by their path below the console's own; undefined for others. */
+/** Finds the files by their path below the console's own; undefined for others. */
 export type FindConsoleFile = (path: string) => ConsoleFile | undefined;
 
 const PATH = '/console';

@@ -219,7 +219,7 @@ function isOfContent(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && /^Z_/.test(String(error.code));
 }
 
-/** Gives the decompressed bytes of a stream in the lengths that are asked for. */
+/** Reads the decompressed bytes of a stream in the lengths that are asked for. */
 class ByteReader {
   readonly #chunks: AsyncIterator<Buffer>;
   #rest: Buffer = Buffer.alloc(0);

@@ -91,7 +91,7 @@ export async function backUp(options: BackupOptions): Promise<Manifest> {
 
 /**
  * Copies the secret key, and the one that a rotation leads to, when the copies of the databases are there: either may be
- * theirs. The next key is read first, because it becomes the secret key at the end of a rotation. Gives the names of the
+ * theirs. The next key is read first, because it becomes the secret key at the end of a rotation. Returns the names of the
  * copies. Throws a `StartupError` when the secret key is no longer the one from before the copies were made.
  */
 function copyKeys(

@@ -50,8 +50,8 @@ export interface DataDirectory {
   /** Does nothing when there is no such file. */
   removeFile(name: string): void;
   /**
-   * Whether its path still leads to the directory that was taken. When it was moved, deleted or covered by a mount, open files can
-   * still be written, but nobody finds them any more.
+   * Whether its path still leads to the directory that was taken. If that was moved, deleted or covered by a mount, open files
+   * can still be written, but their path no longer leads to them.
    */
   isInPlace(): boolean;
   /** Lets the next server open the directory. */
@@ -204,15 +204,15 @@ function lock(path: string): () => void {
 }
 
 /**
- * The server that has left addresses was killed, and other programs may listen at them by now. Commands would take them for those
- * of whoever has the lock from now on, also of a server that cannot start because its port is taken.
+ * Removes the addresses that a killed server has left: other programs may listen there by now. Commands would take them for the
+ * addresses of the next process that holds the lock, even of a server that cannot start because its port is taken.
  */
 function forgetAddresses(path: string): void {
   const file = join(path, RUNNING_FILE);
   try {
     const text = readIfPresent(file)?.toString();
     if (text === undefined) return;
-    // What says for how long the machine has been up stays for the server that starts.
+    // The boot id stays: it tells the server that starts whether the machine was restarted.
     const { bootId } = Object(JSON.parse(text)) as { bootId?: unknown };
     writePrivateFile(file, JSON.stringify({ bootId }));
   } catch {
@@ -220,7 +220,7 @@ function forgetAddresses(path: string): void {
   }
 }
 
-/** The same for as long as it is the same file. */
+/** A text that stays the same for as long as the path leads to the same file. */
 function identityOf(file: string): string {
   const { dev, ino } = statSync(file, { throwIfNoEntry: false, bigint: true }) ?? { dev: '-', ino: '-' };
   return `${dev} ${ino}`;

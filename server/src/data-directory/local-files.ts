@@ -34,7 +34,7 @@ export const readLocalFile = {
   /** Undefined also for what a server has left that was killed: its port may be anybody's by now. */
   async running(dataDir: string): Promise<ServerAddresses | undefined> {
     if ((await readLocalFile.lastRunning(dataDir)) === undefined) return undefined;
-    // Whoever takes the lock removes the addresses that it finds, so what is read under the lock is of the one who has it.
+    // A server that takes the lock removes the addresses that it finds, so those that are read while it is held are its own.
     return (await isLocked(join(dataDir, LOCK_FILE))) ? await readLocalFile.lastRunning(dataDir) : undefined;
   },
   /** The same of a server that runs, or was killed. */

@@ -16,14 +16,14 @@ const MAX_PART = 1 / 20;
 const CHUNK_BYTES = 1_048_576;
 
 /**
- * The room of the data directory. In normal state a file holds some of it back. When a write fails because the disk is
- * full, that file is removed, and the server is short of room: it then makes only changes that end something. As soon as
- * the disk has room for two such files the reserve is made again, and the state is normal.
+ * The room of the data directory. Normally a file, the reserve, holds some of it back. When a write fails because the disk
+ * is full, the reserve is removed, and the server is short of room: it then makes only changes that end something. As soon
+ * as the disk has room for two such files, the reserve is made again, and the server is back to normal.
  */
 export interface Room {
   /** Looks for room first, if it was short a while ago. */
   isShort(): boolean;
-  /** To be called when a write has failed for want of room. Gives whether there is room now that was not there before. */
+  /** To be called when a write has failed for want of room. Returns whether there is room now that was not there before. */
   release(): boolean;
   /** Bytes that this user may still write. */
   free(): number;
@@ -42,7 +42,7 @@ export function openRoom({
   clock: Clock;
   log: Log;
   settings: { readonly reserveBytes: number; readonly lowSpaceBytes: number };
-  /** Of the data directory, which is looked at now and then. */
+  /** Whether the data directory is still where it was; asked at each check of the disk. */
   isInPlace?: () => boolean;
 }): Room {
   const file = join(path, RESERVE_FILE);
@@ -50,11 +50,11 @@ export function openRoom({
   const bytes = Math.floor(Math.min(settings.reserveBytes, blocks * bsize * MAX_PART));
   let isShort = false;
   let isLow = false;
-  const isDirectoryThere = noteLoss({ path, log, isInPlace });
+  const isDirectoryThere = createPlaceCheck({ path, log, isInPlace });
   let triedAt = Number.NEGATIVE_INFINITY;
   let cancelCheck = () => {};
 
-  /** NaN, which no comparison is true of, while a disk of the network does not answer. */
+  /** NaN, which makes every comparison false, while a network disk does not answer. */
   function free(): number {
     try {
       const { bavail, bsize } = statfsSync(path);
@@ -77,7 +77,7 @@ export function openRoom({
     return isHeld;
   }
 
-  /** Gives whether the reserve was there, and is no more. */
+  /** Returns whether there was a reserve to remove. */
   function remove(): boolean {
     try {
       rmSync(file);
@@ -87,7 +87,7 @@ export function openRoom({
     }
   }
 
-  /** Makes the reserve, if there is room for it. Gives whether it is there. */
+  /** Makes the reserve, if there is room for it. Returns whether it is there. */
   function hold(): boolean {
     try {
       if (bytes === 0 || lstatSync(file, { throwIfNoEntry: false })?.size === bytes) return true;
@@ -138,8 +138,16 @@ export function openRoom({
   };
 }
 
-/** Gives a look whether the data directory is in its place, which says when it no longer is. */
-function noteLoss({ path, log, isInPlace }: { path: string; log: Log; isInPlace: () => boolean }): () => boolean {
+/** Returns a check that the data directory is still in its place, which logs an error once it is not. */
+function createPlaceCheck({
+  path,
+  log,
+  isInPlace,
+}: {
+  path: string;
+  log: Log;
+  isInPlace: () => boolean;
+}): () => boolean {
   let wasInPlace = true;
   return () => {
     const isThere = isInPlace();

@@ -23,7 +23,7 @@ const ROOT_USER = 0;
 
 /**
  * Makes sure that a server may use the directory, which is made if it is missing, and that nobody else can read what is
- * in it, as far as this process can see to that. Gives warnings for the operator. Throws a `StartupError`.
+ * in it, as far as this process can see to that. Returns warnings for the operator. Throws a `StartupError`.
  *
  * The directory must belong to this user or to the superuser. One of the superuser is a mounted volume, which gives this
  * user its rights by a group or to everybody: it stays as it is. One of any other user was put there by them.

@@ -18,7 +18,7 @@ export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended, Prepare
   /** What is logged when an attempt fails and will be made again. */
   readonly failure: string;
   readonly maxAtOnce: number;
-  /** Whose work it is, and how much of theirs is done at once; without any, all share what there is. */
+  /** The owners of the work, and how much of each one's is done at once; without lanes, all work shares `maxAtOnce`. */
   readonly lanes?: readonly { of(work: Work): string; readonly max: number }[];
   listUnfinished(): Promise<readonly Work[]>;
   /** The record as it is now. */
@@ -97,11 +97,11 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended,
     }
   }
 
-  /** Tells of an end that was on disk after all. A node that was taken for dead cannot know whether the end is its own. */
+  /** Reports an end that was on disk after all. A node that was taken for dead cannot know whether the end is its own. */
   async function isOver(work: Work, owner: string): Promise<true> {
     const doubt = inDoubt.get(work.id);
     const isOwn = doubt?.owner === owner && (await kind.find(store, work)) !== undefined;
-    // Not before the store has answered: a further attempt must still know of it.
+    // Only now that the store has answered: had it failed, the next attempt would need to know.
     inDoubt.delete(work.id);
     if (isOwn) await kind.ended?.(doubt.begun, doubt.outcome);
     return true;

@@ -76,7 +76,7 @@ export async function createOnceInStage<T extends { readonly stageId: string; re
   });
 }
 
-/** Gives the same digest for the same parameters in any order. */
+/** Returns the same digest for the same parameters in any order. */
 function digest(parameters: RepeatableCall['parameters']): string {
   return hash('sha256', JSON.stringify(sorted(parameters)), 'hex');
 }

@@ -28,7 +28,7 @@ export interface Configuration {
  * too many long configurations are in work.
  */
 export interface Configurations {
-  /** Gives only the named sections, if any are named; names without a section are ignored. */
+  /** Resolves with the named sections only, if any are named; names without a section are ignored. */
   get(gameName: string, sections?: readonly string[]): Promise<Configuration>;
   /**
    * Makes all of the modifications, in order, or none. Throws `validation`, naming the one that cannot be made by its

@@ -9,14 +9,14 @@ const ENDING = /^(?:Disconnect|Delete|Block|Revoke)/;
 const GIVING_BACK = /^Delete/;
 
 /**
- * Each record takes half a kilobyte of the reserve. An actor may have a few a second, and all together not many more, so
- * that no key can use the reserve up before an operator has made room.
+ * Each record takes half a kilobyte of the reserve. An actor may make a few changes a second, and all actors together not many
+ * more, so that no key can use up the reserve before an operator has made room.
  */
 const OF_ACTOR = { ratePerSecond: 2, burst: 20, maxKeys: 1_000 };
 const IN_ALL = { ratePerSecond: 5, burst: 50, maxKeys: 1 };
 /**
- * The same for what gives room back, which so has places that nothing else takes. A deletion of what is not there is on record
- * as well, and gives nothing back.
+ * The same for changes that give room back, so that other changes cannot use up their share. They are limited too, because
+ * deleting something that does not exist leaves a record and gives nothing back.
  */
 const DELETIONS_OF_ACTOR = { ...OF_ACTOR, burst: 100 };
 const DELETIONS_IN_ALL = { ...IN_ALL, burst: 200 };

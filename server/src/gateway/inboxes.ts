@@ -1,12 +1,12 @@
 /**
- * One budget for the beginnings of messages that players have sent and not ended: a client may stop in the middle of each,
- * and keep it there with pings. When the budget is exceeded, those that have been there for longest are ended, because the
- * rest of an honest message comes soon.
+ * One budget for all messages that have arrived in part: a client may stop in the middle of a message, and keep its connection
+ * alive with pings. When the budget is exceeded, the connections whose messages began first are ended, because the rest of an
+ * honest message comes soon.
  */
 export class Inboxes<T> {
   readonly #budgetBytes: number;
   readonly #end: (inbox: T) => void;
-  /** Inbox → the bytes that have come of its message, if it has not come whole. The message that began first comes first. */
+  /** Inbox → how many bytes of its unfinished message have come. The message that began first comes first. */
   readonly #begun = new Map<T, number>();
   #total = 0;
 
@@ -15,7 +15,7 @@ export class Inboxes<T> {
     this.#end = end;
   }
 
-  /** The bytes that have come of the message that is on its way; 0 when there is none. May end inboxes, this one included. */
+  /** Notes how many bytes of an unfinished message have come; 0 when there is none any more. May end inboxes, this one included. */
   note(inbox: T, bytes: number): void {
     this.#total += bytes - (this.#begun.get(inbox) ?? 0);
     if (bytes === 0) this.#begun.delete(inbox);

@@ -10,8 +10,8 @@ const PAUSE_MS = 1;
 const ENDS_AT_ONCE = 8;
 
 /**
- * For work on very many connections, which must not hold up the others: to be called before each. Gives a promise to wait
- * for when other work is to have its turn.
+ * For work on very many connections, which must not hold up the others. Call the returned function before each connection:
+ * when other work is to have its turn first, it returns a promise to wait for.
  */
 export function createSlices(clock: Clock, sliceConnections = SLICE_CONNECTIONS): () => Promise<void> | undefined {
   let [left, endsAt] = [sliceConnections, clock.monotonic() + SLICE_MS];

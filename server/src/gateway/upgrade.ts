@@ -26,7 +26,7 @@ export interface UpgradeSettings {
   /** Origins whose pages may connect, as `createOriginCheck` reads them. */
   readonly allowedOrigins: readonly string[];
   readonly maxFrameBytes: number;
-  /** How many bytes may be kept of messages that have not come whole, of all players together. */
+  /** How many bytes of unfinished messages may be kept, of all players together. */
   readonly inboxMemoryBytes: number;
   /** A node for `management` alone takes no players. */
   readonly nodeRole?: 'both' | 'gateway' | 'management';
@@ -164,13 +164,13 @@ function createHost({
     end(connection) {
       const text = 'the server has too many messages that have not come whole';
       gateway.close(connection, 'try_again_later', text, { retryAfterMs: RETRY_WHEN_FULL_MS });
-      // What has come would be kept until the client closes its side.
+      // Otherwise what has come would be kept until the client closes its side.
       connection.destroy();
     },
   });
   return {
     limits: { maxMessageBytes: maxFrameBytes, maxFragments },
-    // Without this bound, any client could have the server keep as much as a frame may have for each socket.
+    // Without this bound, any client could make the server keep a frame of the longest size for each of its sockets.
     count(connection, bytes) {
       if (connection.isAwaitingHello && bytes > MAX_HELLO_BYTES + MAX_FRAME_HEAD_BYTES) {
         gateway.close(connection, 'bad_hello', `a hello has at most ${MAX_HELLO_BYTES} bytes`);

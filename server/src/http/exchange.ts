@@ -41,7 +41,7 @@ export interface HttpReply {
   readonly body: string | Uint8Array;
   /**
    * Writes what follows the body, for as long as it likes: such a reply has no length, and its connection ends with it.
-   * Gives what the listener calls when the client is gone.
+   * Returns a function that the listener calls when the client is gone.
    */
   readonly stream?: (sink: ReplySink) => () => void;
 }

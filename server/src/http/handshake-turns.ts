@@ -223,7 +223,7 @@ function createPlaces({
     take,
     /** Must be called when the socket has ended. */
     leave: end,
-    /** Must be called with what comes out of TLS when a handshake is done. Gives the handshake. */
+    /** Must be called with what comes out of TLS when a handshake is done. Returns the handshake. */
     done(socket: Socket): Handshake | undefined {
       const handshake = byEnds.get(endsOf(socket));
       if (handshake !== undefined) end(handshake);

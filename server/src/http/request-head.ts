@@ -5,7 +5,7 @@ import { collectHeaders, type HttpRequest, type RequestHeaders } from './exchang
 /** All that a request says before its body. */
 export type RequestHead = Omit<HttpRequest, 'readBody' | 'callerIsKnown'>;
 
-/** What no client and no chain of proxies needs. A line is small, and what it is read into takes a hundred times as much. */
+/** More than any client or chain of proxies needs. A line is small, but takes a hundred times its length once it has been read. */
 export const MAX_HEADER_LINES = 200;
 
 export const TOO_MANY_HEADERS = `a request may have at most ${MAX_HEADER_LINES} header lines`;
@@ -63,10 +63,10 @@ export function createHeadReader({ clientAddress }: { clientAddress: ClientAddre
   };
 }
 
-/** What a client sends that is in order is shorter, with all that proxies add. */
+/** The head of a well-behaved client is shorter than this, even with everything that proxies add. */
 const MAX_LOOKED_AT_BYTES = 4_096;
 
-/** Those by which clients are told from each other. */
+/** The headers by which clients are told apart. */
 const TELLING_HEADERS = /^(x-forwarded-for|authorization):[ \t]*([^\r\n]*)/gim;
 
 /**

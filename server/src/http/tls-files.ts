@@ -7,10 +7,12 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
-/** For so long before its end a certificate is warned of. Those of Let's Encrypt are renewed 30 days before theirs. */
+/** How long before its end a certificate is warned of. Let's Encrypt's are usually renewed 30 days before theirs. */
 const WARNING_MS = 14 * 86_400_000;
 
-/** Throws for an empty file too, which Node.js takes: nobody could connect then. A file is empty while it is copied anew. */
+/**
+ * Throws for an empty file too, as a file may be while it is being replaced: Node.js would take it, and no client could connect.
+ */
 export function readTlsFiles({ certFile, keyFile }: TlsFiles): { readonly cert: string; readonly key: string } {
   const read = (file: string) => {
     const text = decodeText(readFileSync(file));
@@ -20,7 +22,7 @@ export function readTlsFiles({ certFile, keyFile }: TlsFiles): { readonly cert: 
   return { cert: read(certFile), key: read(keyFile) };
 }
 
-/** What to warn of: that clients refuse the certificate by its times, or soon will; undefined for one that is good. */
+/** The warning for a certificate that clients refuse because of its dates, or soon will; undefined for a good one. */
 export function findTimeFault(cert: string, now: number): string | undefined {
   const { validFrom, validTo } = new X509Certificate(cert);
   if (now < Date.parse(validFrom)) return 'the TLS certificate is not valid yet, so that clients refuse it';

@@ -58,7 +58,7 @@ function firstOfEach(addresses: readonly LookupAddress[]): LookupAddress[] {
 }
 
 /**
- * Gives the addresses of hosts, or throws an `OutsideFault`. Look-ups under way are ended by no deadline, so those of one
+ * Looks up the addresses of hosts, or throws an `OutsideFault`. Look-ups under way are ended by no deadline, so those of one
  * host are one.
  */
 export function createAddressesOf({ lookUp }: { lookUp: LookUp }): LookUp {

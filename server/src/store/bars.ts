@@ -1,8 +1,8 @@
 import type { PageQuery } from './page-query.ts';
 
 /**
- * What keeps players from connecting: a `block` one player, for good or for a time; a `revocation` whoever comes with a
- * token of before; a `closure` everybody who comes to a stage.
+ * What keeps players from connecting: a `block` keeps out one player, for good or for a time; a `revocation` every player who
+ * comes with a token from before it; a `closure` every player of a stage.
  */
 export type BarKind = 'block' | 'revocation' | 'closure';
 
@@ -34,11 +34,11 @@ export interface BarRecord {
   /** Greater than that of every change of any bar before, also of bars that are gone. */
   readonly version: number;
   readonly state: BarState;
-  /** Whether the directory has acknowledged this version, and whoever it sends away is gone. */
+  /** Whether the directory has acknowledged this version, and the connections that it ends have ended. */
   readonly isEnforced: boolean;
 }
 
-/** A bar without what only the staff who look at it alone need, and which may be long. */
+/** A bar without its evidence, which may be long and is shown only with a single bar. */
 export type ListedBar = Omit<BarRecord, 'evidence'>;
 
 export type NewBar = Omit<BarRecord, 'version' | 'state' | 'isEnforced'>;
@@ -55,8 +55,8 @@ export interface BarTable {
    */
   lift(name: string, at: number): Promise<BarRecord | number>;
   /**
-   * Gives the bar a version that is greater than `above`; it is not enforced then. Resolves with undefined, and changes nothing,
-   * when it has another version by now, or is gone.
+   * Gives the bar a version that is greater than `above`, which is still to be enforced. Resolves with undefined, and changes
+   * nothing, when it has another version by now, or is gone.
    */
   renew(name: string, version: number, above: number): Promise<BarRecord | undefined>;
   /** Resolves with false, and changes nothing, when the bar has another version by now, or is gone. */
@@ -72,7 +72,10 @@ export interface BarTable {
   listAll(page: PageQuery): Promise<BarRecord[]>;
   /** Those of which the directory has not acknowledged the latest change, the oldest first. */
   listUnfinished(limit: number): Promise<BarRecord[]>;
-  /** How many bars of the kind a game has, or, with a stage, how many are about this stage alone, whatever their state, and also those that have ended. */
+  /**
+   * How many bars of the kind a game has, or, with a stage, how many are about this stage alone; whatever their state, and also
+   * those that have ended.
+   */
   count(scope: BarScope): Promise<number>;
   /** Forgets at most `limit` bars, of one game or of all, that are enforced and have ended by `at`; resolves with how many. */
   removeEnded(at: number, limit: number, gameId?: string): Promise<number>;

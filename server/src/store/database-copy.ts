@@ -19,7 +19,7 @@ const BUSY_TIMEOUT_MS = 5_000;
 export interface DatabaseForm {
   /** Where `wal-mark.ts` keeps its mark. */
   readonly mark: 'user_version' | 'application_id';
-  /** Gives the version of its schema. */
+  /** Returns the version of its schema. */
   readonly version: string;
   /** The newest version that this program knows. */
   readonly newest: number;
@@ -94,7 +94,7 @@ function vacuum({ form, from, to }: { form: DatabaseForm; from: string; to: stri
 
 /**
  * Checks every page of a copy, and marks it as whole: one that was made just when the mark changed says that it has lost its
- * WAL. Gives the version of its schema. Throws a `StartupError` when the file is damaged, is not such a database, or is newer
+ * WAL. Returns the version of its schema. Throws a `StartupError` when the file is damaged, is not such a database, or is newer
  * than this program.
  */
 export function examineDatabase({ form, file }: { form: DatabaseForm; file: string }): number {

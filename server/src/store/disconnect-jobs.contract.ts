@@ -123,9 +123,9 @@ export function testDisconnectJobs(open: OpenStore): void {
     await disconnectJobs.end('J3', 'a', { ...end, state: 'PAUSED' });
     assert.deepEqual(await idsOf(disconnectJobs.listUntold(9)), ['J1', 'J2'], 'and none that is paused or at work');
     assert.deepEqual(await idsOf(disconnectJobs.listUntold(1)), ['J1']);
-    assert.equal(await disconnectJobs.leaveTelling('J2', 'b', 'c'), false);
-    assert.equal(await disconnectJobs.leaveTelling('J2', 'a', 'b'), true);
-    assert.equal(await disconnectJobs.leaveTelling('J4', 'a', 'b'), false, 'it is still at work');
+    assert.equal(await disconnectJobs.handOverTelling('J2', 'b', 'c'), false);
+    assert.equal(await disconnectJobs.handOverTelling('J2', 'a', 'b'), true);
+    assert.equal(await disconnectJobs.handOverTelling('J4', 'a', 'b'), false, 'it is still at work');
     await disconnectJobs.markTold('J2', 'a');
     assert.deepEqual(await idsOf(disconnectJobs.listUntold(9)), ['J1', 'J2']);
     await disconnectJobs.markTold('J2', 'b');

@@ -32,7 +32,7 @@ export interface JobProgress {
   readonly inFlight: readonly JobTarget[];
   /** The first of those that are unproven. */
   readonly failures: readonly JobTarget[];
-  /** Nodes that did not say whom they have. */
+  /** Nodes that did not say which connections they have. */
   readonly silentNodes: readonly string[];
 }
 
@@ -44,7 +44,7 @@ export interface DisconnectJobRecord extends JobProgress {
   readonly gameId: string;
   readonly state: DisconnectJobState;
   readonly wish: DisconnectJobWish;
-  /** The incarnation of the node that does the work, or that has still to tell of its end; undefined while none does. */
+  /** The incarnation of the node that does the work or, once the job has ended, has still to report its end. */
   readonly claimedBy: string | undefined;
   /** JSON text of what was asked for, without the list of players. */
   readonly request: string;
@@ -78,9 +78,9 @@ export interface DisconnectJobTable {
   list(stageId: string, page: PageQuery): Promise<DisconnectJobRecord[]>;
   /** Those at work, the oldest first. */
   listUnfinished(): Promise<DisconnectJobRecord[]>;
-  /** At most so many of the jobs that have awaited their confirmation since before then, the oldest first. */
+  /** At most `limit` of the jobs that have awaited their confirmation since before then, the oldest first. */
   listUnconfirmed(before: number, limit: number): Promise<DisconnectJobRecord[]>;
-  /** At most so many of the jobs that have ended, and of whose ends nobody has told yet. */
+  /** At most `limit` of the jobs that have ended and whose end no node has reported yet. */
   listUntold(limit: number): Promise<DisconnectJobRecord[]>;
   /** Those of a stage that have not ended. */
   countOpen(stageId: string): Promise<number>;
@@ -89,7 +89,10 @@ export interface DisconnectJobTable {
   insert(job: NewDisconnectJob): Promise<void>;
   /** To be made in a transaction that has found the job in a state that allows it. */
   update(id: string, change: DisconnectJobChange): Promise<void>;
-  /** Resolves with false, and changes nothing, unless the job is at work. The first claim of one that is not cancelled is its beginning. */
+  /**
+   * Resolves with false, and changes nothing, unless the job is at work. The first claim of one that is not cancelled is its
+   * beginning.
+   */
   claim(id: string, owner: string, at: number): Promise<boolean>;
   /**
    * Writes how far the owner has come, and resolves with what is wanted of it; with undefined, and without a change, when
@@ -97,13 +100,13 @@ export interface DisconnectJobTable {
    */
   advance(id: string, owner: string, progress: JobProgress, at: number): Promise<DisconnectJobWish | undefined>;
   /**
-   * The same as the last step; `state` is where that leaves the job. The claim on one that has ended stays until somebody has
-   * told of it. Resolves with false when it changes nothing.
+   * Writes the last step; `state` is where that leaves the job. The claim on a job that has ended stays until its end has been
+   * reported (`markTold`). Resolves with false when it changes nothing, for the same reasons.
    */
   end(id: string, owner: string, end: JobEnd): Promise<boolean>;
-  /** Has another incarnation tell of the end of a job. Resolves with false when it is told of, or is left to a third one. */
-  leaveTelling(id: string, from: string, to: string): Promise<boolean>;
-  /** The owner has told of the end of the job. */
+  /** Has `to` report the end of a job instead of `from`. Resolves with false, and changes nothing, when that is not its duty now. */
+  handOverTelling(id: string, from: string, to: string): Promise<boolean>;
+  /** Notes that the owner has reported the end of the job. */
   markTold(id: string, owner: string): Promise<void>;
   /** Forgets the jobs of the stage that have ended, all but the newest `keep` of them. */
   prune(stageId: string, keep: number): Promise<void>;
@@ -111,7 +114,7 @@ export interface DisconnectJobTable {
 
 export interface JobEnd {
   readonly state: Exclude<DisconnectJobState, 'PENDING' | 'IN_PROGRESS'>;
-  /** What was wanted when it was decided: it changes nothing if that is another thing by now. */
+  /** The wish on which the decision was made: `end` changes nothing if the job has another one by now. */
   readonly wish: DisconnectJobWish;
   readonly progress: JobProgress;
   readonly at: number;

@@ -8,7 +8,7 @@ const HEADER_BYTES = 48;
 const MAX_TRUST_MS = 250;
 
 /**
- * Gives a number that changes when another connection has committed, of this process or another: SQLite's
+ * Returns a number that changes when another connection has committed, of this process or another: SQLite's
  * `data_version`, at a fraction of what asking for it costs.
  *
  * A commit of any connection changes the header of the WAL-index before it returns, and SQLite itself compares the

@@ -122,7 +122,7 @@ function lineOf(entry: unknown): string {
   return `${JSON.stringify(entry)}\n`;
 }
 
-/** Gives how many bytes the text has; a part of them does not count. */
+/** Returns the number of bytes of the text. Throws when only a part of it could be written. */
 function writeAll(descriptor: number, text: string): number {
   const bytes = Buffer.byteLength(text);
   const written = writeSync(descriptor, text);

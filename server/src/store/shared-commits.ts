@@ -134,7 +134,7 @@ export class SharedCommits<Shared extends Ending> {
     });
   }
 
-  /** Gives what `work` reads, at once. */
+  /** Returns what `work` reads, at once. */
   read<T>(work: () => T): T {
     this.#assertOpen();
     try {

@@ -11,7 +11,7 @@ import type {
   Store,
 } from './store.ts';
 
-/** Gives an empty store that the test's end closes. */
+/** Returns an empty store, which the end of the test closes. */
 export type OpenStore = (t: TestContext) => Promise<Store>;
 
 export function sampleGame(name: string, change: Partial<GameRecord> = {}): GameRecord {

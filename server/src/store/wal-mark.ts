@@ -60,7 +60,7 @@ export function openWalMark({ file, name }: { file: string; name: keyof typeof O
   }
 
   return {
-    /** Throws when the file is newer than its WAL. Gives what keeps the mark from then on. */
+    /** Throws when the file is newer than its WAL. Returns what keeps the mark from then on. */
     watch(connection: Libsql.Database): WalMark {
       const exec = (sql: string) => void connection.exec(sql);
       // What is executed at once leaves nothing to wait for.

@@ -110,14 +110,14 @@ async function send(world: World, command: Command, { type, payload }: Message):
   }
 }
 
-/** Where the players of the server connect that was called: no other one may get a token of it. */
+/** Where players connect to the server that was called: no other server may get one of its tokens. */
 export function playerUrlAt(endpoint: string, local: ServerAddresses | undefined): string {
-  if (local !== undefined && originOf(local.url) === originOf(endpoint)) return local.playerUrl;
+  if (local !== undefined && comparable(local.url) === comparable(endpoint)) return local.playerUrl;
   return `${endpoint.replace(/^http/i, 'ws')}${CONNECT_PATH}`;
 }
 
-/** The same for all names of this machine. An endpoint with a path leads to a server behind a proxy, and is as it is. */
-function originOf(endpoint: string): string {
+/** The same text for all names of this machine. An endpoint with a path leads to a server behind a proxy, and stays as it is. */
+function comparable(endpoint: string): string {
   if (!URL.canParse(endpoint)) return endpoint;
   const url = new URL(endpoint);
   if (['127.0.0.1', '[::1]'].includes(url.hostname)) url.hostname = 'localhost';

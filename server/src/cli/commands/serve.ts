@@ -78,7 +78,7 @@ async function serve(world: World, settings: Settings, isDemo: boolean): Promise
 
 type StopReason = StopSignal | 'crash';
 
-/** What a shell says of a process that the signal has ended. */
+/** The exit code that a shell reports for a process ended by the signal. */
 const EXIT_CODES: Readonly<Record<StopSignal, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
 /**

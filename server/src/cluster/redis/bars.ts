@@ -22,7 +22,7 @@ interface PartitionBarsParts {
   readonly parts: PartitionParts;
   readonly keys: PartitionKeys;
   readonly pause: (delayMs: number) => Promise<void>;
-  /** Gives the connection up, and gives what to throw. */
+  /** Gives the connection up, and returns the error to throw. */
   readonly refused: (session: OpenSession, status: string) => DirectoryUnavailable;
 }
 
@@ -56,7 +56,7 @@ export class PartitionBars {
     else void this.#keepSetting(joined);
   }
 
-  /** Gives a newer version that the directory has heard of, if it has. */
+  /** Resolves with the newer version that the directory has heard of, if there is one. */
   async set(joined: Joined, target: BarTarget, bar: Bar, { era, node }: Standing): Promise<number | undefined> {
     if (era !== joined.era || node !== this.#parts.parts.lease.node) {
       throw new DirectoryUnavailable('the bar was read in another era of the directory');
@@ -80,8 +80,8 @@ export class PartitionBars {
   }
 
   /**
-   * Sends bars, and says whether the era has all of them, whether one of them has taken the place of one that held, and what
-   * newer version the directory has heard of, if it has.
+   * Sends bars. Resolves with whether the era has all bars, whether one of these has taken the place of one that held, and the
+   * newer version that the directory has heard of, if there is one.
    */
   async #send({ session, era, keys, link }: Joined, bars: readonly string[]) {
     const { lease, clock } = this.#parts.parts;

@@ -14,7 +14,7 @@ interface PartitionStagesParts {
   /** The connection, in an era that has recovered. Throws `DirectoryUnavailable` when there is none. */
   readonly getRecovered: () => Joined;
   readonly observation: Pick<Observation, 'isDead'>;
-  /** Gives the connection up, and gives what to throw. */
+  /** Gives the connection up, and returns the error to throw. */
   readonly refused: (session: OpenSession, status: string) => DirectoryUnavailable;
 }
 

@@ -34,9 +34,9 @@ if link == 'dead' then return {'dead'} end
 if link ~= ARGV[3] then return {'link_replaced'} end`;
 
 /**
- * Keys: era, former, database. Parameter: the lineage of the database of a node that starts. Ends the era if that is of another
- * one: what it knows of stages and bars is not what the database says. A part of a lineage that is not known is no other one: nodes
- * may have different rights on one database. Replies with 1 when it has done so.
+ * Keys: era, former, database. Parameter: the lineage of the database of a node that starts. Ends the era if that is another
+ * database than before: what the era knows of stages and bars is not what this database says. An unknown part of a lineage
+ * equals every other, because nodes may have different rights on one database. Replies with 1 when it has ended the era.
  */
 export const START = script(
   'start',
@@ -179,8 +179,8 @@ export const FIND_BAR = script(
 /**
  * Sets and lifts bars, and forgets a few that have ended. Keys: era, links, bars, barends, barred. Parameters: era, node,
  * link, now, until when those that have ended are forgotten, then for each bar its name, version, value and when it may be
- * forgotten, or nothing. A version that is not newer than the known one changes nothing. Replies with 1 when the era has all
- * bars, with 1 when one that held was replaced, and with a known version that was newer, if there was one.
+ * forgotten, or nothing. A version that is not newer than the known one changes nothing. Replies with 1 if the era has all
+ * bars, with 1 if a bar that held was replaced, and with the known version that is newer, or an empty text.
  */
 export const SET_BARS = script(
   'set_bars',

@@ -20,7 +20,10 @@ export interface ConditionContext {
 export interface Condition {
   readonly usesResourceTags: boolean;
   readonly usesSourceIp: boolean;
-  /** Where tags differ only in the case of their keys, all of them must meet a condition that allows, and one suffices to deny. */
+  /**
+   * The case of a tag's key does not count, so several tags may match: to allow, all of them must meet the condition; to deny, one
+   * is enough.
+   */
   isMet(context: ConditionContext, effect: 'Allow' | 'Deny'): boolean;
 }
 
@@ -151,8 +154,8 @@ function getKey(keyName: string): Key {
 }
 
 /**
- * The key of a tag is part of a condition key's name, so its case does not count. None of several is preferred: whoever may add
- * one could hide another one behind it from a Deny, and take it away afterwards.
+ * The key of a tag is part of a condition key's name, so its case does not count, and several tags may match. None of them is
+ * preferred: otherwise a caller could hide a tag from a Deny behind another one, and remove that one afterwards.
  */
 function findTags(tags: Readonly<Record<string, string>>, tagKey: string): readonly string[] {
   const lower = tagKey.toLowerCase();

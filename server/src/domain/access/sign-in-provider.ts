@@ -23,7 +23,7 @@ export interface SignInProvider {
   /** The page of the provider where a person signs in. Rejects with a `SignInFault` within seconds. */
   pageOf(begun: SignInBegun): Promise<string>;
   /**
-   * Gives the claims of the ID token that the provider gives for the code: they are this provider's, about this sign-in,
+   * Resolves with the claims of the ID token that the provider gives for the code: they are this provider's, about this sign-in,
    * for this server and for now. Rejects with a `SignInFault` within seconds, and with a `throttled` ServiceError when too many come back.
    */
   redeem(returned: SignInReturn, begun: SignInBegun): Promise<Readonly<Record<string, unknown>>>;

@@ -7,7 +7,7 @@ import { type ClaimedWebhooksParts, createClaimedWebhooks, type WebhookLag } fro
 import { endOfOrphan } from './events.ts';
 import type { Interest } from './interest.ts';
 
-/** What other nodes have changed counts here after so long at most. */
+/** How long it takes at most until this node notices what other nodes have changed. */
 const LOOK_PERIOD_MS = 1_000;
 const PRUNE_PERIOD_MS = 600_000;
 /** The clock must have said for so long that an event is old: it may be set back. */
@@ -48,7 +48,7 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
   cluster.answer('describe_deliveries', ({ webhookId }) => claimed.deliveriesOf(webhookId));
   const isDelivering = settings.nodeRole !== 'gateway';
   let looking: Promise<void> = Promise.resolve();
-  /** A look that has not begun. */
+  /** The look that is planned and has not begun. */
   let nextLook: Promise<void> | undefined;
   let cancel = () => {};
   let isClosed = false;
@@ -98,8 +98,9 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
   }
 
   /**
-   * One look after the other. A look may wait for receivers, so all who ask meanwhile share the next one, which finds what each of
-   * them has changed: otherwise one game that changes its webhooks all the time would have the others wait for ever longer.
+   * Looks are made one after the other. A look may have to wait for receivers; all calls in the meantime share the next look,
+   * which finds everything that has changed. With a look for each call, a game that keeps changing its webhooks would make
+   * the others wait longer and longer.
    */
   function look(): Promise<void> {
     if (nextLook !== undefined) return nextLook;

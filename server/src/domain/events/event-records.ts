@@ -26,7 +26,7 @@ export interface EventRecordsPage {
 
 /** A stream that can begin. */
 export interface Watch {
-  /** Begins to write events. Gives what must be called when the watcher is gone. */
+  /** Begins to write events. Returns a function that must be called when the watcher is gone. */
   start(sink: WatcherSink): () => void;
 }
 

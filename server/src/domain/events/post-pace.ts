@@ -10,12 +10,12 @@ import { MAX_POSTS_AT_ONCE } from './post-webhook.ts';
  */
 export interface PostPace {
   /**
-   * Has `post` called once, when it is the turn of its game, and of its receiver within the game. It gives what settles when
-   * the post is over, and must not reject; undefined if it has posted nothing, and then nothing is counted. Gives what takes
-   * that back.
+   * Has `post` called once, when it is the turn of its game, and of its receiver within the game. `post` returns a promise that
+   * settles when the post is over, and must not reject, or undefined if it has posted nothing, and then nothing is counted.
+   * Returns a function that takes the request back.
    */
   ask(gameId: string, receiverId: string, post: Post): () => void;
-  /** Takes a place for a post that does not wait for its turn, and gives what frees it; undefined if there is none. */
+  /** Takes a place for a post that does not wait for its turn. Returns a function that frees it; undefined if there is none. */
   enter(gameId: string): (() => void) | undefined;
 }
 

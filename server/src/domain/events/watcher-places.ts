@@ -9,7 +9,7 @@ const RETRY_AFTER_MS = 5_000;
 
 /** How many streams of events there are on this node, and whose. */
 export interface WatcherPlaces {
-  /** Takes a place, or throws `throttled`. Gives what must be called when the stream is over; again does no harm. */
+  /** Takes a place, or throws `throttled`. Returns a function to call when the stream is over; a second call does no harm. */
   take(caller: string, gameName: string): () => void;
   /** Lets nobody in any more. */
   close(): void;

@@ -21,7 +21,7 @@ export interface WatcherSink {
 }
 
 export interface Watchers {
-  /** Begins to write the events behind a position. Gives what must be called when the watcher is gone. */
+  /** Begins to write the events behind a position. Returns a function that must be called when the watcher is gone. */
   add(watcher: NewWatcher): () => void;
   /** Ends all, and whoever comes later at once. */
   drain(): void;
@@ -383,7 +383,7 @@ class Watcher {
     if (this.#state === 'reading') this.#state = state;
   }
 
-  /** Gives whether it follows with the others now; it goes on later otherwise. */
+  /** Returns whether it follows with the others now; it goes on later otherwise. */
   async #catchUp(): Promise<boolean> {
     const { game, filter } = this.#parts;
     while (this.#state === 'reading' && !this.#isHeldBack()) {

@@ -87,7 +87,7 @@ export class HeldLines {
     if (stage.lines === 0) this.#stages.delete(stageId);
   }
 
-  /** Gives a function that tells whether the lines held now are settled. */
+  /** Returns a function that tells whether the lines held now are settled. */
   mark(): () => boolean {
     const goals = [...this.#stages.values()].map((stage) => ({ stage, goal: stage.accepted }));
     return () => goals.every(({ stage, goal }) => stage.settled >= goal);

@@ -9,7 +9,7 @@ const OF_MESSAGE = { burst: 10, ratePerSecond: 1 / 10, maxKeys: MAX_KEYS };
 const OF_STAGE = { burst: 50, ratePerSecond: 1 / 6, maxKeys: MAX_KEYS };
 
 /**
- * Gives the line about a message that was refused, which says how many lines about the same message were left out before it;
+ * Returns the line about a message that was refused, which says how many lines about the same message were left out before it;
  * undefined when it is left out too. A client may be refused a thousand times a second, and the lines of scripts must stay in
  * the log.
  */

@@ -146,7 +146,7 @@ function createLeftOut({
     cancelTimer ??= clock.after(NOTE_MS, note);
   }
 
-  /** Gives the note of the stage if it is among the lines, and no longer waits for it. */
+  /** Returns the note of the stage if it is among the lines, and no longer waits for it. */
   function takeNote({ stageId, lines }: Turn) {
     const found = notes.get(stageId);
     if (found === undefined || !lines.includes(found.line)) return undefined;

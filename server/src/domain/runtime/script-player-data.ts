@@ -8,7 +8,7 @@ const MAX_ATTEMPTS = 10;
 
 /** What one invocation has seen of a player. */
 interface Seen {
-  /** At which all of it was so; undefined when that is not known, because parts of it were read at different versions. */
+  /** The version at which all of it was so; undefined when parts of it were read at different versions. */
   version: number | undefined;
   /** Key → the JSON text that it had; undefined for one that was not set. */
   readonly values: Map<string, string | undefined>;
@@ -17,10 +17,9 @@ interface Seen {
 }
 
 /**
- * The player data of one invocation. A write after a read is made only if what the invocation has read is still so,
- * because what the script writes may rest on it; otherwise it throws `conflict`. Each key counts as it was read last,
- * whatever was read of other keys since. Writes of others to other keys are no conflict. A write without a read replaces
- * what was there.
+ * The player data of one invocation. What a script writes may depend on what it has read, so a write after a read is made only
+ * if everything that the invocation has read is unchanged, and throws `conflict` otherwise. For each key the last read counts.
+ * A change of other keys by another invocation is no conflict. A write without a read replaces what was there.
  */
 export class ScriptPlayerData {
   readonly #playerData: Pick<PlayerData, 'get' | 'set'>;
@@ -32,7 +31,7 @@ export class ScriptPlayerData {
     this.#stageId = stageId;
   }
 
-  /** The JSON text of an object with the keys that are set; with all that there are without `keys`. */
+  /** The JSON text of an object with those of `keys` that are set; without `keys`, with all that are set. */
   async get(playerId: string, keys?: readonly string[]): Promise<string> {
     const { version, values } = await this.#playerData.get(this.#keyOf(playerId), keys);
     const seen = this.#seen.get(playerId) ?? { version, values: new Map(), isAll: false };
@@ -75,7 +74,7 @@ export class ScriptPlayerData {
     throw conflict(playerId, refusal);
   }
 
-  /** The version that the player has now; undefined unless all that the invocation has read is as it was. */
+  /** The version that the player's data has now; undefined if anything that the invocation has read has changed. */
   async #versionNow(player: PlayerKey, seen: Seen): Promise<number | undefined> {
     const { version, values } = await this.#playerData.get(player, seen.isAll ? undefined : [...seen.values.keys()]);
     const known = [...seen.values].filter(([, text]) => text !== undefined);
@@ -88,7 +87,7 @@ export class ScriptPlayerData {
   }
 }
 
-/** Whether a read of these keys, or of all, has everything that was seen. */
+/** Whether a read of these keys, or of all keys, reads again everything that was seen. */
 function readsAgain({ values, isAll }: Seen, keys: readonly string[] | undefined): boolean {
   if (keys === undefined) return true;
   return !isAll && [...values.keys()].every((key) => keys.includes(key));

@@ -167,7 +167,7 @@ export function openAuditDatabase({
   };
 }
 
-/** Gives what removes some of the oldest rows, and puts that into the chain, in one transaction. */
+/** Returns a function that removes some of the oldest rows, and puts that into the chain, in one transaction. */
 function createRemoval(database: Libsql.Database, chain: SqliteChain) {
   const transact = createTransact(database);
   return (condition: string, onlyScripts: boolean) => {

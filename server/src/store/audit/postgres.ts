@@ -309,7 +309,7 @@ class PostgresAuditLog implements AuditLog {
     } while (records.size >= DUE);
   }
 
-  /** Gives how many records and outcomes were moved. */
+  /** Resolves with how many records and outcomes were moved. */
   async #moveSome(): Promise<number> {
     const { table, log } = this.#parts;
     const { records, lateOutcomes } = this.#waiting;

@@ -103,7 +103,7 @@ export interface EventLog {
   ends(gameId: string): Promise<{ readonly first: number; readonly last: number }>;
   /** The position in front of all events of this time or later. */
   positionBefore(gameId: string, at: number): Promise<number>;
-  /** Calls the listener when this process has made events readable. Gives what ends that. */
+  /** Calls the listener when this process has made events readable. Returns a function that ends that. */
   onMoved(listener: () => void): () => void;
 
   /** Removes events from before this time, some at a time. */
@@ -138,7 +138,7 @@ export interface EventLog {
   owners(): Promise<readonly string[]>;
   /**
    * Ends, in the log, the connections of an owner that is dead: `toEnd` makes the event of each from that of its opening.
-   * Gives how many there were. Several nodes may try; each connection ends once.
+   * Resolves with how many there were. Several nodes may try; each connection ends once.
    */
   endConnections(owner: string, toEnd: (opened: LoggedEvent) => LoggedEvent): Promise<number>;
 

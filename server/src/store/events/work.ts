@@ -116,7 +116,7 @@ export function* dropBefore(gameId: string, position: number): EventWork<void> {
   yield* ask('removeUntil', gameId, position);
 }
 
-/** Ends some connections of an owner. Gives how many it has found. */
+/** Ends some connections of an owner. Resolves with how many it has found. */
 export function* endSome(
   owner: string,
   toEnd: (opened: LoggedEvent) => LoggedEvent,

@@ -74,7 +74,7 @@ export function createReadPage({
   };
 }
 
-/** Gives a function that waits for the next turn of the event loop when reads have taken their time of this one. */
+/** Returns a function that waits for the next turn of the event loop when reads have taken their time of this one. */
 function createTurn(clock: Pick<Clock, 'monotonic'>): () => Promise<void> {
   let endsAt: number | undefined;
   let next = Promise.resolve();

@@ -91,7 +91,7 @@ export function openPostgresStageLogs({
   };
 }
 
-/** Gives the logs as they are then. */
+/** Resolves with the logs as they are then. */
 async function appendAll(
   session: Query,
   appends: readonly Append[],
@@ -203,7 +203,7 @@ interface Row extends Omit<LogLine, 'level' | 'position' | 'playerId' | 'handler
   readonly requestId: string | null;
 }
 
-/** One statement, so that the log and its lines are as of one moment. Gives the last position of the log as well. */
+/** One statement, so that the log and its lines are as of one moment. Resolves with the last position of the log as well. */
 async function read(session: Query, stageId: string, query: LogQuery): Promise<{ page: LogPage; last: number }> {
   const { order, after, limit, minLevel = 'debug', since, until } = query;
   const isAscending = order === 'oldest_first';

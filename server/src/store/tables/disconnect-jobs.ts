@@ -199,7 +199,7 @@ function createSteps({ write }: Scope): Pick<DisconnectJobTable, 'claim' | 'adva
   };
 }
 
-function createTellings({ write }: Scope): Pick<DisconnectJobTable, 'leaveTelling' | 'markTold'> {
+function createTellings({ write }: Scope): Pick<DisconnectJobTable, 'handOverTelling' | 'markTold'> {
   const change = (id: string, from: string, to: string | null) =>
     write((query) =>
       query
@@ -211,7 +211,7 @@ function createTellings({ write }: Scope): Pick<DisconnectJobTable, 'leaveTellin
         .executeTakeFirst(),
     );
   return {
-    async leaveTelling(id, from, to) {
+    async handOverTelling(id, from, to) {
       return (await change(id, from, to)).numUpdatedRows > 0n;
     },
     async markTold(id, owner) {

@@ -9,7 +9,7 @@ import { type BackgroundWork, createBackground } from '../../background.ts';
 import type { Disconnect, DisconnectResult } from '../disconnect.ts';
 import { farewellOfBar, markerOf } from './bars.ts';
 
-/** How often a node looks for bars that nobody has brought to the directory yet, and for those that have ended. */
+/** How often a node looks for bars that no node has brought to the directory yet, and for those that have ended. */
 const LOOK_PERIOD_MS = 10_000;
 /** A bar that has ended is kept for so long, for those who want to know why a player could not connect. */
 const ENDED_KEPT_MS = 3_600_000;
@@ -49,7 +49,10 @@ export interface BarEnforcement extends BackgroundWork {
    * the nodes then go on by themselves.
    */
   bring(record: BarRecord, asOf: Standing, detail?: Detail): Promise<DisconnectResult>;
-  /** Has the directory forget a bar of an earlier version that the store does not have, and says whether it held. Throws as `bring` does. */
+  /**
+   * Has the directory forget a bar of an earlier version that the store does not have, and resolves with whether it held. Throws
+   * as `bring` does.
+   */
   forget(target: BarTarget, version: number): Promise<boolean>;
 }
 
@@ -77,7 +80,10 @@ export function createBarEnforcement({
 
   const endConnections = createEndConnections({ store, cluster, disconnect, clock });
 
-  /** A database that has lost its last commits may give versions that the directory has heard of already. */
+  /**
+   * Gives the bar a newer version when the directory has heard of a newer one already: a database that has lost its last commits
+   * hands out versions a second time.
+   */
   async function renew({ name, version }: BarRecord, newer: number | undefined): Promise<BarRecord | undefined> {
     return newer === undefined ? undefined : await store.bars.renew(name, version, newer);
   }
@@ -94,7 +100,7 @@ export function createBarEnforcement({
       await store.bars.remove(name, version);
       return NOBODY;
     }
-    // One that has ended meanwhile is brought too: what it took the place of may last longer.
+    // A bar that has ended meanwhile is set too: the one that it took the place of may last longer.
     const newer = await withTimeout(cluster.setBar(target, bar, asOf), timeoutMs, clock);
     const renewed = await renew(record, newer);
     if (renewed !== undefined) return await enforce(renewed, asOf, detail);
@@ -105,7 +111,7 @@ export function createBarEnforcement({
     return ended;
   }
 
-  /** Does what is still to be done, whoever has begun it. */
+  /** Does what is still to be done, whichever node has begun it. */
   async function attempt(name: string): Promise<boolean> {
     const asOf = standing();
     const record = await store.bars.find(name);
@@ -166,7 +172,7 @@ export function createBarEnforcement({
   };
 }
 
-/** Gives what removes the bars that have ended, a few at a time. */
+/** Returns a function that removes the bars that have ended, a few at a time. */
 function createRemoveEnded({
   store,
   clock,

@@ -8,7 +8,7 @@ import type { Audit, Change } from '../../audit.ts';
 import { type BackgroundWork, createBackground } from '../../background.ts';
 import type { Events } from '../../events/events.ts';
 
-/** What is not told of at once is, when the next look comes. */
+/** How many ends one look reports; the next look reports the rest. */
 const TOLD_AT_ONCE = 100;
 
 export interface DisconnectJobEndParts {
@@ -22,12 +22,12 @@ export interface DisconnectJobEndParts {
 }
 
 /**
- * Puts the ends of jobs on record, and tells whoever wants to hear of them. Which node has to tell of an end is written with the
- * end itself, and stays there until it has done so: when it dies before, or cannot know whether it has written the end, another
- * node tells. One that dies in between has told, and it is told of again.
+ * Reports the ends of jobs: in the audit log, and as an event. The node that has to report an end is written in the job together
+ * with the end, and stays there until it has done so. When it dies before that, another node reports the end; when it dies
+ * after the report and before it could note that, the end is reported twice.
  */
 export interface DisconnectJobEnds extends Omit<BackgroundWork, 'name'> {
-  /** Resolves when it has been tried, and never rejects. What fails is tried again in the background. */
+  /** Reports one end. Resolves after the first attempt, and never rejects; a failure is tried again in the background. */
   tell(job: Pick<DisconnectJobRecord, 'id' | 'stageId'>): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export function createDisconnectJobEnds(parts: DisconnectJobEndParts): Disconnec
   const failure = 'the end of a disconnect job could not be put on record, which will be tried again';
   const background = createBackground({ clock, log, failure });
   const underWay = new Set<string>();
-  /** The ends that this process has told of, while the store does not know. */
+  /** Ids of jobs whose ends this process has reported, as long as the store does not know. */
   const told = new Set<string>();
 
   async function attempt({ stageId, id }: Pick<DisconnectJobRecord, 'id' | 'stageId'>): Promise<true> {
@@ -45,7 +45,7 @@ export function createDisconnectJobEnds(parts: DisconnectJobEndParts): Disconnec
     if (job?.claimedBy === undefined || !hasEnded(job)) return true;
     if (job.claimedBy !== owner) {
       if (await cluster.isAlive(job.claimedBy)) return true;
-      if (!(await store.disconnectJobs.leaveTelling(id, job.claimedBy, owner))) return true;
+      if (!(await store.disconnectJobs.handOverTelling(id, job.claimedBy, owner))) return true;
     }
     if (!told.has(id)) await announce(parts, job);
     told.add(id);
@@ -88,7 +88,7 @@ async function announce(
   const { gameName, name: stageName } = stage;
   const counts = { closed, gone, unproven, silentNodes: silentNodes.length };
   const details = Object.entries(counts).map(([name, count]) => [name, String(count)]);
-  // Whoever cancels a job wishes so.
+  // A caller who cancels a job leaves that wish in it; the hour that has passed does not.
   const isOverdue = state === 'CANCELLED' && wish !== 'CANCEL';
   const why = isOverdue ? { why: 'it was not confirmed within an hour' } : {};
   const change: Change = {
