@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 /** How long clients' work may hold up one turn of the event loop before the rest of it waits for the next turn. */
 const TURN_MS = 2;
 
-/** Runs `work` in its turn, which is now while there is time left, and gives what it gives. */
+/** Runs `work` in its turn, which is now while there is time left, and settles as it does. */
 export function inTurn<T>(turns: Turns, lane: string, work: () => Promise<T>): Promise<T> {
   if (turns.isOpen(lane)) return work();
   return new Promise((resolve, reject) => turns.wait(lane, () => void work().then(resolve, reject)));

@@ -23,7 +23,7 @@ type Details = Pick<AuditOutcome, 'successes' | 'failures' | 'connections' | 'co
  */
 export interface Audit {
   /**
-   * Calls `rule`, which makes the change, with a record before and after; gives what `rule` gives. Rejects with a
+   * Calls `rule`, which makes the change, with a record before and after, and returns its result. Rejects with a
    * retryable `internal`, without calling `rule`, when the intent cannot be written. When the outcome cannot be written,
    * the caller still gets the true result. Never throws: a failure is a rejection, and a result is there at once where
    * neither the rule nor the log has to wait.

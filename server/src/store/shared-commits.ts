@@ -57,7 +57,7 @@ export interface SharedCommitsOptions<Shared extends Ending> {
   readonly synchronous: 'FULL' | 'NORMAL';
   /** Each entry leads from one version of the schema (`user_version`) to the next. */
   readonly migrations: readonly string[];
-  /** Prepares the statements; gives what each transaction is begun with. */
+  /** Prepares the statements. The function that it resolves with makes what the writes of one transaction share. */
   readonly prepare: (prepare: Writer['prepare']) => Promise<() => Shared>;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly log: Pick<Log, 'warn'>;
@@ -65,7 +65,7 @@ export interface SharedCommitsOptions<Shared extends Ending> {
   readonly maxBusyWaitMs?: number;
 }
 
-/** A write that waits. `take` does it, and gives what settles its promise when the transaction is committed. */
+/** A write that waits. `take` does it, and returns a function that settles its promise when the transaction is committed. */
 interface Waiting<Shared> {
   readonly bytes: number;
   take(shared: Shared): Promise<() => void>;
@@ -218,7 +218,7 @@ export class SharedCommits<Shared extends Ending> {
     for (const { bytes } of taken) this.#waitingBytes -= bytes;
   }
 
-  /** Runs what waits, until it is enough for a transaction. Adds it to `taken`; gives what settles its promises. */
+  /** Runs what waits, until it is enough for a transaction. Adds it to `taken`; returns what settles its promises. */
   async #takeSome(shared: Shared, taken: Waiting<Shared>[]): Promise<(() => void)[]> {
     const { clock } = this.#parts;
     const settle: (() => void)[] = [];

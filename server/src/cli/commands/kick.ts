@@ -144,7 +144,7 @@ function describeBlock(reply: unknown): string {
   return isBlocked === true ? `  blocked until ${printable(textAt(reply, 'BlockedUntil'))}\n` : '  not blocked\n';
 }
 
-/** Writes the receipt where it was asked for; gives what to say when there is none. */
+/** Writes the receipt where it was asked for; resolves with what to say when there is none. */
 async function keepReceipt(reply: unknown, { receipt: file }: KickOptions): Promise<string | undefined> {
   if (file === undefined) return;
   const missing = valueAt(reply, ['ReceiptMissing']);

@@ -134,7 +134,7 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
   };
 }
 
-/** Disables the webhook, and gives whether it did: not if it has another URL by now, which the next look then tries. */
+/** Disables the webhook, and resolves with whether it did: not if it has another URL by now, which the next look tries. */
 async function disable(
   { store, clock }: Pick<ClaimedWebhooksParts, 'store' | 'clock'>,
   { gameId, id, url }: WebhookRecord,

@@ -52,7 +52,7 @@ export interface AuditTable {
   /** The time of the newest record; undefined when there is none. */
   newestAt(): Promise<number | undefined>;
   find(query: AuditQuery): Promise<StoredRecords>;
-  /** Removes some of the records before this time; gives whether there may be more. */
+  /** Removes some of the records before this time; resolves with whether there may be more. */
   removeSomeBefore(at: number): Promise<boolean>;
   /**
    * Removes about as many records as are too many, in the order that `AuditLog.removeBefore` promises. Returns what the log

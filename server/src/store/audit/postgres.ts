@@ -58,7 +58,7 @@ interface Parts {
   readonly sessions: Sessions;
   readonly clock: Clock;
   readonly log: Log;
-  /** Called when the disk of the journal is full; gives whether there is room now. */
+  /** Called when the disk of the journal is full; returns whether there is room now. */
   readonly onFull?: () => boolean;
   /** How large the log may grow before it loses its oldest records. */
   readonly maxBytes?: number;

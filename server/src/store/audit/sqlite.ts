@@ -50,7 +50,7 @@ interface Parts {
   readonly installation?: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** Called when the disk is full; gives whether there is room now. */
+  /** Called when the disk is full; returns whether there is room now. */
   readonly onFull?: () => boolean;
   /** How large the database may grow before it loses its oldest records. */
   readonly maxBytes?: number;

@@ -51,7 +51,7 @@ export interface JournaledLogParts {
   readonly limits: EventLogLimits;
   readonly clock: Clock;
   readonly log: Pick<Log, 'warn'>;
-  /** Called when the disk of the journal is full; gives whether there is room now. */
+  /** Called when the disk of the journal is full; returns whether there is room now. */
   readonly onFull?: () => boolean;
 }
 

@@ -177,7 +177,7 @@ async function dropTooMany(session: Query, log: Log, limits: StageLogsLimits): P
   );
 }
 
-/** Removes some lines up to the position; gives that of the last one unless that was all. */
+/** Removes some lines up to the position; resolves with that of the last one unless that was all. */
 async function removeSome(session: Query, stageId: string, upTo: number): Promise<number | undefined> {
   const { rows } = await session.query<Log>('select first, last from stage_logs where stage_id = $1 for update', [
     stageId,

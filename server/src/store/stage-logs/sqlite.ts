@@ -156,7 +156,7 @@ class Writes {
     yield;
   }
 
-  /** Removes some lines up to the position that are in the table; gives that of the last one unless that was all. */
+  /** Removes some lines up to the position that are in the table; returns that of the last one unless that was all. */
   *removeSome(stageId: string, upTo: number): Generator<void, number | undefined> {
     const log = this.#find(stageId);
     if (log === undefined) return undefined;
