@@ -43,12 +43,15 @@ export function createGameAnswers({
 }): GameAnswers {
   const hostApi = createHostApi({
     ...hostApiParts,
-    raise({ stage, program, player, session, raised }, type, payload) {
+    raise({ stage, program, player, session, raised, afterwards }, type, payload) {
       const message = { player, session, type, payload, raised: raised + 1 };
-      // Lines of the handler, and why it was not run, are in the log of the stage.
-      handling.event({ stage, program }, message).catch((error: unknown) => {
-        if (error instanceof Interrupted) return;
-        log.error({ err: error, stageId: stage.stageId, type }, 'an event of a script could not be handled');
+      // Another thread may be free, and would not wait for what the script has still to do.
+      afterwards(() => {
+        // Lines of the handler, and why it was not run, are in the log of the stage.
+        handling.event({ stage, program }, message).catch((error: unknown) => {
+          if (error instanceof Interrupted) return;
+          log.error({ err: error, stageId: stage.stageId, type }, 'an event of a script could not be handled');
+        });
       });
     },
   });

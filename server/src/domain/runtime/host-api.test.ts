@@ -33,7 +33,7 @@ function open() {
   const call = createHostApi(parts as HostApiParts)({
     stage: { stageId: 's', gameName: 'Demo', stageName: 'Live' },
     player: { stageId: 's', playerId: 'anna' },
-    ...{ program: PROGRAM, handler: 'Run', requestId: 'r', session: undefined, raised: 0 },
+    ...{ program: PROGRAM, handler: 'Run', requestId: 'r', session: undefined, raised: 0, afterwards() {} },
   });
   const remove = () => {
     isThere = false;

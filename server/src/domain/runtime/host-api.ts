@@ -25,6 +25,8 @@ export interface CallContext {
   readonly session: Session | undefined;
   /** How many handlers in a row have raised the event that this one handles; 0 for a player's message. */
   readonly raised: number;
+  /** Has the work done when the invocation has ended, however it ends; at once when it has ended already. */
+  readonly afterwards: (work: () => void) => void;
 }
 
 /** Runs the calls of one invocation. Errors that the script may see are answers. */

@@ -62,15 +62,17 @@ export function createMessageHandling({
     const requestId = uuidV7(random, clock.now());
     const { player, session, isDropped, raised = 0 } = message;
     const write = writerOf(stage, player.playerId, name, requestId);
-    const result = await sandbox.invoke({
+    const { afterwards, end } = createAfterwards();
+    const invocation = {
       runtime: program.scripted,
       handler: name,
       playerId: player.playerId,
       claims: session?.claims,
       message: payload,
       isDropped,
-      call: hostApi({ stage, program, player, session, handler: name, requestId, raised }),
-    });
+      call: hostApi({ stage, program, player, session, handler: name, requestId, raised, afterwards }),
+    };
+    const result = await sandbox.invoke(invocation).finally(end);
     for (const { level, text } of result.lines) write(level, text);
     if (result.linesDropped > 0) write('warn', tooManyLines(result.linesDropped));
     if (result.ending.kind === 'busy' && !isDropped?.()) {
@@ -130,6 +132,23 @@ export function createMessageHandling({
       return outcome === LEFT ? undefined : outcome;
     },
     event: (place, message) => counted(place, place.program.events.get(message.type), () => takeEvent(place, message)),
+  };
+}
+
+/** Keeps what is to be done when an invocation has ended. */
+function createAfterwards(): { readonly afterwards: CallContext['afterwards']; readonly end: () => void } {
+  const works: (() => void)[] = [];
+  let hasEnded = false;
+  return {
+    afterwards(work) {
+      // A call for which the script has not waited any longer may come to this after the script.
+      if (hasEnded) work();
+      else works.push(work);
+    },
+    end() {
+      hasEnded = true;
+      for (const work of works) work();
+    },
   };
 }
 

@@ -10,7 +10,7 @@ const contextOf = (stageId: string): CallContext => ({
   stage: { stageId, gameName: 'Game', stageName: stageId } as CallContext['stage'],
   program: {} as CallContext['program'],
   player: { stageId, playerId: 'p1' },
-  ...{ handler: 'Custom.Game.Go', requestId: 'r1', session: undefined, raised: 0 },
+  ...{ handler: 'Custom.Game.Go', requestId: 'r1', session: undefined, raised: 0, afterwards() {} },
 });
 
 test('the scripts of a stage may disconnect players at a rate, beyond which they get an error and nothing is done', async () => {
