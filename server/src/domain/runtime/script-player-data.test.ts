@@ -7,18 +7,24 @@ import { ScriptPlayerData } from './script-player-data.ts';
 
 const ANNA = { stageId: 's', playerId: 'anna' };
 
-/** The data of a player who has 100 of gold and nothing else, and what one invocation sees of it. */
+/** The data of a player who has 100 of gold and nothing else, and what one invocation sees of it, or another one. */
 async function open() {
-  const limits = { maxKeysPerPlayer: 100, maxBytesPerPlayer: 10_000, maxBytesPerStage: 100_000 };
+  const limits = { maxKeysPerPlayer: 101, maxBytesPerPlayer: 10_000, maxBytesPerStage: 100_000 };
   const playerData: PlayerData = new Model(limits);
   const writeElsewhere = (changes: Readonly<Record<string, string | undefined>>) =>
     playerData.set(ANNA, new Map(Object.entries(changes)));
   await writeElsewhere({ Gold: '100' });
-  const data = new ScriptPlayerData({ playerData, stageId: 's' });
+  const another = () => {
+    const data = new ScriptPlayerData({ playerData, stageId: 's' });
+    return {
+      read: (keys?: readonly string[]) => data.get('anna', keys),
+      write: (changes: Readonly<Record<string, unknown>>) => data.set('anna', changes),
+    };
+  };
   return {
     writeElsewhere,
-    read: (keys?: readonly string[]) => data.get('anna', keys),
-    write: (changes: Readonly<Record<string, unknown>>) => data.set('anna', changes),
+    ...another(),
+    another,
     stored: async () => Object.fromEntries((await playerData.get(ANNA)).values),
   };
 }
@@ -75,4 +81,36 @@ test('what was there for a moment counts as changed when the player has nothing 
   await writeElsewhere({ Items: undefined });
   await assert.rejects(write({ Gold: 1 }), isConflict);
   assert.deepEqual(await stored(), {});
+});
+
+test('however many write other keys at the same time, none of them meets a conflict', async () => {
+  const { another, stored } = await open();
+  const keys = Array.from({ length: 100 }, (_, index) => `Key${index}`);
+  await Promise.all(
+    keys.map(async (key) => {
+      const { read, write } = another();
+      await read([key]);
+      await write({ [key]: 1 });
+    }),
+  );
+  assert.deepEqual(await stored(), { Gold: '100', ...Object.fromEntries(keys.map((key) => [key, '1'])) });
+});
+
+test('a key that the script has only written may be written by others before it writes it again', async () => {
+  const { writeElsewhere, read, write, stored } = await open();
+  await read(['Gold']);
+  await write({ Gold: 99, Seen: 1 });
+  await writeElsewhere({ Seen: '2' });
+  await write({ Seen: 3 });
+  assert.deepEqual(await stored(), { Gold: '99', Seen: '3' });
+  await writeElsewhere({ Gold: '5' });
+  await assert.rejects(write({ Seen: 4 }), isConflict);
+});
+
+test('every key counts as read for a script that has read everything, also one that it has only written', async () => {
+  const { writeElsewhere, read, write } = await open();
+  await read();
+  await write({ Seen: 1 });
+  await writeElsewhere({ Seen: '2' });
+  await assert.rejects(write({ Seen: 3 }), isConflict);
 });

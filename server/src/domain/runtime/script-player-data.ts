@@ -3,8 +3,11 @@ import type { PlayerKey } from '../../player-key.ts';
 import type { PlayerData } from '../../store/player-data/player-data.ts';
 import { shown } from '../../text.ts';
 
-/** How often a write is tried again because other keys of the player were written meanwhile. */
-const MAX_ATTEMPTS = 10;
+/**
+ * How often a write is tried again because other keys of the player were written meanwhile. Each time, one of those who
+ * write at the same time is done, so this is more than there are threads for scripts.
+ */
+const MAX_ATTEMPTS = 1_000;
 
 /** What one invocation has seen of a player. */
 interface Seen {
@@ -63,7 +66,8 @@ export class ScriptPlayerData {
       if (version === undefined) break;
       try {
         seen.version = await this.#playerData.set(player, texts, version);
-        for (const [key, text] of texts) seen.values.set(key, text);
+        // What the script has not read, it may write whatever others do to it.
+        for (const [key, text] of texts) if (seen.isAll || seen.values.has(key)) seen.values.set(key, text);
         return;
       } catch (error) {
         if (!isConflict(error)) throw error;
