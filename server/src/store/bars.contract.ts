@@ -37,6 +37,20 @@ export function testBars(open: OpenStore): void {
     assert.equal(await bars.find('b'), undefined);
   });
 
+  test('tokens that a revocation refuses stay refused by the next one, also if the clock was set back', async (t) => {
+    const { bars } = await openGame(t);
+    const revoke = async (signedInBefore: number) => {
+      const set = await bars.set(sample('a', { kind: 'revocation', signedInBefore }));
+      assert.deepEqual(await bars.find('a'), set);
+      return set.signedInBefore;
+    };
+    assert.equal(await revoke(NOW), NOW);
+    assert.equal(await revoke(NOW - 5_000), NOW);
+    assert.equal(await revoke(NOW + 1), NOW + 1);
+    await bars.lift('a', NOW);
+    assert.equal(await revoke(NOW - 5_000), NOW - 5_000);
+  });
+
   test('a bar is enforced or removed only in the version that is meant', async (t) => {
     const { bars } = await openGame(t);
     const { version } = await bars.set(sample('a'));

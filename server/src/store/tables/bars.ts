@@ -40,7 +40,9 @@ export function barTable(scope: Scope): BarTable {
     },
     async set(record) {
       return await write(async (query) => {
-        const row = { ...toRow(record), version: await nextVersion(query, record.createdAt), is_enforced: 0 };
+        const version = await nextVersion(query, record.createdAt);
+        const signed_in_before = await latestSignIn(query, record);
+        const row = { ...toRow(record), signed_in_before, version, is_enforced: 0 };
         const { name: _, ...change } = row;
         await query
           .insertInto('bars')
@@ -190,6 +192,17 @@ async function nextVersion(query: Query, now: number): Promise<number> {
     .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
     .execute();
   return version;
+}
+
+/**
+ * The clock of the node that sets a bar may be behind that of the node which has set the one before, whose tokens must not
+ * count again.
+ */
+async function latestSignIn(query: Query, { name, signedInBefore }: NewBar): Promise<number | null> {
+  if (signedInBefore === undefined) return null;
+  const set = query.selectFrom('bars').select('signed_in_before').where('state', '=', 'SET').where('name', '=', name);
+  const before = await set.executeTakeFirst();
+  return Math.max(signedInBefore, Number(before?.signed_in_before ?? 0));
 }
 
 type BarRow = Schema['bars'];
