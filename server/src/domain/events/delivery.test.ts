@@ -142,6 +142,14 @@ test('a player’s next event waits until the one before is accepted, and other 
   assert.equal(await position(), 4);
 });
 
+test('what happens to a player in the whole game and in a stage is sent in order', async (t) => {
+  const { stage: _, ...blocked } = event('a1', 'a', { type: 'player.blocked' });
+  const { sent, ids } = await open(t, [blocked, event('a2', 'a', { type: 'connection.closed' })]);
+  assert.deepEqual(ids(), ['a1']);
+  await sent[0]?.answer(200);
+  assert.deepEqual(ids(), ['a1', 'a2']);
+});
+
 test('what comes in the place of an event that the log has lost is sent, and is not taken for settled with that one', async (t) => {
   const events = ['a', 'b', 'c'].map((player) => event(player, player));
   const { sent, ids, add, position } = await open(t, events, { webhookMaxParallel: 9 });

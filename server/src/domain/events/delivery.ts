@@ -235,8 +235,8 @@ export class Delivery {
     const readyAt = this.#parts.clock.monotonic() + holdMs;
     const entry = { position, event, readyAt, attempts: 0, failures: 0, lastFailedAt: Number.NEGATIVE_INFINITY };
     this.#unsettled.set(position, entry);
-    // What is not about a player need not wait for anything.
-    const key = event.player === undefined ? event.id : `${event.stage} ${event.player}`;
+    // What is not about a player need not wait for anything. A block in the whole game is about the player in every stage.
+    const key = event.player === undefined ? `event ${event.id}` : `player ${event.player}`;
     const known = this.#lanes.get(key);
     if (known === undefined) {
       const lane: Lane = { key, entries: [entry], state: 'ready', until: readyAt };
