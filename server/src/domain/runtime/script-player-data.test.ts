@@ -14,8 +14,28 @@ async function open() {
   const writeElsewhere = (changes: Readonly<Record<string, string | undefined>>) =>
     playerData.set(ANNA, new Map(Object.entries(changes)));
   await writeElsewhere({ Gold: '100' });
+  let held = Promise.resolve();
+  /** Has the next call of a script wait until the result is called. */
+  const holdNext = () => {
+    let release = () => {};
+    held = new Promise((resolve) => {
+      release = resolve;
+    });
+    return release;
+  };
+  async function passed(): Promise<void> {
+    const until = held;
+    held = Promise.resolve();
+    await until;
+  }
   const another = () => {
-    const data = new ScriptPlayerData({ playerData, stageId: 's' });
+    const data = new ScriptPlayerData({
+      playerData: {
+        get: async (...asked) => passed().then(() => playerData.get(...asked)),
+        set: async (...asked) => passed().then(() => playerData.set(...asked)),
+      },
+      stageId: 's',
+    });
     return {
       read: (keys?: readonly string[]) => data.get('anna', keys),
       write: (changes: Readonly<Record<string, unknown>>) => data.set('anna', changes),
@@ -25,6 +45,7 @@ async function open() {
     writeElsewhere,
     ...another(),
     another,
+    holdNext,
     stored: async () => Object.fromEntries((await playerData.get(ANNA)).values),
   };
 }
@@ -113,4 +134,42 @@ test('every key counts as read for a script that has read everything, also one t
   await write({ Seen: 1 });
   await writeElsewhere({ Seen: '2' });
   await assert.rejects(write({ Seen: 3 }), isConflict);
+});
+
+test('what a read finds for which the script waits no longer does not count as read', async () => {
+  const { writeElsewhere, read, write, holdNext, stored } = await open();
+  const release = holdNext();
+  const late = read(['Gold']);
+  await read(['Gold']);
+  await writeElsewhere({ Gold: '95' });
+  release();
+  await late;
+  await assert.rejects(write({ Gold: 99 }), isConflict);
+  assert.deepEqual(await stored(), { Gold: '95' });
+});
+
+test('a write for which the script waits no longer is not made once the script has read what others have written', async () => {
+  const { writeElsewhere, read, write, holdNext, stored } = await open();
+  await read(['Gold']);
+  const release = holdNext();
+  const late = write({ Gold: 99 });
+  await writeElsewhere({ Gold: '95' });
+  await read(['Gold']);
+  release();
+  await assert.rejects(late, isConflict);
+  assert.deepEqual(await stored(), { Gold: '95' });
+  await write({ Gold: 94 });
+  assert.deepEqual(await stored(), { Gold: '94' });
+});
+
+test('a write for which the script waits no longer is a conflict with what the script has read before it was made', async () => {
+  const { read, write, holdNext, stored } = await open();
+  await read(['Gold']);
+  const release = holdNext();
+  const late = write({ Gold: 90, Items: 1 });
+  await read(['Gold']);
+  release();
+  await late;
+  await assert.rejects(write({ Gold: 105 }), isConflict);
+  assert.deepEqual(await stored(), { Gold: '90', Items: '1' });
 });

@@ -22,12 +22,16 @@ interface Seen {
 /**
  * The player data of one invocation. What a script writes may depend on what it has read, so a write after a read is made only
  * if everything that the invocation has read is unchanged, and throws `conflict` otherwise. For each key the last read counts.
- * A change of other keys by another invocation is no conflict. A write without a read replaces what was there.
+ * A change of other keys by another invocation is no conflict. A write without a read replaces what was there. A script
+ * makes one call after the other. When it has given one up, because that took too long, what comes of the call says nothing
+ * of what the script knows.
  */
 export class ScriptPlayerData {
   readonly #playerData: Pick<PlayerData, 'get' | 'set'>;
   readonly #stageId: string;
   readonly #seen = new Map<string, Seen>();
+  /** The number of the call that the script has made last. */
+  #latest = 0;
 
   constructor({ playerData, stageId }: { playerData: Pick<PlayerData, 'get' | 'set'>; stageId: string }) {
     this.#playerData = playerData;
@@ -36,16 +40,20 @@ export class ScriptPlayerData {
 
   /** The JSON text of an object with those of `keys` that are set; without `keys`, with all that are set. */
   async get(playerId: string, keys?: readonly string[]): Promise<string> {
+    this.#latest += 1;
+    const call = this.#latest;
     const { version, values } = await this.#playerData.get(this.#keyOf(playerId), keys);
-    const seen = this.#seen.get(playerId) ?? { version, values: new Map(), isAll: false };
-    this.#seen.set(playerId, seen);
-    // What was read before, and is not read again now, may have changed since.
-    if (seen.version !== version) seen.version = readsAgain(seen, keys) ? version : undefined;
-    if (keys === undefined) {
-      seen.isAll = true;
-      seen.values.clear();
+    if (call === this.#latest) {
+      const seen = this.#seen.get(playerId) ?? { version, values: new Map(), isAll: false };
+      this.#seen.set(playerId, seen);
+      // What was read before, and is not read again now, may have changed since.
+      if (seen.version !== version) seen.version = readsAgain(seen, keys) ? version : undefined;
+      if (keys === undefined) {
+        seen.isAll = true;
+        seen.values.clear();
+      }
+      for (const key of keys ?? values.keys()) seen.values.set(key, values.get(key));
     }
-    for (const key of keys ?? values.keys()) seen.values.set(key, values.get(key));
     return `{${[...values].map(([key, text]) => `${JSON.stringify(key)}:${text}`).join(',')}}`;
   }
 
@@ -56,6 +64,8 @@ export class ScriptPlayerData {
       Object.entries(changes).map(([key, value]) => [key, value === null ? undefined : JSON.stringify(value)]),
     );
     const seen = this.#seen.get(playerId);
+    this.#latest += 1;
+    const call = this.#latest;
     if (seen === undefined) {
       await this.#playerData.set(player, texts);
       return;
@@ -63,15 +73,19 @@ export class ScriptPlayerData {
     let refusal: unknown;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
       const version = seen.version ?? (await this.#versionNow(player, seen));
-      if (version === undefined) break;
+      // What the script has read meanwhile is not what this write rests on.
+      if (version === undefined || call !== this.#latest) break;
       try {
-        seen.version = await this.#playerData.set(player, texts, version);
+        const written = await this.#playerData.set(player, texts, version);
+        if (call !== this.#latest) return;
+        seen.version = written;
         // What the script has not read, it may write whatever others do to it.
         for (const [key, text] of texts) if (seen.isAll || seen.values.has(key)) seen.values.set(key, text);
         return;
       } catch (error) {
         if (!isConflict(error)) throw error;
         refusal = error;
+        if (call !== this.#latest) break;
         seen.version = undefined;
       }
     }
