@@ -25,7 +25,7 @@ import { osUser } from './app/os-user.ts';
 import type { RedisSettings } from './app/redis-backends.ts';
 import { ensureRoot, openAccess, type RootKey, writeRootCredentials } from './app/root-key.ts';
 import { type Rotation, rotateSecretKey } from './app/secret-rotation.ts';
-import { createServices, type Services } from './app/services.ts';
+import { type CloudCode, createServices, type Services } from './app/services.ts';
 import { openSignInSites } from './app/sign-in-sites.ts';
 import { resumeWork } from './app/take-over.ts';
 import { warningsOf } from './app/warnings.ts';
@@ -93,8 +93,8 @@ export interface RunningServer {
    */
   turnAway(hurry: Promise<void>): Promise<void>;
   /**
-   * Takes no new players or calls, closes the connected players and lets calls in flight finish. Resolves after
-   * `drainTimeoutMs` at the latest.
+   * Takes no new players or calls, closes the connected players, and lets calls in flight and what handlers have to do
+   * finish. Resolves after `drainTimeoutMs` at the latest.
    */
   drain(): Promise<void>;
   /** Releases everything, in reverse order of acquisition. */
@@ -136,9 +136,10 @@ async function start(
   const threads = createThreads({ clock });
   // Set when the listener is open. Only calls read it, and they come through the listener.
   let url = '';
+  const cloudCode = await openCloudCode({ backends, settings, log, clock, closers });
   const services = createServices({
     ...parts,
-    cloudCode: await openCloudCode({ backends, settings, log, clock, closers }),
+    cloudCode,
     providerTokens: openProviderTokens({ settings, log, clock, closers }),
     webhookPost: openWebhookPost(parts),
     ...{ keyring, store, auditLog, eventLog, cluster, metrics, arns, databaseTime: backends.databaseTime },
@@ -197,13 +198,28 @@ async function start(
     },
     async drain() {
       for (const server of new Set([management, playerServer])) server.stopListening();
-      const done = Promise.all([gateway.drain(settings.drainTimeoutMs), requests.drain()]);
-      await withTimeout(done, settings.drainTimeoutMs, clock).catch(() => {
-        log.warn({ inFlight: requests.inFlight }, 'calls in flight were cut off because the drain time was over');
-      });
+      await drain({ gateway, requests, sandbox: cloudCode.sandbox, settings, log, clock });
     },
     close: () => closers.close({ clock, log }),
   };
+}
+
+/** Nobody can send anything more. What came before is handled: a player may have paid for what the handler gives next. */
+async function drain({
+  gateway,
+  requests,
+  sandbox,
+  settings,
+  log,
+  clock,
+}: Pick<ReturnType<typeof createNode>, 'gateway' | 'requests'> &
+  Pick<CloudCode, 'sandbox'> &
+  Pick<Required<Surroundings>, 'settings' | 'log' | 'clock'>): Promise<void> {
+  const left = Promise.all([gateway.drain(settings.drainTimeoutMs), requests.drain()]);
+  const done = left.then(() => sandbox.settled());
+  await withTimeout(done, settings.drainTimeoutMs, clock).catch(() => {
+    log.warn({ inFlight: requests.inFlight }, 'calls and handlers were cut off because the drain time was over');
+  });
 }
 
 /**

@@ -13,6 +13,7 @@ import { Preparations, TOO_LONG_TO_LOAD } from './preparations.ts';
 import type { Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
 import { limitsOf, type SandboxSettings } from './settings.ts';
 import type { FromThread, ToThread } from './thread-messages.ts';
+import { UnderWay } from './under-way.ts';
 import type { CompiledEngine } from './web-assembly.ts';
 
 /** Many times what the largest configuration takes. */
@@ -47,6 +48,8 @@ export class SandboxPool implements Sandbox {
   /** Stage id → how many threads run its scripts. */
   readonly #running = new Counts();
   readonly #preparations = new Preparations();
+  readonly #underWay = new UnderWay();
+  readonly settled = () => this.#underWay.settled();
   #lastJobId = 0;
   #isClosed = false;
 
@@ -86,12 +89,12 @@ export class SandboxPool implements Sandbox {
     const { playerId, claims, message } = invocation;
     this.start();
     const inputJson = JSON.stringify({ playerId, claims, message });
-    return new Promise((resolve, reject) => {
-      const enqueuedAt = this.#clock.monotonic();
-      const isNew = { hasScriptsSent: false, isUnloaded: false };
+    const invoked = new Promise<InvocationResult>((resolve, reject) => {
+      const isNew = { enqueuedAt: this.#clock.monotonic(), hasScriptsSent: false, isUnloaded: false };
       this.#lastJobId += 1;
-      this.#enqueue({ id: this.#lastJobId, invocation, inputJson, resolve, reject, enqueuedAt, ...isNew });
+      this.#enqueue({ id: this.#lastJobId, invocation, inputJson, resolve, reject, ...isNew });
     });
+    return this.#underWay.track(invoked);
   }
 
   /** What waits for its turn is found to be dropped then. What was sent ahead would be run without another look at it. */

@@ -147,7 +147,7 @@ describe('a server that gets SIGTERM', () => {
     const tookMs = performance.now() - began;
     assert(tookMs >= 300 && tookMs < 3_000, `${tookMs} ms`);
     await Promise.all([call.failed(), silent.gone]);
-    assert.match(stderr, /"inFlight":1,"msg":"calls in flight were cut off because the drain time was over"/);
+    assert.match(stderr, /"inFlight":1,"msg":"calls and handlers were cut off because the drain time was over"/);
     assert.match(stderr, /"left":1,"msg":"players did not leave in time and were cut off"/);
     assert(!existsSync(join(server.dataDir, 'running.json')));
   });

@@ -8,7 +8,7 @@ const refuse = () => Promise.reject(new Error('this test runs no scripts'));
 
 /** For what never deploys anything. */
 export const NO_CLOUD_CODE: CloudCode = {
-  sandbox: { prepare: refuse, invoke: refuse, dropped() {}, close: refuse },
+  sandbox: { prepare: refuse, invoke: refuse, dropped() {}, settled: async () => {}, close: refuse },
   playerData: { get: refuse, set: refuse, remove: refuse, removeStage: async () => {}, close: refuse },
   stageLogs: { append: refuse, read: refuse, remove: async () => {}, close: refuse },
   outside: {

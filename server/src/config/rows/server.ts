@@ -81,7 +81,7 @@ const rows = {
     default: 10_000,
     min: 0,
     max: 3_600_000,
-    help: "Longest time a stopping server waits for calls in flight and for players' connections to close, once RESPARK_DRAIN_DELAY_MS is over. Releasing what it holds then takes at most 5000 ms more.",
+    help: "Longest time a stopping server waits for calls in flight, for players' connections to close and for handlers to end, once RESPARK_DRAIN_DELAY_MS is over. Releasing what it holds then takes at most 5000 ms more.",
   }),
 };
 
