@@ -1,9 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { run } from '../../src/cli/program.ts';
-import type { World } from '../../src/cli/world.ts';
+import type { StopSignal, World } from '../../src/cli/world.ts';
 
 type Main = Awaited<ReturnType<World['loadMain']>>;
-type Signal = 'SIGINT' | 'SIGTERM';
 
 export interface TestWorld extends World {
   readonly stdin: PassThrough;
@@ -12,7 +11,7 @@ export interface TestWorld extends World {
   err(): string;
   /** Resolves as soon as stdout or stderr holds `text`. */
   printed(text: string): Promise<void>;
-  signal(signal: Signal): void;
+  signal(signal: StopSignal): void;
   crash(error: unknown): void;
   /** How many handlers of signals and crashes are in place. */
   handlers(): number;
@@ -42,7 +41,7 @@ export function createTestWorld({
       for (const check of waiting) check();
     },
   });
-  const signalHandlers = new Set<(signal: Signal) => void>();
+  const signalHandlers = new Set<(signal: StopSignal) => void>();
   const crashHandlers = new Set<(error: unknown) => void>();
   const exits: number[] = [];
   const unexpected = async () => {

@@ -231,6 +231,21 @@ describe('serve', () => {
     assert.ok(!events.includes('close'));
   });
 
+  it('is not hurried by a SIGHUP, which a terminal that is closed sends more than once', async () => {
+    const { world, events, drained, exitCode } = await start({}, '--drain-delay-ms', '7000');
+    world.signal('SIGHUP');
+    await world.printed('SIGHUP: refusing new players and calls for 7000 ms; a second signal goes on at once');
+    world.signal('SIGHUP');
+    assert.deepEqual([events, world.exits], [['turn away'], []]);
+    world.signal('SIGTERM');
+    await world.printed('SIGHUP: draining, at most 10000 ms; another signal stops at once');
+    world.signal('SIGHUP');
+    assert.deepEqual(world.exits, []);
+    drained();
+    assert.equal(await exitCode, 0);
+    assert.deepEqual(events, ['turn away', 'drain', 'close']);
+  });
+
   it('stops when a signal arrives while it is starting', async () => {
     const { server, events, drained } = createFakeServer();
     let started = () => {};

@@ -12,7 +12,7 @@ import { CommandError, type StopSignal, type World } from '../world.ts';
 
 export function serveCommand(world: World): Command {
   const command = new Command('serve')
-    .description('Run the server until SIGTERM, SIGHUP or Ctrl-C, then drain; further signals hurry it.')
+    .description('Run the server until SIGTERM, SIGHUP or Ctrl-C, then drain; further signals, but SIGHUP, hurry it.')
     .option('--demo', 'create a game Demo with a stage Dev if they do not exist, and print what to try')
     .addHelpText(
       'after',
@@ -79,11 +79,12 @@ async function serve(world: World, settings: Settings, isDemo: boolean): Promise
 type StopReason = StopSignal | 'crash';
 
 /** The exit code that a shell reports for a process ended by the signal. */
-const EXIT_CODES: Readonly<Record<StopSignal, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 };
 
 /**
  * The first signal or uncaught error is the reason to stop. Any later signal ends the process by itself, except while
- * `unlessHurried` waits for its work: the signal then resolves the promise that the work got.
+ * `unlessHurried` waits for its work: the signal then resolves the promise that the work got. A SIGHUP does neither: when a
+ * terminal is closed, its shell and the kernel send one each, and nobody means to hurry the server.
  */
 function whenToStop(world: World, log: Log) {
   const releases: (() => void)[] = [];
@@ -91,9 +92,11 @@ function whenToStop(world: World, log: Log) {
   const reason = new Promise<StopReason>((settle) => {
     let isStopping = false;
     const offSignal = world.onSignal((signal) => {
-      if (hurry !== undefined) hurry();
-      else if (isStopping) world.exit(EXIT_CODES[signal]);
-      hurry = undefined;
+      if (signal !== 'SIGHUP') {
+        if (hurry !== undefined) hurry();
+        else if (isStopping) world.exit(EXIT_CODES[signal]);
+        hurry = undefined;
+      }
       isStopping = true;
       settle(signal);
     });
