@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -50,6 +60,19 @@ function testDirectory(): void {
     assert.deepEqual(modes.sort(), ['lock 600', 'note 600', 'secret.key 600']);
     assert.equal(directory.path, path);
     assert.equal(directory.file('note'), join(path, 'note'));
+  });
+
+  test('a directory is in its place until it is moved, and for as long as nobody can look', (t) => {
+    const path = join(temporaryDirectory(t), 'data');
+    const directory = open(t, path);
+    assert.equal(directory.isInPlace(), true);
+    renameSync(path, `${path}-moved`);
+    assert.equal(directory.isInPlace(), false);
+    symlinkSync(path, path);
+    assert.equal(directory.isInPlace(), true, 'a path that leads nowhere is an error of the disk');
+    rmSync(path);
+    renameSync(`${path}-moved`, path);
+    assert.equal(directory.isInPlace(), true);
   });
 
   test('a directory that others may enter is closed to them if it is empty or a server’s', (t) => {

@@ -51,7 +51,8 @@ export interface DataDirectory {
   removeFile(name: string): void;
   /**
    * Whether its path still leads to the directory that was taken. If that was moved, deleted or covered by a mount, open files
-   * can still be written, but their path no longer leads to them.
+   * can still be written, but their path no longer leads to them. While the
+   * path cannot be looked at, it counts as in place.
    */
   isInPlace(): boolean;
   /** Lets the next server open the directory. */
@@ -117,7 +118,7 @@ export function openDataDirectory(options: {
       readOwnFile: (name) => readOwnFile(file(name)),
       writeSecretFile: (name, text) => writePrivateFile(file(name), text),
       removeFile: (name) => rmSync(file(name), { force: true }),
-      isInPlace: () => taken === undefined || identityOf(file(LOCK_FILE)) === taken,
+      isInPlace: () => taken === undefined || (identityOf(file(LOCK_FILE)) ?? taken) === taken,
       close: () => unlock(),
     };
   } catch (error) {
@@ -220,10 +221,17 @@ function forgetAddresses(path: string): void {
   }
 }
 
-/** A text that stays the same for as long as the path leads to the same file. */
-function identityOf(file: string): string {
-  const { dev, ino } = statSync(file, { throwIfNoEntry: false, bigint: true }) ?? { dev: '-', ino: '-' };
-  return `${dev} ${ino}`;
+/**
+ * A text that stays the same for as long as the path leads to the same file, and another one where it leads to none; undefined
+ * when the disk, or its rights, do not tell.
+ */
+function identityOf(file: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(file, { throwIfNoEntry: false, bigint: true }) ?? { dev: '-', ino: '-' };
+    return `${dev} ${ino}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Where the server is that holds the directory; undefined while it starts, or when its file cannot be read. */
