@@ -264,11 +264,11 @@ function describe({ url, nodes, pids }) {
 ${rows.map(([what, is]) => `  ${what.padEnd(14)}  ${is}`).join('\n')}
 
 Try, in another terminal, each line:
-  npx respark nodes --data-dir ${first.dataDir}
-  npx respark connect --data-dir ${first.dataDir}
+  npx --no respark nodes --data-dir ${first.dataDir}
+  npx --no respark connect --data-dir ${first.dataDir}
 and in a third, at another node:
-  npx respark disconnect --game Demo --stage Dev --player demo-player --data-dir ${last.dataDir}
-  npx respark drain NODE_ID --data-dir ${last.dataDir}   # its players go to other nodes, and it is started again
+  npx --no respark disconnect --game Demo --stage Dev --player demo-player --data-dir ${last.dataDir}
+  npx --no respark drain NODE_ID --data-dir ${last.dataDir}   # its players go to other nodes, and it is started again
   kill -9 ${pids[first.name]}   # its players come back elsewhere; it is SILENT until its lease has ended
 
 Ctrl-C stops everything${isTemporary ? ' and removes it' : `; what it knows stays in ${directory}`}.`;

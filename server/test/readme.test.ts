@@ -157,7 +157,7 @@ describe('the README', () => {
 
   it('names only commands and settings that there are, and counts the operations', () => {
     const commands = createProgram(createTestWorld()).commands.map((command) => command.name());
-    for (const [command, name = ''] of README.matchAll(/npx respark ([\w-]+)/g))
+    for (const [command, name = ''] of README.matchAll(/npx (?:--no )?respark ([\w-]+)/g))
       assert(commands.includes(name), command);
     const settings = SETTING_GROUPS.flatMap(({ settings }) => settings.flatMap(({ env }) => [env, `${env}_FILE`]));
     for (const [name] of README.matchAll(/RESPARK_\w+/g)) assert(settings.includes(name), name);

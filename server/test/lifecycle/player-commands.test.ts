@@ -18,7 +18,7 @@ describe('a player in the terminal', () => {
     const [, connectionId = ''] = await player.printed(
       new RegExp(`^connected as demo-player, connection (${UUID.source})$`, 'm'),
     );
-    const [, command = ''] = await player.printed(/^ {2}to disconnect it: npx respark (.*)$/m);
+    const [, command = ''] = await player.printed(/^ {2}to disconnect it: npx --no respark (.*)$/m);
     player.child.stdin.write('request Shop.Buy {"item": 7}\n');
     await player.printed(/^error no_handler: .*Shop\.Buy/m);
     player.child.stdin.write('request GameSparks.Identity.GetPlayerToken\n');

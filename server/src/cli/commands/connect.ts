@@ -147,7 +147,7 @@ async function play(world: World, player: Player, { once: isOnce, json: isJson }
   let isConnected = false;
   client.on('welcome', ({ playerId, connectionId }) => {
     isConnected = true;
-    const command = `npx respark disconnect ${player.stageOptions} --player ${quoteForShell(playerId, world.platform)}`;
+    const command = `npx --no respark disconnect ${player.stageOptions} --player ${quoteForShell(playerId, world.platform)}`;
     say(
       'welcome',
       { playerId, connectionId },

@@ -77,8 +77,8 @@ describe('serve', () => {
     assert.match(world.out(), /Management API +http:\/\/127\.0\.0\.1:8080\n/);
     assert.match(world.out(), /Players +ws:\/\/127\.0\.0\.1:8080\/connect\n/);
     assert.match(world.out(), /game key k3y\n/);
-    assert.match(world.out(), /^ {2}npx respark connect\n/m);
-    assert.match(world.out(), /^ {2}eval "\$\(npx respark env\)"\n/m);
+    assert.match(world.out(), /^ {2}npx --no respark connect\n/m);
+    assert.match(world.out(), /^ {2}eval "\$\(npx --no respark env\)"\n/m);
     assert.match(
       world.out(),
       /^ {2}aws gamesparks disconnect-player --game-name Demo --stage-name Dev --player-id demo-player --endpoint-url http:\/\/127\.0\.0\.1:8080\n/m,
@@ -87,14 +87,14 @@ describe('serve', () => {
 
   it('names a data directory that is not the default in those commands', async () => {
     const { world } = await start({}, '--data-dir', "/srv/it's here");
-    assert.match(world.out(), /npx respark connect --data-dir '\/srv\/it'\\''s here'\n/);
+    assert.match(world.out(), /npx --no respark connect --data-dir '\/srv\/it'\\''s here'\n/);
   });
 
   it('names commands of PowerShell on Windows', async () => {
     const { world } = await start({ platform: 'win32' }, '--data-dir', "/srv/it's here");
     const dataDir = "--data-dir '/srv/it''s here'";
-    assert.ok(world.out().includes(`  npx respark connect ${dataDir}\n`), world.out());
-    assert.ok(world.out().includes(`  npx respark env ${dataDir} | Out-String | Invoke-Expression\n`));
+    assert.ok(world.out().includes(`  npx --no respark connect ${dataDir}\n`), world.out());
+    assert.ok(world.out().includes(`  npx --no respark env ${dataDir} | Out-String | Invoke-Expression\n`));
     assert.doesNotMatch(world.out(), /eval/);
   });
 
@@ -113,7 +113,7 @@ describe('serve', () => {
     const terminal = await start({ isTTY: true, server });
     assert.match(
       terminal.world.out(),
-      /Console +http:\S+#code=a-code \(works once, within a minute; "npx respark console" prints another\)\n/,
+      /Console +http:\S+#code=a-code \(works once, within a minute; "npx --no respark console" prints another\)\n/,
     );
     const file = await start({ isTTY: false, server });
     assert.match(file.world.out(), /Console +http:\S+\/console\/\n/);

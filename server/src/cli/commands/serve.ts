@@ -138,7 +138,7 @@ function banner({
   // Redirected output may be read by others before the minute is over.
   const consoleLine =
     showSecret && server.consoleLink !== undefined
-      ? `${server.consoleLink} (works once, within a minute; "npx respark console${dataDirOption({ settings, platform })}" prints another)`
+      ? `${server.consoleLink} (works once, within a minute; "npx --no respark console${dataDirOption({ settings, platform })}" prints another)`
       : server.consoleUrl;
   const facts = [
     ['  Management API', server.url],
@@ -162,7 +162,7 @@ function describeSecret({ secretAccessKey, credentialsFile, isNew }: RunningServ
 
 /**
  * A command in another terminal knows the data directory only if it is the default, in the same folder. Nowhere else would
- * npx find the command.
+ * npx find the command; it is told to fetch none then, because a package of that name in the registry is not this one.
  */
 function dataDirOption({ settings, platform }: { settings: Settings; platform: NodeJS.Platform }): string {
   return settings.sources.dataDir === 'default'
@@ -188,11 +188,11 @@ function suggestions({
   return `
 Connect a player, in a second terminal in this folder:
 
-  npx respark connect${dataDir}
+  npx --no respark connect${dataDir}
 
 Disconnect that player with an AWS client, in a third:
 
-  ${evaluate(`npx respark env${dataDir}`, platform)}
+  ${evaluate(`npx --no respark env${dataDir}`, platform)}
   aws gamesparks disconnect-player ${player} --endpoint-url ${server.url}
 ${wayRound === undefined ? '' : `\n  ${wayRound}.\n`}
 `;
