@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { decodeText, excerpt, grouped, printable, shown } from './text.ts';
+import { decodeText, excerpt, grouped, printable, shown, withoutCredentials } from './text.ts';
 
 /** Characters that a terminal or a log reader would act on, or that would hide or reorder the rest. */
 const HARMFUL = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/u;
@@ -87,6 +87,21 @@ describe('shown', () => {
       }),
       { seed: 20_261_126 },
     );
+  });
+});
+
+describe('withoutCredentials', () => {
+  it('hides what may be a password in a URL, also in one of several or one that is none', () => {
+    for (const [text, left] of [
+      ['https://me:pw@host.example/path?a=b', 'https://…@host.example/path?a=b'],
+      ['A=https://me:pw@host.example,B=https://you:pw@other.example', 'A=https://…@other.example'],
+      ['https://me:p/w@host.example', 'https://…@host.example'],
+      ['https://token@host.example', 'https://…@host.example'],
+      ['https://host.example/@me', 'https://host.example/@me'],
+      ['me@host.example', 'me@host.example'],
+      ['https://host.example:8080', 'https://host.example:8080'],
+    ] as const)
+      assert.equal(withoutCredentials(text), left);
   });
 });
 

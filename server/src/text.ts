@@ -44,6 +44,16 @@ export function shown(value: unknown, maxCharacters = MAX_VALUE_CHARACTERS): str
   return String(value);
 }
 
+/** The text with `…` for the user name and the password in a URL, which may be somebody's secrets; any other as it is. */
+export function withoutCredentials(text: string): string {
+  if (URL.canParse(text)) {
+    const { username, password } = new URL(text);
+    if (username === '' && password === '') return text;
+  }
+  // One that is no URL, because of a slash in the password, or one among others, is hidden up to its last `@`.
+  return text.replace(/\/\/\S*@/g, '//…@');
+}
+
 /**
  * The text of a file that was made somewhere else, without the byte order mark that some programs put before UTF-8.
  * Throws an `EncodingError` for anything but UTF-8.

@@ -23,3 +23,16 @@ it('says so after the third refusal, and makes no call again that may have been 
     assert.equal(requests.length, count);
   }
 });
+
+it('asks no endpoint with a user name or a password, and shows neither', async (t) => {
+  const { world, requests } = await startFakeService(t, () => DRAINING);
+  for (const [endpoint, what] of [
+    ['http://me:pw@127.0.0.1:1', 'no user name or password'],
+    ['ftp://me:pw@127.0.0.1:1', 'an http or https URL'],
+  ] as const) {
+    assert.equal(await world.run(...KICK, '--endpoint-url', endpoint), 2);
+    assert.match(world.err(), new RegExp(`the endpoint must (be|have) ${what}, got "\\w+://…@127`));
+  }
+  assert.doesNotMatch(world.err(), /pw/);
+  assert.equal(requests.length, 0);
+});

@@ -8,7 +8,7 @@ import { signRequest } from '../api/signature/sigv4.ts';
 import type { Environment, Settings } from '../config/config.ts';
 import type { ServerAddresses } from '../data-directory/local-files.ts';
 import { ServiceError } from '../errors.ts';
-import { printable } from '../text.ts';
+import { printable, withoutCredentials } from '../text.ts';
 import { findMeant } from './meant-names.ts';
 import { addSettingOptions, settingsOf } from './options.ts';
 import { valueAt } from './reply.ts';
@@ -188,7 +188,13 @@ export class ManagementClient {
     assertStillThere?: () => Promise<void>;
   }) {
     if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol)) {
-      throw new CommandError(`the endpoint must be an http or https URL, got "${endpoint}"`, { exitCode: 2 });
+      const got = printable(withoutCredentials(endpoint));
+      throw new CommandError(`the endpoint must be an http or https URL, got "${got}"`, { exitCode: 2 });
+    }
+    const { username, password } = new URL(endpoint);
+    if (username !== '' || password !== '') {
+      const message = `the endpoint must have no user name or password, got "${printable(withoutCredentials(endpoint))}": calls are signed with ${ID} and ${SECRET}`;
+      throw new CommandError(message, { exitCode: 2 });
     }
     this.endpoint = endpoint.replace(/\/+$/, '');
     this.#credentials = credentials;

@@ -82,6 +82,19 @@ describe('loadSettings', () => {
     ]);
   });
 
+  it('shows no password of a URL that may have none', () => {
+    const url = 'https://me:pa/ss@host.example';
+    const faults = [
+      ...faultsOf({ RESPARK_PUBLIC_URL: url }),
+      ...faultsOf({ RESPARK_LAMBDA_ROUTES: `A=${url}` }, { lambdaEndpoint: url }),
+    ];
+    assert.equal(faults.length, 3);
+    for (const fault of faults) {
+      assert.match(fault, /https:\/\/…@host\.example/);
+      assert.doesNotMatch(fault, /pa\/ss/);
+    }
+  });
+
   it('reports every fault at once, each on a line of its own', () => {
     assert.equal(faultsOf({ RESPARK_PORT: '-1', RESPARK_MAX_GAMES: '0', RESPARK_ACCOUNT_ID: '12' }).length, 3);
   });
@@ -209,7 +222,10 @@ describe('loadSettings', () => {
   for (const [origin, advice] of misspelled) {
     it(`says what to write instead of the origin ${origin}`, () => {
       const [fault = ''] = faultsOf({ RESPARK_ALLOWED_ORIGINS: `https://fine.example, ${origin}` });
-      assert.equal(fault.slice(fault.indexOf('(from')), `(from the environment): "${origin}" ${advice}`);
+      assert.equal(
+        fault.slice(fault.indexOf('(from')),
+        `(from the environment): "${origin.replace('me@', '…@')}" ${advice}`,
+      );
     });
   }
 });

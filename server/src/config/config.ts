@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { StartupError } from '../startup-error.ts';
-import { decodeText, EncodingError, shown } from '../text.ts';
+import { decodeText, EncodingError, shown, withoutCredentials } from '../text.ts';
 import type { Check } from './checks.ts';
 import { cloudCode } from './rows/cloud-code.ts';
 import { cluster } from './rows/cluster.ts';
@@ -150,7 +150,7 @@ function readSecretFile(name: string, path: string, faults: string[]): Given | u
 }
 
 function describeFault(setting: NamedSetting, { name, text, source }: Given): string {
-  const got = setting.isSecret ? 'got something else (not shown)' : `got ${shown(text)}`;
+  const got = setting.isSecret ? 'got something else (not shown)' : `got ${shown(withoutCredentials(text))}`;
   const fault = `${name} must be ${setting.rule}, ${got} (from ${source})`;
   const advice = findKubernetesAdvice(setting, text) ?? setting.advise?.(text);
   return advice === undefined ? fault : `${fault}: ${advice}`;

@@ -1,4 +1,4 @@
-import { shown } from '../text.ts';
+import { shown, withoutCredentials } from '../text.ts';
 
 export const DAY_MS = 86_400_000;
 export const KIBIBYTE = 1_024;
@@ -118,7 +118,7 @@ export function list({
     advise(given) {
       const item = itemsOf(given).find((candidate) => !isItem(candidate)) ?? '';
       const advice = adviseOnItem(item);
-      return advice === undefined ? undefined : `${shown(item)} ${advice}`;
+      return advice === undefined ? undefined : `${shown(withoutCredentials(item))} ${advice}`;
     },
   };
 }

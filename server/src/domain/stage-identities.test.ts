@@ -78,7 +78,7 @@ test('a hello heeds the change at once, and a stage made again under the same na
 });
 
 test('settings that no stage may have are refused, and change nothing', async (t) => {
-  const { get, update } = await open(t);
+  const { get, update, recorded } = await open(t);
   const other = { ...PROVIDER, issuer: 'https://other.example', playerIdPrefix: 'o-' };
   const refused: readonly (readonly [RegExp, readonly IdentityProvider[]])[] = [
     [
@@ -88,7 +88,10 @@ test('settings that no stage may have are refused, and change nothing', async (t
     [/must begin with https:\/\/ .*got "http:\/\/login/, [{ ...PROVIDER, jwksUrl: 'http://login.example/' }]],
     [/must begin with https:\/\//, [{ ...PROVIDER, jwksUrl: 'file:///etc/passwd' }]],
     [/must begin with https:\/\//, [{ ...PROVIDER, jwksUrl: 'http://localhost.evil.example/' }]],
-    [/no user name, password or fragment/, [{ ...PROVIDER, jwksUrl: 'https://me:pw@login.example/' }]],
+    [
+      /no user name, password or fragment, got "https:\/\/…@login\.example\/"/,
+      [{ ...PROVIDER, jwksUrl: 'https://me:pw@login.example/' }],
+    ],
     [/two providers with the issuer/, [PROVIDER, { ...PROVIDER, playerIdPrefix: 'o-' }]],
     [/one the beginning of the other/, [PROVIDER, other]],
     [/one the beginning of the other/, [{ ...PROVIDER, playerIdPrefix: 'o' }, other]],
@@ -98,6 +101,7 @@ test('settings that no stage may have are refused, and change nothing', async (t
   for (const [message, providers] of refused) {
     await assert.rejects(update({ providers }), { code: 'validation', message }, String(message));
   }
+  assert.doesNotMatch(JSON.stringify(recorded), /me:pw/);
   assert.deepEqual(await get(), NOBODY);
   for (const jwksUrl of ['http://localhost:8080/jwks', 'http://127.0.0.1/jwks', 'http://[::1]:1/jwks']) {
     await update({ providers: [{ ...PROVIDER, jwksUrl, playerIdPrefix: 'l-' }, other] });

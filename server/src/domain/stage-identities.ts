@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { RandomBytes } from '../random.ts';
 import type { Store } from '../store/store.ts';
+import { withoutCredentials } from '../text.ts';
 import type { Audit, Change } from './audit.ts';
 import { createIdentify, type Identified, type NotIdentified } from './players/identify.ts';
 import type { PlayerTokens } from './players/player-tokens.ts';
@@ -91,7 +92,8 @@ function detailsOf({ allowGuests, providers, sessionSeconds }: Parameters<StageI
       ? {}
       : {
           issuers: providers.map(({ issuer }) => issuer).join(' '),
-          jwksUrls: providers.map(({ jwksUrl }) => jwksUrl).join(' '),
+          // What is refused is on record too, and a record goes to many people and stays.
+          jwksUrls: providers.map(({ jwksUrl }) => withoutCredentials(jwksUrl)).join(' '),
           // Two records whose digests are alike set the same providers, to the last claim.
           providersDigest: hash('sha256', JSON.stringify(providers), 'hex'),
         }),

@@ -100,6 +100,13 @@ describe('connect', () => {
     );
   });
 
+  it('does not show the password in the URL of a server that cannot be reached', async () => {
+    const world = createTestWorld();
+    const url = 'ws://me:pw@127.0.0.1:1';
+    assert.equal(await world.run('connect', '--url', url, '--game-key', 'a-game-key', '--once'), 1);
+    assert.match(world.err(), /^cannot reach ws:\/\/…@127\.0\.0\.1:1: /);
+  });
+
   for (const [status, answer, told] of [
     [403, 'the proxy must say it\u001b[2J', '403 Forbidden: the proxy must say it\\u{1b}[2J'],
     [400, 'the subprotocol is missing', '400 Bad Request: the subprotocol is missing'],

@@ -12,7 +12,7 @@ import { CLOSE_CODES, CONNECT_PATH, type Payload, parseJson } from '@respark/pro
 import { Command } from 'commander';
 import { DEMO_GAME, DEMO_STAGE } from '../../app/demo.ts';
 import { writePrivateFile } from '../../data-directory/private-file.ts';
-import { printable } from '../../text.ts';
+import { printable, withoutCredentials } from '../../text.ts';
 import { readTextIfPresent } from '../files.ts';
 import { getRunning } from '../management-client.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
@@ -221,11 +221,11 @@ function createClient({ url, gameKey, token, storage }: Player, WebSocket: Socke
 /** Describes an attempt that never became a connection. */
 function describeFailure(url: string, reason: string, refusal: UpgradeRefusal | undefined): string {
   if (refusal === undefined) {
-    return `cannot reach ${printable(url)}: ${describeSocketFault(reason)}; is the server running ("respark serve")?`;
+    return `cannot reach ${printable(withoutCredentials(url))}: ${describeSocketFault(reason)}; is the server running ("respark serve")?`;
   }
   const isElsewhere = refusal.status === 404 || (refusal.status >= 300 && refusal.status < 400);
   const hint = `; ${CONNECT_PATH} is added only to a URL without a path: does its path end with ${CONNECT_PATH}?`;
-  return `cannot connect to ${printable(url)}: ${refusal.text}${isElsewhere ? hint : ''}`;
+  return `cannot connect to ${printable(withoutCredentials(url))}: ${refusal.text}${isElsewhere ? hint : ''}`;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { parseIpRange } from '../../ip-address.ts';
+import { withoutCredentials } from '../../text.ts';
 import { needs, pair } from '../checks.ts';
 import { file, integer, list, text, type ValuesOf, variableOf } from '../setting.ts';
 
@@ -84,6 +85,6 @@ function findUnreadableUrl(key: 'publicUrl' | 'playerUrl') {
   return (settings: ValuesOf<typeof rows>): string | undefined => {
     const url = settings[key];
     if (url === undefined || URL.canParse(url)) return undefined;
-    return `${variableOf(key)} (${url}) is no URL that a client could call; check its host and port`;
+    return `${variableOf(key)} (${withoutCredentials(url)}) is no URL that a client could call; check its host and port`;
   };
 }

@@ -1,4 +1,4 @@
-import { shown } from '../../text.ts';
+import { shown, withoutCredentials } from '../../text.ts';
 import { isClaimName } from './claims.ts';
 import type { IdentityProvider } from './provider-tokens.ts';
 
@@ -31,7 +31,7 @@ export function faultOfIdentity({ providers }: StageIdentity): string | undefine
   for (const [index, { issuer, jwksUrl, claims, playerIdClaim, playerIdPrefix }] of providers.entries()) {
     const of = `of the provider ${shown(issuer)}`;
     const fault = faultOfJwksUrl(jwksUrl);
-    if (fault !== undefined) return `the JwksUrl ${of} ${fault}, got ${shown(jwksUrl)}`;
+    if (fault !== undefined) return `the JwksUrl ${of} ${fault}, got ${shown(withoutCredentials(jwksUrl))}`;
     const unnamed = [playerIdClaim, ...claims].find((name) => !isClaimName(name));
     if (unnamed !== undefined) return `the provider ${shown(issuer)} has no claim that is called ${shown(unnamed)}`;
     const others = providers.slice(0, index);
