@@ -1,7 +1,7 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { CONNECT_PATH, MAX_HELLO_BYTES, SUBPROTOCOL } from '@respark/protocol';
+import { CONNECT_PATH, SUBPROTOCOL } from '@respark/protocol';
 import { addressGroup } from '../http/client-address.ts';
 import {
   findHostFault,
@@ -14,33 +14,19 @@ import type { Metrics } from '../metrics.ts';
 import type { WarnRarely } from '../rare-warnings.ts';
 import { excerpt } from '../text.ts';
 import type { Turns } from '../turns.ts';
-import type { Connection } from './connection.ts';
 import type { Gateway } from './gateway.ts';
-import { Inboxes } from './inboxes.ts';
-import { type LimitRefusal, type Limits, RETRY_WHEN_FULL_MS } from './limits.ts';
+import type { LimitRefusal, Limits } from './limits.ts';
 import { createOriginCheck } from './origins.ts';
+import { createSocketHost, type SocketHostSettings } from './socket-host.ts';
 import { acceptance, findHandshakeFault, offeredSubprotocols } from './websocket/handshake.ts';
-import { ServerWebSocket, type SocketHost } from './websocket/server-web-socket.ts';
+import { ServerWebSocket } from './websocket/server-web-socket.ts';
 
-export interface UpgradeSettings {
+export interface UpgradeSettings extends SocketHostSettings {
   /** Origins whose pages may connect, as `createOriginCheck` reads them. */
   readonly allowedOrigins: readonly string[];
-  readonly maxFrameBytes: number;
-  /** How many bytes of unfinished messages may be kept, of all players together. */
-  readonly inboxMemoryBytes: number;
   /** A node for `management` alone takes no players. */
   readonly nodeRole?: 'both' | 'gateway' | 'management';
 }
-
-/**
- * A message may come in many pieces: websocket-sharp, which Unity games use, sends 1,016 bytes in each. A message of the
- * longest size may have pieces of half that length, and any message this many.
- */
-const MIN_FRAGMENTS = 64;
-const FRAGMENT_BYTES = 512;
-
-/** A frame of a client has a head of at most 14 bytes, and a hello may come in pieces with pings between them. */
-const MAX_FRAME_HEAD_BYTES = 1_024;
 
 /**
  * The handler of node:http's `upgrade` event. It refuses over HTTP what need not become a WebSocket, and hands the rest
@@ -64,7 +50,7 @@ export function createUpgradeHandler({
   metrics: Pick<Metrics, 'refused'>;
   settings: UpgradeSettings;
 }): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
-  const host = createHost({ gateway, turns, settings });
+  const host = createSocketHost({ gateway, turns, settings });
   const isOriginAllowed = createOriginCheck(settings.allowedOrigins);
   if (settings.nodeRole === 'management') return refusePlayers;
 
@@ -148,49 +134,6 @@ const REFUSED_ORIGIN_WARNING =
   'an origin was refused: if its pages or apps may connect, add it to RESPARK_ALLOWED_ORIGINS';
 
 const RETRY_WHEN_DRAINING_MS = 5_000;
-
-function createHost({
-  gateway,
-  turns,
-  settings: { maxFrameBytes, inboxMemoryBytes },
-}: {
-  gateway: Gateway;
-  turns: Turns;
-  settings: UpgradeSettings;
-}): SocketHost<Connection> {
-  const maxFragments = Math.max(MIN_FRAGMENTS, Math.ceil(maxFrameBytes / FRAGMENT_BYTES));
-  const inboxes = new Inboxes<Connection>({
-    budgetBytes: inboxMemoryBytes,
-    end(connection) {
-      const text = 'the server has too many messages that have not come whole';
-      gateway.close(connection, 'try_again_later', text, { retryAfterMs: RETRY_WHEN_FULL_MS });
-      // Otherwise what has come would be kept until the client closes its side.
-      connection.destroy();
-    },
-  });
-  return {
-    limits: { maxMessageBytes: maxFrameBytes, maxFragments },
-    // Without this bound, any client could make the server keep a frame of the longest size for each of its sockets.
-    count(connection, bytes) {
-      if (connection.isAwaitingHello && bytes > MAX_HELLO_BYTES + MAX_FRAME_HEAD_BYTES) {
-        gateway.close(connection, 'bad_hello', `a hello has at most ${MAX_HELLO_BYTES} bytes`);
-      }
-    },
-    noteBegun: (connection, bytes) => inboxes.note(connection, bytes),
-    // What follows the hello is read before there can be a welcome, so that it is refused however fast the server is.
-    mayRead: (connection) => connection.isAwaitingWelcome || turns.isOpen(connection.addressGroup),
-    waitForTurn: (connection, work) => turns.wait(connection.addressGroup, work),
-    receiveText: (connection, text, bytes) => connection.receive(text, bytes),
-    receiveBinary: (connection) => gateway.close(connection, 'protocol_error', 'frames are text'),
-    receivePing: (connection, bytes) => connection.receivePing(bytes),
-    receivePong: (connection, bytes) => connection.receivePong(bytes),
-    faulted: (connection) => gateway.close(connection, 'protocol_error'),
-    closed(connection, code) {
-      inboxes.note(connection, 0);
-      gateway.socketClosed(connection, code);
-    },
-  };
-}
 
 function upgradeFault(head: RequestHead): { cause: string; status: number; message: string } | undefined {
   if (head.rawPath !== CONNECT_PATH) {

@@ -8,7 +8,7 @@ export interface SocketHost<Owner> {
   readonly limits: ReaderLimits;
   /** Counts `bytes`, all that the socket has brought so far, before they are looked at. May close the socket. */
   count(owner: Owner, bytes: number): void;
-  /** Told when it has changed how many bytes are kept of a message that has not come whole. May close the socket. */
+  /** Called when the number of bytes that are kept of an unfinished message has changed. May close the socket. */
   noteBegun(owner: Owner, bytes: number): void;
   /** Whether the client's next frame may be read now. Otherwise it waits, and nothing more is taken from the network. */
   mayRead(owner: Owner): boolean;

@@ -22,7 +22,7 @@ import type { DisconnectJobWork } from './disconnect-job-work.ts';
 
 export type { JobTarget } from '../../../store/disconnect-jobs.ts';
 
-/** As a caller sees it: one that is at work and is to stop has not stopped yet. */
+/** The state as callers see it: a job that has been asked to stop may still be at work. */
 export type DisconnectJobState = DisconnectJobRecord['state'] | 'PAUSING' | 'CANCELLING';
 
 export interface DisconnectJob extends Omit<DisconnectJobRecord, 'state' | 'request' | 'wish' | 'claimedBy'> {
@@ -30,7 +30,7 @@ export interface DisconnectJob extends Omit<DisconnectJobRecord, 'state' | 'requ
   readonly asked: JobRequest;
 }
 
-/** How many connections a selection means, and how many players have them; one who is connected to several nodes counts at each. */
+/** How many connections a selection means, and of how many players; a player who is connected to several nodes counts at each. */
 export interface SelectionCounts {
   readonly connections: number;
   readonly players: number;
@@ -68,9 +68,9 @@ export interface DisconnectJobs {
 const DEFAULT_RATE_PER_SECOND = 500;
 const MAX_OPEN = 5;
 const KEPT = 50;
-/** What players are told and the connections that are unproven take twenty kilobytes of a job, most of which no list shows. */
+/** A job may have twenty kilobytes of texts for players and unproven connections, most of which a list does not show. */
 const READ_AT_ONCE = 10;
-/** A node with very many players looks through them between its other work. */
+/** Long, because a node with very many players counts them between its other work. */
 const COUNT_TIMEOUT_MS = 10_000;
 
 export interface DisconnectJobsParts {
@@ -99,24 +99,25 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
   }
 
   /**
-   * Decides about a job in one step with what it is. What `learn` gives is changed, too; it is called before, and may throw
-   * what the decision would.
+   * Changes a job as `decision` says about its present state, in one transaction. `recount` is called before that, because it
+   * asks nodes; what it resolves with is changed, too.
    */
   async function decide(
     named: NamedStage,
     id: string,
     change: Change,
     decision: (job: DisconnectJobRecord) => DisconnectJobChange,
-    learn: (stage: Stage) => Promise<Partial<DisconnectJobChange>> = async () => ({}),
+    recount: (stage: Stage) => Promise<Partial<DisconnectJobChange>> = async () => ({}),
   ): Promise<DisconnectJob> {
     return await audit.around({ ...change, details: { ...change.details, jobId: id } }, async () => {
       const stage = await getActiveStage(store, named);
-      const learned = await learn(stage);
+      const counted = await recount(stage);
       const job = await store.transaction(async (store) => {
         await assertNotEnded(store.accessKeys, change.actor, clock.now());
         const decided = decision(await getJob(store, stage, id));
-        const teller = decided.state === 'CANCELLED' ? { claimedBy: cluster.node } : {};
-        await store.disconnectJobs.update(id, { ...decided, ...learned, ...teller });
+        // The end of a job is reported by the node that it is claimed by.
+        const claim = decided.state === 'CANCELLED' && { claimedBy: cluster.node };
+        await store.disconnectJobs.update(id, { ...decided, ...counted, ...claim });
         return await getJob(store, stage, id);
       });
       if (isUnfinished(job)) work.start(job);
@@ -127,13 +128,13 @@ export function createDisconnectJobs(parts: DisconnectJobsParts): DisconnectJobs
 
   return {
     count: async (named, job, change) =>
-      await audit.around(recorded(change, job, true), async () => {
+      await audit.around(recorded(change, job, { isDryRun: true }), async () => {
         const stage = await getActiveStage(store, named);
         return await count(stage, read(job, stage), 'dry run of');
       }),
 
     start: async (named, job, change) =>
-      await audit.around(recorded(change, job, false), async () => {
+      await audit.around(recorded(change, job, { isDryRun: false }), async () => {
         const stage = await getActiveStage(store, named);
         const meant = read(job, stage);
         const { connections, players } = await count(stage, meant);
@@ -210,13 +211,13 @@ async function getJob(within: Pick<Store, 'disconnectJobs'>, stage: Stage, id: s
   throw new ServiceError('not_found', message);
 }
 
-/** Who has signed in to get the key; undefined for one that somebody has made. */
+/** The person who signed in to get the key; undefined for a key that was made by a call. */
 async function subjectOf({ accessKeys }: Pick<Store, 'accessKeys'>, accessKeyId: string): Promise<string | undefined> {
   return (await accessKeys.find(accessKeyId))?.subject;
 }
 
-function recorded(change: Change, job: NewJob, isDryRun: boolean): Change {
-  return { ...change, details: { ...change.details, ...onRecordOfJob(job, { isDryRun }) } };
+function recorded(change: Change, job: NewJob, call: { isDryRun: boolean }): Change {
+  return { ...change, details: { ...change.details, ...onRecordOfJob(job, call) } };
 }
 
 function createCount({ cluster, clock, settings }: Pick<DisconnectJobsParts, 'cluster' | 'clock' | 'settings'>) {
@@ -280,7 +281,7 @@ function jobForgotten(id: string): never {
 
 function repeatable({ gameName, stageName }: NamedStage, job: NewJob, { actor, operation }: Change): RepeatableCall {
   const { clientToken, ...asked } = job;
-  // It may name ten thousand players.
+  // Only with a token, because the text may name ten thousand players.
   const text = clientToken === undefined ? '' : JSON.stringify(asked);
   return { principal: actor, operation, clientToken, parameters: { gameName, stageName, asked: text } };
 }
