@@ -12,7 +12,7 @@ export const SCRIPT_CALLS: Readonly<Record<string, readonly (readonly [string, s
     ['Response', 'payload: object', 'What a handler of a request must return. The payload must fit the response shape; members that the shape does not have are left out.'],
     ['Error', 'code: string, message?: string', 'Returned instead of a response, it answers with an error of the game’s own. The code is 1-64 letters, digits, `_`, `.` and `-`, and begins with a capital; the player gets both. Without a message, the code is the message too.'],
     ['SendNotification', 'name: string, payload?: object, playerId?: string', 'Sends a notification to every connection of the player whose message is handled, or of another one. A player who is not connected misses it. While the scripts of the stage send very much, the call waits.'],
-    ['RaiseEvent', 'name: string, payload?: object', 'Has the handler of the event run for the same player, after this one and apart from it, even if the player has been disconnected meanwhile. Players need not be allowed to send the event.'],
+    ['RaiseEvent', 'name: string, payload?: object', 'Has the handler of the event run for the same player, after this one and apart from it, even if the player has been disconnected meanwhile. It runs however this one ends, but not if too much waits, as the log of the stage then says. Players need not be allowed to send the event. All that one handler raises may have 4 MiB of payloads.'],
   ],
   CurrentPlayer: [
     ['Claims', '', 'What the token said with which the player has connected: the claims of CreatePlayerToken, or those of an identity provider’s token that the stage lets handlers read. Nobody can change them but who made the token. Empty for a guest.'],

@@ -77,3 +77,14 @@ test('the reason of a disconnect is counted in characters, and a very long one n
   }
   assert.deepEqual(did, ['disconnect']);
 });
+
+test('what the events of one handler have together is bounded, because it is kept until the handler has ended', async () => {
+  const { call, did } = open();
+  const raise = async () => {
+    const { error } = { error: undefined, ...(await call('RaiseEvent', ['Again', { Text: 'x'.repeat(1_000_000) }])) };
+    return error;
+  };
+  for (let count = 0; count < 4; count += 1) assert.equal(await raise(), undefined);
+  const { code } = { code: undefined, ...(await raise()) };
+  assert.deepEqual([code, did], ['too_much', ['raise', 'raise', 'raise', 'raise']]);
+});

@@ -56,6 +56,8 @@ export interface HostApiParts {
 
 /** How many handlers in a row may raise events, so that no two of them call each other for ever. */
 const MAX_RAISED = 8;
+/** What the events that one handler has raised may have together, as JSON, because they are kept until it has ended. */
+const MAX_RAISED_CHARACTERS = 4_194_304;
 const MAX_REASON_CHARACTERS = 64;
 const MAX_KEYS = 100;
 
@@ -82,7 +84,13 @@ class JsonText {
 
 /** A row of the host API: what one call of a script does. */
 type HostOperation = (
-  call: { readonly parts: HostApiParts; readonly context: CallContext; readonly data: ScriptPlayerData },
+  call: {
+    readonly parts: HostApiParts;
+    readonly context: CallContext;
+    readonly data: ScriptPlayerData;
+    /** What the calls of the invocation have come to. */
+    readonly sum: { raisedCharacters: number };
+  },
   parameters: readonly unknown[],
 ) => Promise<unknown>;
 
@@ -105,7 +113,7 @@ const OPERATIONS: Readonly<Record<string, HostOperation>> = {
     await parts.notify(player, type, fitting(read(payload ?? {})));
   },
 
-  async RaiseEvent({ parts, context }, [name, payload]) {
+  async RaiseEvent({ parts, context, sum }, [name, payload]) {
     const type = `${GAME_PREFIX}${textOf(name, 'the name of the event')}`;
     const event = context.program.events.get(type);
     if (event === undefined) throw new CallError('unknown_message', `the game has no event ${shown(name)}`);
@@ -113,6 +121,13 @@ const OPERATIONS: Readonly<Record<string, HostOperation>> = {
       throw new CallError('too_deep', `${MAX_RAISED} handlers in a row have raised events: one of them must not`);
     }
     const given = fitting(event.read(payload ?? {}));
+    sum.raisedCharacters += JSON.stringify(given).length;
+    if (sum.raisedCharacters > MAX_RAISED_CHARACTERS) {
+      throw new CallError(
+        'too_much',
+        'the events that one handler raises may have 4 MiB of payloads together: send less',
+      );
+    }
     await assertThere(parts, context);
     parts.raise(context, type, given);
   },
@@ -147,13 +162,14 @@ export function createHostApi(parts: HostApiParts): HostApi {
   return (context) => {
     const { playerData, outside } = parts;
     const data = new ScriptPlayerData({ playerData, stageId: context.player.stageId });
+    const sum = { raisedCharacters: 0 };
     return async (operation, parameters) => {
       const toOutside = OUTSIDE[operation];
       if (toOutside !== undefined) return await outside[toOutside](parameters);
       const perform = OPERATIONS[operation];
       if (perform === undefined) throw new Error(`the host API has no operation ${shown(operation)}`);
       try {
-        const result = await perform({ parts, context, data }, parameters);
+        const result = await perform({ parts, context, data, sum }, parameters);
         return result instanceof JsonText ? { resultJson: result.text } : { result: result ?? null };
       } catch (error) {
         return { error: errorFor(error) };

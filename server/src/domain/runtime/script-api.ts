@@ -65,7 +65,7 @@ export const SCRIPT_API: readonly ScriptObject[] = [
         name: 'RaiseEvent',
         parameters: 'name: string, payload?: object',
         returns: 'void',
-        does: 'Has the handler of the event run for the same player, after this one and apart from it, even if the player has been disconnected meanwhile. Players need not be allowed to send the event.',
+        does: 'Has the handler of the event run for the same player, after this one and apart from it, even if the player has been disconnected meanwhile. It runs however this one ends, but not if too much waits, as the log of the stage then says. Players need not be allowed to send the event. All that one handler raises may have 4 MiB of payloads.',
       },
     ],
   },
