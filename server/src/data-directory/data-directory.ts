@@ -51,8 +51,8 @@ export interface DataDirectory {
   removeFile(name: string): void;
   /**
    * Whether its path still leads to the directory that was taken. If that was moved, deleted or covered by a mount, open files
-   * can still be written, but their path no longer leads to them. While the
-   * path cannot be looked at, it counts as in place.
+   * can still be written, but their path no longer leads to them. While the path cannot be looked
+   * at, it counts as in place.
    */
   isInPlace(): boolean;
   /** Lets the next server open the directory. */
