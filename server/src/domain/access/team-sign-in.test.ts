@@ -91,6 +91,18 @@ test('the oldest key of a person ends only when there is another one', async (t)
   assert.deepEqual(await active(), keys.slice(1));
 });
 
+test('no two people have one name in records', async (t) => {
+  const { access, enter } = await open(t);
+  const spelledOut = 'ada\\u{200b}';
+  await enter({ sub: spelledOut });
+  for (const sub of ['ada\u200b', `${'ada'.padEnd(250, '\u0001')}1`, 'ada\ud83c'])
+    await assert.rejects(enter({ sub }), /names somebody by what cannot be shown/);
+  const [long, other] = ['1', '2'].map((end) => '\u{1F600}'.repeat(127) + end);
+  await enter({ sub: long });
+  await enter({ sub: other });
+  assert.equal(new Set((await access.listKeys()).map(({ subject }) => subject)).size, 3);
+});
+
 test('a key is good until when the person is told', async (t) => {
   const { access, clock, enter } = await open(t);
   const { accessKeyId, expiresAt } = await enter();

@@ -5,7 +5,7 @@ import type { Sealer } from '../../keyring.ts';
 import type { Log } from '../../log.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
 import { createRareWarnings } from '../../rare-warnings.ts';
-import { excerpt, shown } from '../../text.ts';
+import { excerpt, printable, shown } from '../../text.ts';
 import type { Audit, Change } from '../audit.ts';
 import { type Access, type AccessKeyPair, type KeyMaker, MAX_DESCRIPTION_CHARACTERS } from './access.ts';
 import type { Refusals } from './refusals.ts';
@@ -226,12 +226,15 @@ function recordAs(
 
 /** The name of a person in records. It is unique, which what people call themselves is not. */
 function actorOf({ issuer }: Pick<SignInProvider, 'issuer'>, { sub }: Person): string {
-  return `${issuer} ${excerpt(sub, MAX_SUB_CHARACTERS)}`;
+  return `${issuer} ${sub}`;
 }
 
 function personIn(claims: Readonly<Record<string, unknown>>, groupsClaim: string): Person {
   const { sub, name, preferred_username: username, email, email_verified: isVerified } = claims;
   if (!isText(sub) || sub.length > MAX_SUB_CHARACTERS) throw refused('the ID token of the provider names nobody (sub)');
+  // It would be spelled out in records, which somebody else's could be from the beginning, or cut there.
+  if (printable(sub) !== sub)
+    throw refused('the ID token of the provider names somebody by what cannot be shown (sub)');
   const called = [name, username].filter(isText).map(withoutBrackets).find(isText);
   const mail = isText(email) && isVerified === true ? withoutBrackets(email) : undefined;
   const words = called === undefined ? (mail ?? sub) : mail === undefined ? called : `${called} <${mail}>`;
