@@ -133,6 +133,13 @@ test('each constraint has the words that AWS services use', () => {
   }
 });
 
+test('a time is of a day that there is', () => {
+  const at = (day: string) => faultsOf({ GameName: 'demo', At: `${day}T00:00:00Z` });
+  for (const day of ['2028-02-29', '2000-02-29', '2026-04-30', '0001-12-31', '0000-02-29']) assert.equal(at(day), '');
+  for (const day of ['2027-02-29', '2026-02-30', '2100-02-29', '2026-04-31', '2026-13-01', '2026-00-01', '2026-01-00'])
+    assert.match(at(day), /'at' failed to satisfy constraint: Member must be an ISO 8601 date and time$/, day);
+});
+
 test('a member of the wrong JSON type is a fault of that member', () => {
   const wrong = { GameName: 1, Size: '5', IsOn: 'true', At: 5, Names: {}, Tags: [], Inner: 'x' };
   assert.equal(
