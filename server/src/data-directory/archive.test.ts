@@ -38,6 +38,16 @@ function replaced(tar: Buffer, from: string, to: string): Buffer {
   return Buffer.concat([tar.subarray(0, at), Buffer.from(to), tar.subarray(at + from.length)]);
 }
 
+/** The tar file with this in the place of the length of its first member, and the checksum of the header that it has then. */
+function withLength(tar: Buffer, length: string): Buffer {
+  const header = Buffer.from(tar.subarray(0, 512));
+  header.write(length, 124, 'latin1');
+  header.fill(' ', 148, 156);
+  const sum = header.reduce((all, byte) => all + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return Buffer.concat([header, tar.subarray(512)]);
+}
+
 test('what was packed comes out again, private', async (t) => {
   const file = await pack(t);
   assert.equal(statSync(file).mode & 0o777, 0o600);
@@ -97,6 +107,8 @@ test('what is not a backup, or one of a later form, or has a file that none has,
   const cases = [
     [text, /text is not a backup of Respark: give a file that "respark backup" has made$/],
     [await changed(t, () => Buffer.alloc(10_000)), /is not a backup of Respark/],
+    [await changed(t, (tar) => withLength(tar, 'zzzzzzzzzzz')), /is not a backup of Respark/],
+    [await changed(t, (tar) => withLength(tar, '-0000000005')), /is not a backup of Respark/],
     [await changed(t, (tar) => replaced(tar, '"respark"', '"another"')), /damaged \(its table of contents/],
     [await changed(t, (tar) => replaced(tar, '"format": 1', '"format": 2')), /made by respark 1\.2\.3 in a form/],
     [

@@ -293,7 +293,7 @@ function parseHeader(block: Buffer): { name: string; bytes: number } | undefined
   const isHeader = text(257, 5) === 'ustar' && Number.parseInt(text(148, 8), 8) === checksumOf(block);
   if (!isHeader) return undefined;
   const bytes = block[124] === 0x80 ? Number(block.readBigUInt64BE(128)) : Number.parseInt(text(124, 12), 8);
-  return { name: text(0, 100), bytes };
+  return Number.isSafeInteger(bytes) && bytes >= 0 ? { name: text(0, 100), bytes } : undefined;
 }
 
 /** The sum of all bytes of a header, in which its own field counts as spaces. */
