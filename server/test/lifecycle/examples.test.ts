@@ -59,6 +59,8 @@ test('chat lets players hear each other, and one throw another out', async (t) =
   const [, bertId = ''] = /^Bert \((\S+)\): hello there$/.exec(await anna.line(1)) ?? [];
   anna.say('/kick nobody');
   assert.equal(await anna.line(2), 'This player is not in the room.');
+  anna.say('/kick constructor');
+  assert.equal(await anna.line(3), 'This player is not in the room.');
   anna.say(`/kick ${bertId}`);
   assert.equal(await bert.line(1), 'the end: You were thrown out of the room');
   anna.end();

@@ -1,5 +1,6 @@
 const members = GameSparks().Player('room').GetData(['Members']).Members || {};
-if (members[message.PlayerId] === undefined) {
+// Ids are of the players' own choice in some games, and every object has a member that is called constructor.
+if (Object.keys(members).indexOf(message.PlayerId) === -1) {
   return GameSparks().Messaging().Error('NOT_HERE', 'This player is not in the room.');
 }
 const result = GameSparks().Player(message.PlayerId).Disconnect('You were thrown out of the room');

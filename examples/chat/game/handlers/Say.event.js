@@ -1,6 +1,6 @@
 const me = GameSparks().CurrentPlayer().Id();
 const members = GameSparks().Player('room').GetData(['Members']).Members || {};
-if (members[me] === undefined) return;
+if (Object.keys(members).indexOf(me) === -1) return;
 
 for (const id of Object.keys(members)) {
   if (id !== me) {
