@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { encode, MAX_HELLO_BYTES } from '@respark/protocol';
 import type { WebSocket } from 'ws';
 import { openSocket, upgradeBytes } from '../fire/raw-websocket.ts';
@@ -53,32 +54,58 @@ testBoundInTime(
   },
 );
 
+/** A heartbeat that is sent in two pieces. */
+const LONG_HEARTBEAT = HEARTBEAT.padEnd(1_600);
+
+async function begin({ ws }: TestPlayer): Promise<void> {
+  ws.send(LONG_HEARTBEAT.slice(0, 1_500), { fin: false });
+  // A ping between the pieces is answered once the first piece has been read.
+  ws.ping();
+  await once(ws, 'pong');
+}
+
+async function goOn(player: TestPlayer): Promise<void> {
+  const answered = player.next((frame) => frame.kind === 'heartbeat');
+  player.ws.send(LONG_HEARTBEAT.slice(1_500));
+  await answered;
+}
+
+const INBOXES_FULL = 'the server has too many messages that have not come whole; retryAfterMs=5000';
+
 testBound(
   'the beginnings of messages take so many bytes together, and when there are more, that which came first gives way',
   { maxFrameBytes: 2_048, inboxMemoryBytes: 4_096 },
   async (server) => {
     const [first, second, third] = [await server.connect(), await server.connect(), await server.connect()];
-    const message = HEARTBEAT.padEnd(1_600);
-    const begin = async (player: TestPlayer) => {
-      player.ws.send(message.slice(0, 1_500), { fin: false });
-      // A ping between the pieces is answered once the first piece has been read.
-      player.ws.ping();
-      await once(player.ws, 'pong');
-    };
-    const goOn = async (player: TestPlayer) => {
-      const answered = player.next((frame) => frame.kind === 'heartbeat');
-      player.ws.send(message.slice(1_500));
-      await answered;
-    };
     await begin(first);
     await begin(second);
     await goOn(first);
     await begin(first);
     await begin(third);
-    const reason = 'the server has too many messages that have not come whole; retryAfterMs=5000';
-    assert.deepEqual(await second.closed, { code: 1013, reason });
+    assert.deepEqual(await second.closed, { code: 1013, reason: INBOXES_FULL });
     await goOn(third);
     await goOn(first);
+    await Promise.all([leave(first), leave(third)]);
+  },
+);
+
+testBound(
+  'a message whose beginning comes together with the end of another one began when it came',
+  { maxFrameBytes: 2_048, inboxMemoryBytes: 4_096 },
+  async (server) => {
+    const [first, second, third] = [await server.connect(), await server.connect(), await server.connect()];
+    await begin(first);
+    await begin(second);
+    const socket: Socket = Reflect.get(first.ws, '_socket');
+    socket.cork();
+    const [answered, begun] = [goOn(first), begin(first)];
+    socket.uncork();
+    await Promise.all([answered, begun]);
+    await begin(third);
+    const endOf = async (player: TestPlayer) => await player.closed.then(() => player);
+    assert.equal(await Promise.race([endOf(first), endOf(second)]), second);
+    await goOn(first);
+    await goOn(third);
     await Promise.all([leave(first), leave(third)]);
   },
 );

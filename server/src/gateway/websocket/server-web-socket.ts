@@ -8,7 +8,10 @@ export interface SocketHost<Owner> {
   readonly limits: ReaderLimits;
   /** Counts `bytes`, all that the socket has brought so far, before they are looked at. May close the socket. */
   count(owner: Owner, bytes: number): void;
-  /** Called when the number of bytes that are kept of an unfinished message has changed. May close the socket. */
+  /**
+   * Called when the number of bytes that are kept of an unfinished message has changed; it is 0 between two messages. May close
+   * the socket, except for 0.
+   */
   noteBegun(owner: Owner, bytes: number): void;
   /** Whether the client's next frame may be read now. Otherwise it waits, and nothing more is taken from the network. */
   mayRead(owner: Owner): boolean;
@@ -177,10 +180,13 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
       if (!this.#readOne(reader)) break;
     }
     if (this.#hasEnded || reader?.isAtRest) this.#reader = undefined;
-    const begunBytes = this.#reader?.begunBytes ?? 0;
-    if (begunBytes === this.#begunBytes) return;
-    this.#begunBytes = begunBytes;
-    this.#host.noteBegun(this.owner, begunBytes);
+    this.#noteBegun(this.#reader?.begunBytes ?? 0);
+  }
+
+  #noteBegun(bytes: number): void {
+    if (bytes === this.#begunBytes) return;
+    this.#begunBytes = bytes;
+    this.#host.noteBegun(this.owner, bytes);
   }
 
   /** Whether there was something to read. */
@@ -206,6 +212,8 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
   }
 
   #receive(received: Received): void {
+    // The message that was on its way has come whole. One that has begun behind it is another one.
+    if (received.kind === 'text' || received.kind === 'binary') this.#noteBegun(0);
     switch (received.kind) {
       case 'text':
         this.#host.receiveText(this.owner, received.data.toString(), received.data.length);
