@@ -95,6 +95,23 @@ test('a request of HTTP/1.1 without one Host and an expectation that nobody know
   assert.match(old, /^HTTP\/1.1 200 /);
 });
 
+test('the body of what a proxy brings waits in the lane of its client, though its head waited for nobody', async (t) => {
+  const read: Site = async ({ readBody }) => textReply(200, `${(await readBody(4)).length}\n`);
+  const { port, turns } = await serve(t, read, { trustedProxies: ['127.0.0.1'] });
+  const lanes: string[] = [];
+  const { isOpen } = turns;
+  t.mock.method(turns, 'isOpen', (lane: string) => lanes.push(lane) > 0 && isOpen(lane));
+  const socket = connect(port, '127.0.0.1');
+  t.after(() => socket.destroy());
+  socket.write('POST / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.66\r\nContent-Length: 4\r\n\r\n');
+  while (!lanes.includes('192.0.2.66')) await new Promise(setImmediate);
+  assert.equal(lanes[0], '127.0.0.1');
+  lanes.length = 0;
+  socket.write('body');
+  await once(socket, 'data');
+  assert.deepEqual(lanes, ['192.0.2.66']);
+});
+
 test('what a client sends behind a request that is not answered yet stays unread', async (t) => {
   const answers: (() => void)[] = [];
   const { port, listener } = await serve(

@@ -35,6 +35,15 @@ test('the end of a job that another node has to tell of is left to that node whi
   assert.deepEqual(ends(), []);
 });
 
+test('a job that somebody cancels before it is confirmed is not said to have waited for too long', async (t) => {
+  const { disconnectJobs, reasons, store, work, newJob } = await open(t);
+  const id = await newJob();
+  await store.disconnectJobs.update(id, { state: 'AWAITING_CONFIRMATION', updatedAt: 0 });
+  await disconnectJobs.cancel(STAGE, id, CHANGE);
+  await work.settled();
+  assert.deepEqual(reasons(), [[id, undefined]]);
+});
+
 test('the end of a job is told of once, however often that fails before', async (t) => {
   const { clock, ends, faults, store, work, newJob } = await open(t);
   const { markTold } = store.disconnectJobs;
@@ -76,12 +85,11 @@ async function open(t: TestContext) {
   await stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
   const work = background.find(({ name }) => name === 'disconnect jobs') as BackgroundWork;
   t.after(() => work.close());
+  const told = () => recorded.filter(({ operation }) => operation === 'DisconnectJob');
   return {
     ...{ ...domain, faults, work },
-    ends: () =>
-      recorded
-        .filter(({ operation }) => operation === 'DisconnectJob')
-        .map(({ requestId, details }) => [requestId, details?.state, details?.closed]),
+    ends: () => told().map(({ requestId, details }) => [requestId, details?.state, details?.closed]),
+    reasons: () => told().map(({ requestId, details }) => [requestId, details?.why]),
     async newJob(): Promise<string> {
       const { id } = await disconnectJobs.start(STAGE, EVERYBODY, CHANGE);
       await domain.store.disconnectJobs.update(id, { state: 'PENDING', updatedAt: 0 });
