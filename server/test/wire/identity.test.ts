@@ -213,3 +213,24 @@ test('[ws] a provider that does not answer holds its players up no longer than a
   assert.deepEqual(await refused, [late, late]);
   assert.equal(silent.requests.length, 1);
 });
+
+test('[ws] a provider that is taken off a stage while its keys are fetched lets nobody in any more', async (t) => {
+  const server = await startTestServer(t);
+  const provider = await startIdentityProvider(t);
+  const keys = await (await fetch(provider.jwksUrl)).text();
+  const waiting: (() => void)[] = [];
+  const slow = await startWebServer(t, (response) => void waiting.push(() => response.end(keys)));
+  const token = await provider.signIn('anna');
+  const trusted = {
+    Issuer: provider.issuer,
+    JwksUrl: `${slow.url}/jwks`,
+    Audiences: [CLIENT_ID],
+    Algorithms: ['RS256'],
+  };
+  await setIdentity(server, { Providers: [trusted] });
+  const refused = assert.rejects(server.connect({ token }), /^Error: closed with 4503 /);
+  await until(() => waiting.length > 0);
+  await setIdentity(server, { Providers: [] });
+  for (const answer of waiting) answer();
+  await refused;
+});

@@ -156,21 +156,27 @@ export function createPlayers({
     }
   });
 
+  async function admit(hello: { gameKey: string; token?: string | undefined }): Promise<Admission | NotAdmitted> {
+    const stage = await store.stages.findByGameKey(hello.gameKey);
+    if (stage === undefined) return { isAdmitted: false, reason: 'unknown_game_key' };
+    if (isBeingDeleted(stage)) return { isAdmitted: false, reason: 'stage_deleted' };
+    const identified = await identify(stage, hello.token);
+    if (!identified.isIdentified) return { ...identified, isAdmitted: false };
+    // To fetch the keys of a provider may take seconds, in which the stage may have been told to take its tokens no more.
+    const isLate = identified.issuer !== undefined;
+    if (isLate && (await store.stages.findByGameKey(hello.gameKey))?.identity !== stage.identity)
+      return await admit(hello);
+    const { id: stageId, gameId, gameName, name: stageName } = stage;
+    return {
+      isAdmitted: true,
+      player: { stageId, playerId: identified.playerId, gameId, signedInAt: identified.signedInAtMs },
+      session: identified.session,
+      runtime: { id: stage.runtimeId ?? EMPTY_RUNTIME_ID, stage: { stageId, gameName, stageName } },
+    };
+  }
+
   return {
-    async admit({ gameKey, token }) {
-      const stage = await store.stages.findByGameKey(gameKey);
-      if (stage === undefined) return { isAdmitted: false, reason: 'unknown_game_key' };
-      if (isBeingDeleted(stage)) return { isAdmitted: false, reason: 'stage_deleted' };
-      const identified = await identify(stage, token);
-      if (!identified.isIdentified) return { ...identified, isAdmitted: false };
-      const { id: stageId, gameId, gameName, name: stageName } = stage;
-      return {
-        isAdmitted: true,
-        player: { stageId, playerId: identified.playerId, gameId, signedInAt: identified.signedInAtMs },
-        session: identified.session,
-        runtime: { id: stage.runtimeId ?? EMPTY_RUNTIME_ID, stage: { stageId, gameName, stageName } },
-      };
-    },
+    admit,
 
     issueToken: (player) => tokens.issue(player.stageId, player.playerId),
 
