@@ -79,6 +79,19 @@ describe('the player’s token', () => {
     assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key' }]);
   });
 
+  test('is forgotten before the next connect(), also for a game that does not wait for forgetPlayer()', async () => {
+    const saved: unknown[] = [];
+    const storage = { load: () => undefined, save: (token: unknown) => void saved.push(token) };
+    const { client, newest } = await setUpConnected({ storage });
+    await answerToken(newest(), 'token-1');
+    client.forgetPlayer().catch(() => {});
+    client.connect().catch(() => {});
+    await settle();
+    newest().opens();
+    assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key' }]);
+    assert.deepEqual(saved, ['token-1', undefined]);
+  });
+
   test('causes an error event, but does not end the connection, if its storage fails', async () => {
     const fail = () => Promise.reject(new Error('disk'));
     const { client, newest, told } = setUp({ storage: { load: fail, save: fail } });

@@ -226,8 +226,7 @@ export class ResparkClient {
 
   /** Closes, and forgets the token, also in the storage: the next connect() makes a new guest. */
   async forgetPlayer(): Promise<void> {
-    await this.close();
-    await this.#token.forget();
+    await Promise.all([this.close(), this.#token.forget()]);
   }
 
   #connected(): Connection | undefined {
