@@ -39,7 +39,7 @@ export interface Closure {
   readonly verdict: Verdict;
   /** How long to wait at least before reconnecting, in milliseconds from the close. */
   readonly retryAfterMs?: number;
-  /** When what keeps the player out ends, milliseconds since 1970; without it, nobody knows. */
+  /** When what keeps the player out ends, milliseconds since 1970; undefined when that is not known. */
   readonly until?: number;
   /** The request id of the management call that closed the connection. */
   readonly requestId?: string;

@@ -86,7 +86,7 @@ export class PlayerToken {
 
   /**
    * The newest token. If the storage does not answer within the `timeoutMs` of the first call, it counts as failed.
-   * Rejects when a source fails or takes longer: nobody else may be connected in the place of its player.
+   * Rejects when a source fails or takes longer: the client must not connect as another player instead.
    */
   async load(timeoutMs: number): Promise<string | undefined> {
     if (this.#source !== undefined) return await this.#ask(this.#source, timeoutMs);

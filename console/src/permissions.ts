@@ -21,8 +21,8 @@ const ASK_AGAIN_MS = 5_000;
 /** The games, and of each the stages, that the key's policies name, for a key that may not list them. */
 export const namedGames = signal<Outputs['ListPermissions']['Games']>([]);
 
-// What another key may do, and what its policies name, says nothing of this one, not for the first picture either: pages would
-// make calls that the key may not make, which are on record.
+// What another key may do, and what its policies name, says nothing about this one, not even for the first rendering: pages
+// would make calls that the key may not make, which are put on record.
 session.subscribe(() => {
   answered.set(undefined);
   namedGames.set([]);
@@ -43,8 +43,8 @@ export function usePermissions(): void {
           namedGames.set(Games);
           answered.set({ at, denied: new Map(Denied.map(({ Action = '', Reason = '' }) => [Action, Reason])) });
         },
-        // A key whose policy does not let it ask sees everything, and learns from each call what it may not do. So does
-        // everybody while nobody answers, who must not wait for this to be told so.
+        // A person whose policies do not allow the question sees everything, and learns from each call what is not allowed. The
+        // same goes while the server does not answer: each call then says so, and must not wait for this one.
         (error) => {
           if (abort.signal.aborted) return;
           namedGames.set([]);

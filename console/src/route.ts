@@ -15,7 +15,7 @@ export const route = signal<Route>(read());
 
 let followed = location.hash;
 
-/** Browsers tell of a new address later, when whoever has gone there may have gone back already. */
+/** Browsers report a new address late, when the person may have gone back already. */
 function follow(): void {
   if (location.hash === followed) return;
   followed = location.hash;

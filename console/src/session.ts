@@ -65,7 +65,7 @@ function open(key: GivenKey): Opened {
       try {
         return await call(name, input, signal);
       } catch (error) {
-        // With a key that is good no more, every further call would count against whoever has the same address.
+        // With a key that is no longer valid, every further call would count against everybody at the same address.
         if (isUnknownKey(error) && session.get() === opened) leave(leftMs() > 0 ? 'keyGone' : 'expired');
         throw error;
       }
@@ -95,7 +95,7 @@ function leaveInTime(opened: Opened): void {
   timer = setTimeout(() => void leaveIfOver(opened), Math.max(opened.leftMs(), 0));
 }
 
-/** A browser's clock may be ahead, so that nobody leaves before the server has said what time it is. */
+/** A browser's clock may be ahead, so the server is asked for the time before the session ends. */
 async function leaveIfOver(opened: Opened): Promise<void> {
   const isAnswered = await opened.call('GetServerInfo', {}).then(
     () => true,

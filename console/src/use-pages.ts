@@ -5,13 +5,13 @@ import { onServer, session } from './session.ts';
 import { useSignal } from './store.ts';
 import { asCallError, useCall } from './use-call.ts';
 
-/** Operations that answer in pages, each of which says how to ask for the next. */
+/** Operations that answer in pages, each with a token for the next one. */
 type Paged = { [N in OperationName]: Outputs[N] extends { readonly NextToken?: string } ? N : never }[OperationName];
 
-/** With filters the server may answer pages of few entries; so many are asked for before a person must ask. */
+/** With filters the server may answer with short pages; so many are asked for before a person must ask for more. */
 const MAX_PAGES_AT_ONCE = 10;
 const ENOUGH = 25;
-/** More rows than this help nobody, and a browser would be slow with them. */
+/** More rows than this are of no help, and would make a browser slow. */
 const MAX_ITEMS = 2_000;
 
 /** What somebody has asked for beyond the first page. */
@@ -25,7 +25,7 @@ interface More<T> {
   readonly error?: CallError;
 }
 
-/** The entries of the first page, which is asked for again and again if told so, and of those that somebody asked for. */
+/** The entries of the first page, which is read again every `everyMs`, and of the further pages that a person has asked for. */
 export function usePages<N extends Paged, T>(
   name: N,
   input: Inputs[N] | undefined,
@@ -79,11 +79,11 @@ export function usePages<N extends Paged, T>(
     items,
     error: further === undefined ? first.error : further.error,
     isLoading: first.isLoading || (items?.length === 0 && isBusy),
-    // What comes behind the old first page does not come behind the new one.
+    // What follows the old first page does not follow the new one.
     isBusy: isBusy || first.isReloading,
-    /** When a list that is live was read that is so no more, because it has several pages. */
+    /** When a live list was read that is no longer live, because further pages were asked for. */
     stoodAt: everyMs === undefined ? undefined : further?.at,
-    /** How many are shown of more, where no more are. */
+    /** How many entries are shown where there are more than the page may show. */
     cutAt: token !== undefined && (items?.length ?? 0) >= MAX_ITEMS ? items?.length : undefined,
     hasMore: token !== undefined && (items?.length ?? 0) < MAX_ITEMS,
     more: () => void load(),
@@ -95,7 +95,7 @@ export function usePages<N extends Paged, T>(
   };
 }
 
-/** Stands for one reading of all pages, which ends with another question, when it begins anew, and when nobody looks any more. */
+/** Stands for one reading of all pages. It ends when other pages are asked for, when reading starts over, and with the component. */
 function useReading(asked: string | undefined) {
   const reading = useRef<object>({});
   const before = useRef(asked);

@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
 
-/** So long nobody types before what was typed is looked at. */
+/** How long a text must not have changed before it counts. */
 const PAUSE_MS = 400;
 
-/** The text as it was when it had not changed for a moment, so that not every letter is a call. */
+/** The text once it has not changed for a moment, so that not every keystroke makes a call. */
 export function useSettled(text: string): string {
   const [settled, setSettled] = useState(text);
   useEffect(() => {

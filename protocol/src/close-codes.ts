@@ -83,7 +83,7 @@ export const MAX_RETRY_AFTER_MS = 3_600_000;
 export interface CloseFacts {
   /** How long to wait at least before reconnecting, in milliseconds from the close. */
   readonly retryAfterMs?: number;
-  /** When what keeps the player out ends, milliseconds since 1970; without it, nobody knows. */
+  /** When what keeps the player out ends, milliseconds since 1970; undefined when that is not known. */
   readonly until?: number;
   /** The id of the management call that closed the connection. */
   readonly requestId?: string;

@@ -74,7 +74,7 @@ export interface RunningServer {
   };
   /** Where the console is; undefined on a node without one. */
   readonly consoleUrl?: string;
-  /** The console's address with a code that signs in once within a minute; undefined where nobody could use it. */
+  /** The console's address with a code that signs in once within a minute. Only a demo that listens on a loopback address has one. */
   readonly consoleLink?: string;
   /** What the operator should know about these settings. */
   readonly warnings: readonly string[];

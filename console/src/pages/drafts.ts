@@ -174,7 +174,7 @@ export function dropLeftDrafts(by: string | undefined): void {
   tellLeft();
 }
 
-/** The key of whoever has typed the drafts. */
+/** The access key under which the drafts were typed. */
 let typist = session.get()?.accessKeyId;
 
 session.subscribe(() => {

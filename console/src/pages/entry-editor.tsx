@@ -18,7 +18,7 @@ import { useDeployment } from './use-deployment.ts';
 
 const asShown = (text: string) => ({ base: text, text });
 
-/** The text of a part as it is edited. It is saved by a change of just this part, and only while nobody else has changed it. */
+/** The text of a part as it is edited. It is saved by a change of just this part, and only if it has not been changed by another person. */
 function useEdited(entry: Entry, name: string, onSaved: () => void) {
   const { game, stage } = place.get();
   const [draft] = useState(() => draftOf(name));

@@ -92,7 +92,7 @@ export function examplePayload(
   return exampleOf(shape, []);
 }
 
-/** More shapes than this nobody reads beside a payload. */
+/** More shapes than this are too many to read beside a payload. */
 const MAX_DESCRIBED = 40;
 
 /** The shape and those that it refers to, a line each field. */

@@ -174,7 +174,7 @@ function Preview({
   children,
 }: {
   preview: Outputs['DisconnectPlayer'];
-  /** What is repeated, so that whoever confirms reads it once more. */
+  /** What is repeated, so that the person who confirms reads it once more. */
   order: Inputs['DisconnectPlayer'];
   isBusy: boolean;
   /** Whether the server was told to do it, and has not said that it did. */

@@ -12,7 +12,7 @@ import { counted, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
 import { CLOSURE_TIMES } from './durations.ts';
 
-/** A stage that is closed lets nobody in, and says until when. */
+/** A closed stage refuses every player, and says until when. */
 export function Maintenance() {
   const { game, stage } = useSignal(place);
   const [isOpening, setOpening] = useState(false);
@@ -100,7 +100,7 @@ function CloseDialog({ onClose, onDone }: { onClose: () => void; onDone: () => v
   const [sendsAway, setSendAway] = useState(false);
   const close = useAction('CloseStageToPlayers');
   const counts = useCall('CountConnections', { GameName: game, StageName: stage }, { everyMs: 3_000 });
-  // A number that nobody has counted, or not lately, must not stand on the button.
+  // The button must not show a number that was not counted, or not lately.
   const players = counts.error === undefined ? counts.data?.Players : undefined;
   return (
     <Confirm

@@ -83,7 +83,7 @@ function mentions({ isScript, value }: Entry, name: string): boolean {
   );
 }
 
-/** Everything that would be deleted, so that whoever has looked at one state of it deletes no other. */
+/** Everything that would be deleted, so that a person who has looked at one state of it deletes no other. */
 export const stateOf = ({ message, shapes }: Deletion) =>
   JSON.stringify([...message, ...shapes].map(({ section, name, value }) => [section, name, value]));
 

@@ -235,7 +235,7 @@ function Logs({ player }: { player: string }) {
   );
 }
 
-/** What concerns this player, and nobody who has the same id on another stage. */
+/** What concerns this player, and not a player with the same id on another stage. */
 function History({ player }: { player: string }) {
   const here = place.get();
   const records = usePages('ListAuditRecords', { PlayerId: player }, ({ AuditRecords }) =>

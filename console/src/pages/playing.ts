@@ -108,7 +108,7 @@ function createPlay(game: string, stage: string) {
     sent.set(undefined);
     try {
       const { token, gameKey } = await identify(call, on, playerId);
-      // What was written before is nobody's business here.
+      // Lines that were written before do not matter here.
       const newest = mayReadLogs ? await call('ListStageLogLines', { ...on, MaxResults: 1 }) : undefined;
       if (isOver) return;
       player = createTestPlayer({

@@ -33,7 +33,7 @@ function useScriptLines(play: Play, mayReadLogs: boolean): void {
     let hasComplained = false;
     const look = async () => {
       try {
-        // Nobody looks at a page in the background, so it costs the server nothing.
+        // A page in the background costs the server nothing.
         if (!document.hidden) await play.readLines(abort.signal);
         hasComplained = false;
       } catch (error) {

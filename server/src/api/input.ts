@@ -7,7 +7,7 @@ import type { Shape, StructureShape } from './shape.ts';
 import { parseQuery } from './signature/sigv4.ts';
 import { excerptOf, parse, RepeatedValue } from './validation.ts';
 
-/** A body may have thousands of members that nobody knows. */
+/** A body may have thousands of members that the operation does not know. */
 const MAX_SHOWN = 20;
 
 /** The parts of a request that the members of an operation's input come from. */

@@ -3,7 +3,7 @@ import type { Store } from '../store/store.ts';
 
 const DATABASE_ID = 'database id';
 
-/** The name of this database, by which nodes notice that another one has none of their players. Made by whoever asks first. */
+/** The name of this database, by which nodes notice that another one has none of their players. The first node to ask makes it. */
 export async function identifyDatabase({
   store,
   random,

@@ -58,7 +58,7 @@ export function hasSelector({ everybody, players, beforeRuntime, ...filters }: S
   return (everybody ?? players ?? beforeRuntime) !== undefined || Object.keys(filtersOf(filters)).length > 0;
 }
 
-/** Throws a CommandError (exit code 2) when the options mean nobody, or everybody and only some. */
+/** Throws a CommandError (exit code 2) when the options select no connections, or both all and only some. */
 export async function selectorOf(options: SelectorOptions, world: World): Promise<Readonly<Record<string, unknown>>> {
   const { everybody, players, beforeRuntime } = options;
   const selector = {

@@ -2,7 +2,7 @@ import { processEnvironment } from '../config/config.ts';
 import { readLocalFile } from '../data-directory/local-files.ts';
 import type { World } from './world.ts';
 
-/** How long a command that would go on for ever may take to end what it has begun when nobody reads what it prints. */
+/** How long an endless command may take to finish what it has begun once its output is no longer read. */
 const UNREAD_MS = 2_000;
 
 /** The world of a real process. */

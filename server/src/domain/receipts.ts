@@ -19,7 +19,7 @@ export interface Receipts {
    * chained, or not what was written into the chain, and a retryable `internal` while it cannot be moved there.
    */
   get(requestId: string): Promise<string>;
-  /** The same for whoever has an answer to give in any case. Never rejects. */
+  /** The same for callers that must answer in any case. Never rejects. */
   receiptFor(requestId: string): Promise<ReceiptOrReason>;
   key(): Pick<Installation, 'id' | 'keyId' | 'publicJwk' | 'publicPem'>;
 }

@@ -59,7 +59,7 @@ export function answerBulkRequests({
       else await end(connection, returnWithinMs === undefined ? why : returning(why, returnWithinMs, random));
       (isOpen ? closedIds : goneIds).push(connectionId);
     };
-    // The directory still lists one that failed, and whoever asked asks again.
+    // The directory still lists a connection whose end failed, and the job asks for it again.
     await endEach(connections, clock, endOne).catch(() => {});
     return { closedIds, goneIds };
   });

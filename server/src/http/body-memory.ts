@@ -9,7 +9,7 @@ export interface HeldMemory {
   release(): void;
 }
 
-/** What is left to proven bodies, so that nobody without a key's secret keeps them out. */
+/** The part that is left to bodies with a verified signature, so that no caller without a key's secret keeps them out. */
 const SHARE_OF_PROVEN = 0.5;
 /** The longest body that there may be, in pieces of unknown length, always has room where there is nothing else. */
 const LONGEST_BYTES = 6_000_000;

@@ -3,7 +3,7 @@ import { excerpt, MAX_SENTENCE_CHARACTERS } from '../text.ts';
 import { readReply } from './bounded-reply.ts';
 import { connectionFault, OutsideFault } from './outside-fault.ts';
 
-/** An attempt that found nobody, or was throttled, is repeated once by the AWS SDK. */
+/** An attempt that reached no server, or was throttled, is repeated once by the AWS SDK. */
 const MAX_ATTEMPTS = 2;
 
 /** The settings of a client of the AWS SDK, which finds its credentials by itself. */

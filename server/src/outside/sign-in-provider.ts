@@ -17,11 +17,11 @@ const TIMEOUT_MS = 5_000;
 const MAX_BYTES = 65_536;
 /** For how long what a provider says of itself counts. */
 const KEPT_MS = 3_600_000;
-/** How often one that does not answer is asked what it is, whoever wants to sign in. */
+/** How often a provider that does not answer is asked for its configuration, however many people want to sign in. */
 const ASK_SPACING_MS = 2_000;
 const MAX_URL_CHARACTERS = 2_000;
 const CLOCK_SKEW_SECONDS = 30;
-/** How many codes are redeemed for everybody together, so that nobody has this server overload the provider. */
+/** How many codes are redeemed in all, so that no caller can make this server overload the provider. */
 const CODES = { ratePerSecond: 10, burst: 100, maxKeys: 1 };
 /** On whose account keys are fetched; stages have ids of another form. */
 const OWNER = 'sign-in';

@@ -130,7 +130,7 @@ function isFromTheFuture({ iat }: JWTPayload, { clockSkewSeconds }: TokenIssuer,
   return iat !== undefined && iat > Math.floor(nowMs / 1000) + clockSkewSeconds;
 }
 
-/** What is wrong with a token, in words for whoever develops its client. */
+/** What is wrong with a token, in words for the developers of its client. */
 function faultOf({ errors }: Jose, error: unknown, { audiences }: TokenIssuer): string {
   if (error instanceof errors.JWTExpired) return 'the token has expired';
   if (error instanceof errors.JWTClaimValidationFailed) {

@@ -123,7 +123,7 @@ export class FairQueue<T> {
     const displaced = this.#displacedBy(lane, party, bytes);
     if (displaced === undefined) return false;
     for (const held of displaced) this.#displace(held);
-    // While nobody had to wait, nobody took anything from others.
+    // When nothing waited, no group took anything from another.
     if (this.#waiting === 0) this.#level.start = this.#level.most;
     if (group.waiting === 0) {
       group.used = Math.max(group.used, this.#level.start);
@@ -277,8 +277,8 @@ function groupWithMost<T>(groups: Iterable<Group<T>>, measure: Measure): Holder<
 }
 
 /**
- * Of the parties that have more than one piece of work. It is looked for at each piece that finds the lane full, and parties may be
- * as many as places, so nothing is made of those that have less.
+ * Looks among the parties that have more than one piece of work. It is called for each piece that finds the lane full, and there
+ * may be as many parties as places, so it allocates nothing for those that have less.
  */
 function partyWithMost<T>(lane: Lane<T>, measure: Measure): Holder<T> | undefined {
   const { parties } = lane;
@@ -334,7 +334,7 @@ function longestOf<T>(
   return holder && [...given.values()];
 }
 
-/** Of work that is equally long, the newest of a party. What was put back is not displaced. */
+/** The longest work; among equally long work of a party, the newest. Work that was put back is not displaced. */
 function longestIn<T>({ lanes, party: only }: Holder<T>, except: ReadonlyMap<Entry<T>, unknown>): Held<T> | undefined {
   let longest: Held<T> | undefined;
   for (const lane of lanes) {

@@ -20,7 +20,7 @@ interface GuestOfGame {
   readonly runtimes: Map<string, LoadedRuntime>;
 }
 
-/** What is ready to be run: a guest that is used by nobody else, and the scripts in it. */
+/** A guest that is ready to run and not in use, and the scripts in it. */
 export interface Ready {
   readonly guest: Guest;
   readonly set: ScriptSet;

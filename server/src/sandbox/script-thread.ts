@@ -216,7 +216,7 @@ function responseOf(response: string, limits: ThreadLimits): Ending {
   return { kind: 'returned', response };
 }
 
-/** Reads the response here, where nobody else waits: a long one takes milliseconds. */
+/** Reads the response here, where nothing else waits: a long one takes milliseconds. */
 function fitted(ending: Ending, read: PayloadReader | undefined): Ending {
   if (read === undefined || ending.kind !== 'returned' || ending.response === undefined) return ending;
   const answer = read(parseJson(ending.response));
@@ -258,7 +258,7 @@ function shortened(text = ''): string {
   return text.slice(0, MAX_FAILURE_CHARACTERS);
 }
 
-/** The script may have written all of it, the stack too: it is shown to nobody but its author. */
+/** The script may have written all of it, the stack too, so only its author gets to see it. */
 function failureOf(
   handler: string,
   { name = '', message = '', stack = '' }: Readonly<Record<string, string>>,

@@ -54,7 +54,7 @@ export interface Postgres {
   lineage(): Promise<string>;
   /** Whether connections hear of what others notify, without which no server is opened with `isWatching`. */
   hears(): Promise<boolean>;
-  /** How long the database has taken no writes: 0 while it takes some, and where nobody watches it. */
+  /** How long the database has taken no writes: 0 while it takes some, and where it is not watched. */
   unwritableMs(): number;
 }
 

@@ -86,7 +86,7 @@ export function markWhole(connection: Libsql.Database, name: keyof typeof OFFSET
   if (mark > 0 && !isOdd(mark)) connection.exec(`PRAGMA ${name} = ${mark + 1}`);
 }
 
-/** What is collected is closed, also when nobody has closed it. */
+/** Keeps connections from the garbage collector, which would close them. */
 const leftOpen: Libsql.Database[] = [];
 
 /** Keeps a connection until the process ends, which leaves the WAL where it is. */

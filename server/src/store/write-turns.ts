@@ -1,7 +1,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 
-/** A transaction that takes longer waits for something other than the disk, and holds nobody up meanwhile. */
+/** A transaction that takes longer waits for something other than the disk, and holds up no other meanwhile. */
 const MAX_PAUSE_MS = 10;
 
 /** Settles as `write` does, which is called when it is its turn. */

@@ -95,7 +95,7 @@ export class Entries {
     return [...this.#leaving.values()];
   }
 
-  /** The incarnation has ended: nobody learns any more what becomes of its entries. */
+  /** The incarnation has ended: this node no longer learns what becomes of its entries. */
   abandon(error: Error): void {
     for (const { reject } of this.#leaving.values()) reject(error);
     this.#leaving.clear();

@@ -73,7 +73,7 @@ export class NodeRedisLink implements RedisLink {
   ): Promise<RedisSubscription> {
     return await this.#servers.open(
       async (client) => {
-        // A replica would let anybody subscribe, and its primary would count nobody.
+        // A replica would take the subscription, but its primary would not count it.
         const subscribing = client.subscribe(channel, { message, moved: client.end });
         await Promise.all([client.send(['EXISTS', channel]), subscribing]);
         void client.ended.then(closed);

@@ -9,7 +9,7 @@ const PLAYERS_AT_ONCE = 64;
 
 /**
  * Deletes the entries of a dead node and what is left of a former era, if there are any. All nodes may do it at once, and
- * one that is interrupted leaves the rest to whoever comes next.
+ * one that is interrupted leaves the rest to the next sweep.
  */
 export async function sweep({
   run,

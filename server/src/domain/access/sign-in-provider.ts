@@ -4,7 +4,7 @@ export interface SignInBegun {
   readonly state: string;
   /** Names it in the ID token. */
   readonly nonce: string;
-  /** Proves to the provider that whoever redeems the code has begun the sign-in (RFC 7636). */
+  /** Proves to the provider that the code is redeemed by the server that has begun the sign-in (RFC 7636). */
   readonly verifier: string;
   /** Where the provider sends the person back to. */
   readonly returnUrl: string;

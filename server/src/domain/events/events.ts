@@ -52,7 +52,7 @@ export interface Events {
   readonly connections: ConnectionEvents;
 }
 
-/** For a gateway of whose connections nobody wants to hear. */
+/** For a gateway whose connections are of no interest to anybody. */
 export const NO_CONNECTION_EVENTS: ConnectionEvents = { opened() {}, closed() {} };
 
 /** How far the wall clock may be set back before times follow it. */

@@ -11,7 +11,7 @@ const RETRY_AFTER_MS = 5_000;
 export interface WatcherPlaces {
   /** Takes a place, or throws `throttled`. Returns a function to call when the stream is over; a second call does no harm. */
   take(caller: string, gameName: string): () => void;
-  /** Lets nobody in any more. */
+  /** Refuses every later `take`. */
   close(): void;
 }
 

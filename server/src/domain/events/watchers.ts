@@ -23,7 +23,7 @@ export interface WatcherSink {
 export interface Watchers {
   /** Begins to write the events behind a position. Returns a function that must be called when the watcher is gone. */
   add(watcher: NewWatcher): () => void;
-  /** Ends all, and whoever comes later at once. */
+  /** Ends all watchers, and each later one at once. */
   drain(): void;
 }
 

@@ -13,7 +13,7 @@ const MAX_KEYS = 1_000;
 
 /**
  * What somebody has said of a player in a token, and for how long that counts. The tokens that renew it say the same, and
- * none is valid beyond its end: whoever vouched for the player must then do so again. Guests have none.
+ * none is valid beyond its end: the identity provider must then vouch for the player again. Guests have none.
  */
 export interface Session {
   readonly claims: Claims;

@@ -111,7 +111,7 @@ function* place(events: readonly Kept[], { maxEventsPerGame, highest }: Places):
 }
 
 export function* dropBefore(gameId: string, position: number): EventWork<void> {
-  // Locks the log first, as whoever appends does: otherwise two that drop the same events would wait for each other.
+  // Locks the log first, as an append does: otherwise two nodes that drop the same events would wait for each other.
   yield* ask('setFirst', gameId, position);
   yield* ask('removeUntil', gameId, position);
 }

@@ -99,7 +99,7 @@ export function watchChanges({
     const cancel = clock.after(MAX_SILENCE_MS, () => client?.cut());
     await client.query(`listen ${CHANNEL}; ${KEEP_ALIVE}`).finally(cancel);
     await assertHears(client, { sessions, clock });
-    // What was announced while nobody listened is unknown.
+    // What was announced while this node did not listen is unknown.
     version += 1;
     while (!pauses.isEnded) {
       await beat(client);

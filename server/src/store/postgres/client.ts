@@ -45,7 +45,7 @@ export class CuttableClient extends pg.Client {
     this.#socket.destroy();
   }
 
-  /** The process that serves the connection, as whoever took it has said; a pooler makes a number up. */
+  /** The process that serves the connection, as the server or a pooler has said; a pooler makes a number up. */
   get announcedPid(): number | undefined {
     return (this as { readonly processID?: number }).processID;
   }

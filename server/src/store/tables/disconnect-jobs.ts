@@ -96,7 +96,7 @@ function createChanges(scope: Scope): Pick<DisconnectJobTable, 'insert' | 'updat
         wish: 'RUN' as const,
         claimed_by: null,
         request: job.request,
-        // A program of the version before looks for the players here. It finds nobody; null would mean everybody.
+        // A node of the previous version looks for the players here. An empty list means none; null would mean all of them.
         player_ids: playerIds === undefined ? null : '',
         named_players: playerIds?.length ?? null,
         actor: job.actor,
