@@ -24,93 +24,69 @@ interface ListenerParts {
 }
 
 /** Opens the listener of the management API, which also serves the players unless they have a port of their own. */
-export async function listen({
-  settings,
-  log,
-  clock,
-  closers,
-  turns,
-  upgrade,
-  listeners,
-}: ListenerParts): Promise<HttpServer> {
-  const { host, port, tlsCertFile, tlsKeyFile } = settings;
-  const management = await openHttpServer({
-    host,
-    port,
+export async function listen(parts: ListenerParts): Promise<HttpServer> {
+  const { host, port, playerPort, tlsCertFile, tlsKeyFile } = parts.settings;
+  return await open(parts, {
+    ...{ name: 'management listener', listener: parts.listeners.management },
+    ...{ host, port, settingPrefix: 'RESPARK_' },
     tls: tlsFiles(tlsCertFile, tlsKeyFile),
-    log,
-    settingPrefix: 'RESPARK_',
-    attach(server) {
-      const isTrusted = createProxyCheck(settings);
-      listeners.management.attach(server);
-      if (settings.playerPort === undefined) server.on('upgrade', whenIdle(listeners.management, upgrade));
-      limitSockets(server, { settings, isTrusted, clock });
-      parseInTurns(server, turns, listeners.management);
-      limitTinyRecords(server, { settings, log });
-      shakeHandsInTurns(server, { turns, clock, isTrusted });
-    },
+    upgrade: playerPort === undefined ? parts.upgrade : undefined,
   });
-  closers.push('management listener', () => management.close());
-  return management;
 }
 
 /** Opens the players' own listener, if the settings ask for one. */
-export async function listenForPlayers({
-  settings,
-  log,
-  clock,
-  closers,
-  turns,
-  upgrade,
-  listeners,
-}: ListenerParts): Promise<HttpServer | undefined> {
-  const { host, playerHost, playerPort, tlsCertFile, tlsKeyFile, playerTlsCertFile, playerTlsKeyFile } = settings;
+export async function listenForPlayers(parts: ListenerParts): Promise<HttpServer | undefined> {
+  const { host, playerHost, playerPort, tlsCertFile, tlsKeyFile, playerTlsCertFile, playerTlsKeyFile } = parts.settings;
   if (playerPort === undefined) return undefined;
-  const playerServer = await openHttpServer({
-    host: playerHost === '' ? host : playerHost,
-    port: playerPort,
+  return await open(parts, {
+    ...{ name: 'player listener', listener: parts.listeners.players },
+    ...{ host: playerHost === '' ? host : playerHost, port: playerPort, settingPrefix: 'RESPARK_PLAYER_' },
     tls: tlsFiles(playerTlsCertFile, playerTlsKeyFile) ?? tlsFiles(tlsCertFile, tlsKeyFile),
-    log,
-    settingPrefix: 'RESPARK_PLAYER_',
-    attach(server) {
-      const isTrusted = createProxyCheck(settings);
-      listeners.players.attach(server);
-      server.on('upgrade', whenIdle(listeners.players, upgrade));
-      limitSockets(server, { settings, isTrusted, clock });
-      parseInTurns(server, turns, listeners.players);
-      limitTinyRecords(server, { settings, log });
-      shakeHandsInTurns(server, { turns, clock, isTrusted });
-    },
+    upgrade: parts.upgrade,
   });
-  closers.push('player listener', () => playerServer.close());
-  return playerServer;
 }
 
 /** Opens a listener for metrics alone, if the settings ask for one, and returns the URL of the metrics. */
-export async function listenForMetrics({
-  settings,
-  log,
-  clock,
-  closers,
-  turns,
-  listeners,
-}: Omit<ListenerParts, 'upgrade'>): Promise<string | undefined> {
-  const { host, metricsHost, metricsPort } = settings;
+export async function listenForMetrics(parts: Omit<ListenerParts, 'upgrade'>): Promise<string | undefined> {
+  const { host, metricsHost, metricsPort } = parts.settings;
   if (metricsPort === undefined) return undefined;
+  const server = await open(parts, {
+    ...{ name: 'metrics listener', listener: parts.listeners.metrics },
+    ...{ host: metricsHost === '' ? host : metricsHost, port: metricsPort, settingPrefix: 'RESPARK_METRICS_' },
+    ...{ tls: undefined, upgrade: undefined },
+  });
+  return `http://${server.authority}/metrics`;
+}
+
+async function open(
+  { settings, log, clock, closers, turns }: Omit<ListenerParts, 'upgrade' | 'listeners'>,
+  {
+    name,
+    listener,
+    upgrade,
+    ...address
+  }: Pick<Parameters<typeof openHttpServer>[0], 'host' | 'port' | 'settingPrefix' | 'tls'> & {
+    readonly name: string;
+    readonly listener: HttpListener;
+    /** Undefined where no players connect. */
+    readonly upgrade: ListenerParts['upgrade'] | undefined;
+  },
+): Promise<HttpServer> {
   const server = await openHttpServer({
-    host: metricsHost === '' ? host : metricsHost,
-    port: metricsPort,
-    tls: undefined,
-    log,
-    settingPrefix: 'RESPARK_METRICS_',
+    ...{ ...address, log },
+    // The order counts: each bound wraps the event handlers that are there before it.
     attach(http) {
-      listeners.metrics.attach(http);
-      limitSockets(http, { settings, isTrusted: createProxyCheck(settings), clock });
-      parseInTurns(http, turns, listeners.metrics);
+      const isTrusted = createProxyCheck(settings);
+      listener.attach(http);
+      if (upgrade !== undefined) http.on('upgrade', whenIdle(listener, upgrade));
+      limitSockets(http, { settings, isTrusted, clock });
+      parseInTurns(http, turns, listener);
+      limitTinyRecords(http, { settings, log });
+      shakeHandsInTurns(http, { turns, clock, isTrusted });
     },
   });
-  closers.push('metrics listener', () => server.close());
-  return `http://${server.authority}/metrics`;
+  closers.push(name, () => server.close());
+  return server;
 }
 
 function tlsFiles(certFile: string | undefined, keyFile: string | undefined): TlsFiles | undefined {
