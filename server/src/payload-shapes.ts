@@ -1,3 +1,5 @@
+import { assertNever } from './errors.ts';
+
 /** What the payloads of a game's messages are made of. */
 export type Shape = Structure | Enumeration | List | Dictionary;
 
@@ -57,4 +59,20 @@ export function isBuiltin(name: string): name is BuiltinName {
 export interface PayloadShape {
   readonly structure: Structure;
   readonly shapes: ReadonlyMap<string, Shape>;
+}
+
+/** The types that a shape refers to. */
+export function typesIn(shape: Shape): readonly TypeReference[] {
+  switch (shape.kind) {
+    case 'structure':
+      return shape.fields.map(({ type }) => type);
+    case 'enum':
+      return [];
+    case 'list':
+      return [shape.item];
+    case 'map':
+      return [shape.value];
+    default:
+      return assertNever(shape);
+  }
 }

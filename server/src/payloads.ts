@@ -1,5 +1,12 @@
 import { MAX_PAYLOAD_DEPTH } from '@respark/protocol';
-import type { BuiltinName, PayloadShape, Shape, Structure, TypeReference } from './payload-shapes.ts';
+import {
+  type BuiltinName,
+  type PayloadShape,
+  type Shape,
+  type Structure,
+  type TypeReference,
+  typesIn,
+} from './payload-shapes.ts';
 import { excerpt, shown } from './text.ts';
 
 /** What is wrong with a payload, and where. */
@@ -86,19 +93,6 @@ export function shapesUnder(
 function withoutDescriptions(shape: Shape): Shape {
   if (shape.kind !== 'structure') return { ...shape, description: '' };
   return { ...shape, description: '', fields: shape.fields.map((field) => ({ ...field, description: '' })) };
-}
-
-function typesIn(shape: Shape): readonly TypeReference[] {
-  switch (shape.kind) {
-    case 'structure':
-      return shape.fields.map(({ type }) => type);
-    case 'enum':
-      return [];
-    case 'list':
-      return [shape.item];
-    case 'map':
-      return [shape.value];
-  }
 }
 
 /** Finds readers by the names of their payloads' shapes. Each is made when it is asked for the first time. */

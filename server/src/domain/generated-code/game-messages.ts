@@ -1,5 +1,4 @@
-import { assertNever } from '../../errors.ts';
-import type { Shape, Structure, TypeReference } from '../../payload-shapes.ts';
+import { type Shape, type Structure, typesIn } from '../../payload-shapes.ts';
 import { shown } from '../../text.ts';
 import type { EventMessage, GameModel, NotificationMessage, RequestMessage } from '../configuration/model.ts';
 import { GAME_PREFIX, SYSTEM_PREFIX } from '../runtime/message-types.ts';
@@ -100,22 +99,6 @@ export function getShape(shapes: ReadonlyMap<string, Shape>, name: string): Shap
   const shape = shapes.get(name);
   if (shape === undefined) throw new Error(`there is no shape ${JSON.stringify(name)}`);
   return shape;
-}
-
-/** The types that a shape refers to. */
-export function typesIn(shape: Shape): readonly TypeReference[] {
-  switch (shape.kind) {
-    case 'structure':
-      return shape.fields.map(({ type }) => type);
-    case 'enum':
-      return [];
-    case 'list':
-      return [shape.item];
-    case 'map':
-      return [shape.value];
-    default:
-      return assertNever(shape);
-  }
 }
 
 /** Compares code units, which gives the same order everywhere, whatever the order in the document. */

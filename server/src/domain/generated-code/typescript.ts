@@ -1,7 +1,14 @@
 import { assertNever } from '../../errors.ts';
-import type { BuiltinName, Enumeration, Shape, Structure, TypeReference } from '../../payload-shapes.ts';
+import {
+  type BuiltinName,
+  type Enumeration,
+  type Shape,
+  type Structure,
+  type TypeReference,
+  typesIn,
+} from '../../payload-shapes.ts';
 import type { EventMessage, NotificationMessage, RequestMessage } from '../configuration/model.ts';
-import { type GameMessages, type SourceFile, typesIn } from './game-messages.ts';
+import type { GameMessages, SourceFile } from './game-messages.ts';
 import { descriptionLines, fileText, identifiers, indent, type Lines, paragraphs, quoted } from './source-code.ts';
 
 const BUILTINS: Readonly<Record<BuiltinName, string>> = {
