@@ -10,6 +10,7 @@ import { createWalSync } from '../wal-sync.ts';
 import type { AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
 import { createCheckpoints } from './checkpoints.ts';
 import type { LateOutcome } from './journal.ts';
+import { rangeOf } from './key-range.ts';
 import { type AuditRow, toRecord } from './rows.ts';
 import { CHAIN_MIGRATION, type ChainParts, openSqliteChain, type SqliteChain } from './sqlite-chain.ts';
 import { createTransact, createWriting } from './sqlite-writing.ts';
@@ -185,37 +186,25 @@ function createRemoval(database: Libsql.Database, chain: SqliteChain) {
   };
 }
 
-/**
- * Looks from one place in the primary key to another, neither sorting nor scanning beyond that. SQLite makes a range of one
- * lower and one upper bound only: an `OR`, or a second bound, would have it read everything before or behind, page by page.
- */
+/** Looks from one place in the primary key to another, neither sorting nor scanning beyond that. */
 function find(database: Libsql.Database, query: AuditQuery): ReturnType<AuditDatabase['find']> {
-  const { playerId = null, operation = null, actor = null, since = 0, until = Number.MAX_SAFE_INTEGER } = query;
-  const { order, after, limit } = query;
-  const isAscending = order === 'oldest_first';
-  const inOrder = isAscending ? 'ORDER BY at, request_id' : 'ORDER BY at DESC, request_id DESC';
-  // No request id sorts before the empty one.
-  let lower = { than: '>=', at: since, requestId: '' };
-  let upper = { than: '<', at: until, requestId: '' };
-  if (after !== undefined && isAscending) lower = { than: '>', ...after };
-  else if (after !== undefined) upper = { than: '<', ...after };
-  const range = () => `(at, request_id) ${lower.than} (?1, ?2) AND (at, request_id) ${upper.than} (?3, ?4)`;
-  const bounds = () => [lower.at, lower.requestId, upper.at, upper.requestId];
-
+  const { playerId = null, operation = null, actor = null, limit } = query;
+  const whole = rangeOf(query);
   const [end] = database
-    .prepare(`SELECT at, request_id FROM audit WHERE ${range()} ${inOrder} LIMIT 1 OFFSET ${LOOKED_AT_ONCE - 1}`)
-    .all(...bounds()) as Pick<AuditRow, 'at' | 'request_id'>[];
+    .prepare(
+      `SELECT at, request_id FROM audit WHERE ${whole.where('?')} ${whole.orderBy} LIMIT 1 OFFSET ${LOOKED_AT_ONCE - 1}`,
+    )
+    .all(...whole.values) as Pick<AuditRow, 'at' | 'request_id'>[];
   const lookedTo = end && { at: end.at, requestId: end.request_id };
-  if (lookedTo !== undefined && isAscending) upper = { than: '<=', ...lookedTo };
-  else if (lookedTo !== undefined) lower = { than: '>=', ...lookedTo };
+  const range = lookedTo === undefined ? whole : whole.upTo(lookedTo);
   const rows = database
     .prepare(
       `SELECT * FROM audit
-       WHERE ${range()}
+       WHERE ${range.where('?')}
          AND (?5 IS NULL OR player_id = ?5) AND (?6 IS NULL OR operation = ?6) AND (?7 IS NULL OR actor = ?7)
-       ${inOrder} LIMIT ?8`,
+       ${range.orderBy} LIMIT ?8`,
     )
-    .all(...bounds(), playerId, operation, actor, limit + 1) as AuditRow[];
+    .all(...range.values, playerId, operation, actor, limit + 1) as AuditRow[];
   return { records: rows.map(toRecord), lookedTo };
 }
 

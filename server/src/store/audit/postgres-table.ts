@@ -3,6 +3,7 @@ import type { Session, Sessions } from '../postgres/sessions.ts';
 import type { AuditCause, AuditPosition, AuditQuery, AuditRecord, ChainReader } from './audit-log.ts';
 import { addToBatch, type Batch, kindOf } from './chain-rows.ts';
 import type { LateOutcome } from './journal.ts';
+import { rangeOf } from './key-range.ts';
 import type { StoredRecords } from './pages.ts';
 import {
   beginChainBatch,
@@ -205,34 +206,24 @@ async function update(
 
 /** Looks from one place in the primary key to another, neither sorting nor scanning beyond that. */
 async function find({ query: ask }: Query, query: AuditQuery): Promise<StoredRecords> {
-  const { playerId = null, operation = null, actor = null, since = 0, until = Number.MAX_SAFE_INTEGER } = query;
-  const { order, after, limit } = query;
-  const isAscending = order === 'oldest_first';
-  const inOrder = isAscending ? 'order by at, request_id' : 'order by at desc, request_id desc';
-  // No request id sorts before the empty one.
-  let lower = { than: '>=', at: since, requestId: '' };
-  let upper = { than: '<', at: until, requestId: '' };
-  if (after !== undefined && isAscending) lower = { than: '>', ...after };
-  else if (after !== undefined) upper = { than: '<', ...after };
-  const range = () => `(at, request_id) ${lower.than} ($1, $2) and (at, request_id) ${upper.than} ($3, $4)`;
-  const bounds = () => [lower.at, lower.requestId, upper.at, upper.requestId];
-
+  const { playerId = null, operation = null, actor = null, limit } = query;
+  const whole = rangeOf(query);
   // Without a filter, as many records are looked at as are found.
   const isSearch = playerId !== null || operation !== null || actor !== null;
   const ends = isSearch
     ? await ask<{ at: number; requestId: string }>(
-        `select at, request_id as "requestId" from audit where ${range()} ${inOrder} limit 1 offset ${LOOKED_AT_ONCE - 1}`,
-        bounds(),
+        `select at, request_id as "requestId" from audit where ${whole.where('$')} ${whole.orderBy}
+         limit 1 offset ${LOOKED_AT_ONCE - 1}`,
+        [...whole.values],
       )
     : undefined;
   const lookedTo = ends?.rows[0];
-  if (lookedTo !== undefined && isAscending) upper = { than: '<=', ...lookedTo };
-  else if (lookedTo !== undefined) lower = { than: '>=', ...lookedTo };
+  const range = lookedTo === undefined ? whole : whole.upTo(lookedTo);
   const { rows } = await ask<AuditRow>(
-    `select * from audit where ${range()}
+    `select * from audit where ${range.where('$')}
        and ($5::text is null or player_id = $5) and ($6::text is null or operation = $6) and ($7::text is null or actor = $7)
-     ${inOrder} limit $8`,
-    [...bounds(), playerId, operation, actor, limit + 1],
+     ${range.orderBy} limit $8`,
+    [...range.values, playerId, operation, actor, limit + 1],
   );
   return { records: rows.map(toRecord), lookedTo };
 }
