@@ -32,7 +32,7 @@ function Back({ to }: { to: string }) {
   );
 }
 
-/** So long before a sign-in ends by itself its person is told. */
+/** How long before a sign-in ends by itself the person is told. */
 const SOON_MS = 300_000;
 const LOOK_MS = 5_000;
 

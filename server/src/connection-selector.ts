@@ -80,7 +80,7 @@ export function parseAddresses(text: string): ((addressGroup: string) => boolean
 
 const GROUP_BITS = 64;
 
-/** To read an address takes a hundred times as long as to compare it, and a list meets the same ones again. */
+/** Parsing an address takes a hundred times as long as comparing it, and a list meets the same ones again. */
 const parsedGroups = new Map<string, IpAddress | undefined>();
 const MAX_PARSED_GROUPS = 20_000;
 

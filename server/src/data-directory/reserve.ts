@@ -23,7 +23,7 @@ const CHUNK_BYTES = 1_048_576;
 export interface Room {
   /** Looks for room first, if it was short a while ago. */
   isShort(): boolean;
-  /** To be called when a write has failed for want of room. Returns whether there is room now that was not there before. */
+  /** Must be called when a write has failed for want of room. Returns whether there is room now that was not there before. */
   release(): boolean;
   /** Bytes that this user may still write. */
   free(): number;

@@ -11,7 +11,7 @@ export const MAX_PAGE_BYTES = 65_536;
  */
 export type ListTurn = () => Promise<void>;
 
-/** To be made once for a node: its lists take turns, in the order in which they ask. */
+/** Must be made once for a node: its lists take turns, in the order in which they ask. */
 export function createListTurn(
   /** Runs a task in the next turn of the event loop. */
   later: (task: () => void) => unknown = setImmediate,
@@ -44,7 +44,7 @@ interface WaitingPart {
 }
 
 /**
- * To be made once for a node. A part of a list takes the directory and other nodes time, too, so a caller who reads one page after
+ * Must be made once for each kind of list. A part of a list takes the directory and other nodes time, too, so a caller who reads one page after
  * the other gets a share of it, and calls that cannot wait get the rest. One part is made at a time: the lanes take turns, and
  * within a lane parts come in the order in which they are asked for. When all places to wait are taken, a lane that has few of
  * them takes one of the lane that has most.

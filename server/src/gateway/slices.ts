@@ -6,7 +6,7 @@ const SLICE_CONNECTIONS = 100;
 const SLICE_MS = 2;
 const PAUSE_MS = 1;
 
-/** To end a connection takes about as long as to look at a thousand. */
+/** Ending a connection takes about as long as looking at a thousand. */
 const ENDS_AT_ONCE = 8;
 
 /**

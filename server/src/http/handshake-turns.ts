@@ -7,11 +7,11 @@ import type { Turns } from '../turns.ts';
 import { addressGroup } from './client-address.ts';
 import { helloIn } from './client-hello.ts';
 
-/** For so long a client may take to say what a handshake begins with. The rest of it has a limit of its own. */
+/** How long a client may take to send the first message of a handshake. The rest of it has a limit of its own. */
 const HELLO_MS = 10_000;
 
 /**
- * So many handshakes of an address may wait for their second half, which comes when the client likes and takes 0.2 ms
+ * How many handshakes of an address may wait for their second half, which comes when the client likes and takes 0.2 ms
  * before anything else can run.
  */
 const MAX_HALF_DONE = 64;
@@ -103,7 +103,7 @@ export function shakeHandsInTurns(
     if (hello === 'incomplete') return;
     handshake.cancelTimeout();
     this.off('data', onData).pause();
-    // To close hundreds of sockets takes longer than a turn, too.
+    // Closing hundreds of sockets takes longer than a turn, too.
     if (hello === 'wrong') turns.wait(laneOf(handshake), () => this.destroy());
     else places.take(handshake);
   }

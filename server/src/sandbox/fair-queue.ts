@@ -1,6 +1,6 @@
 /** Lanes without work that are remembered, so that none can shed what it used by pausing for a moment. */
 const MAX_IDLE_LANES = 1_000;
-/** So much work is displaced by other work at most: to look for very much short work would hold everything else up. */
+/** How much work one piece of work displaces at most: looking for a great deal of short work would hold everything else up. */
 const MAX_GIVEN = 16;
 
 /** What somebody has had of the turns, and what of theirs waits. */

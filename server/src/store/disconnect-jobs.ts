@@ -87,7 +87,7 @@ export interface DisconnectJobTable {
   /** The players whom the job names, if it does. They are forgotten when it ends, since they may take half a megabyte. */
   playerIds(id: string): Promise<readonly string[] | undefined>;
   insert(job: NewDisconnectJob): Promise<void>;
-  /** To be made in a transaction that has found the job in a state that allows it. */
+  /** Must be made in a transaction that has found the job in a state that allows it. */
   update(id: string, change: DisconnectJobChange): Promise<void>;
   /**
    * Resolves with false, and changes nothing, unless the job is at work. The first claim of one that is not cancelled is its

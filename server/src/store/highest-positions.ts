@@ -19,7 +19,7 @@ export class HighestPositions {
     if (position > this.of(log)) putNewest(this.#byLog, log, position, MAX_LOGS);
   }
 
-  /** To be called when a log is removed. */
+  /** Must be called when a log is removed. */
   forget(log: string): void {
     this.#byLog.delete(log);
   }

@@ -25,7 +25,7 @@ const OFFSETS = { user_version: 60, application_id: 68 } as const;
  * been moved into it, whichever program does that. A database from before there were marks has 0.
  */
 export interface WalMark {
-  /** To be called after each commit. Never throws: the commit is on disk, and the next one tries again. */
+  /** Must be called after each commit. Never throws: the commit is on disk, and the next one tries again. */
   committed(): void;
   /** Whether the file may be closed, which can remove its WAL. */
   mayClose(): boolean;

@@ -144,7 +144,7 @@ const orders = additions({
   furtherErrors: ['quota_exceeded'],
   furtherActions: ({ BlockUntil, BlockSeconds }: OrderInput) =>
     (BlockUntil ?? BlockSeconds) === undefined ? [] : [BLOCK_ACTION],
-  // To look a record up and to sign costs more than a disconnect, of which there may be many more.
+  // Looking up a record and signing it costs more than a disconnect, of which there may be many more.
   furtherClasses: ({ Receipt }: OrderInput) => (Receipt === true ? ['read'] : []),
   recordedBytes: (input: OrderInput) =>
     recordedBytesOf(input, { ConnectionIds: input.ConnectionIds, ExceptConnectionIds: input.ExceptConnectionIds }),

@@ -13,7 +13,7 @@ export const explainAccess = ownOperation({
   http: { method: 'POST', path: '/respark/access-explanation' },
   isIdempotent: true,
   throttleClass: 'read',
-  // To read a document takes milliseconds, as it does for CreateAccessKey.
+  // Reading a document takes milliseconds, as it does for CreateAccessKey.
   furtherClasses: ({ Policy }) => (Policy === undefined ? [] : ['write']),
   input: structure(
     {

@@ -21,11 +21,11 @@ export interface PostPace {
 
 type Post = () => Promise<void> | undefined;
 
-/** One game may use so much of what the node may post. */
+/** The share of the node's posts that one game may use. */
 const SHARE_OF_GAME = 0.5;
-/** So many of the places are for games that have none yet: games that come one after the other would take all otherwise. */
+/** The share of the places that is for games that have none yet: without it, games that come one after the other would take all. */
 const SHARE_OF_FIRST = 0.125;
-/** So much of a second's posts may go out without a pause. */
+/** The part of a second's posts that may go out without a pause. */
 const BURST_SECONDS = 0.1;
 const MAX_GAMES = 10_000;
 

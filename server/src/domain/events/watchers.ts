@@ -48,7 +48,7 @@ const SLOW_MS = 30_000;
 /** Nodes record a watched game's events for so long after they have last heard of the watcher. */
 export const WATCH_MS = 30_000;
 const WATCH_RENEWAL_MS = 10_000;
-/** So many events are told to all watchers at once, because each write to a socket costs as much as several of them. */
+/** How many events are told to all watchers at once, because each write to a socket costs as much as several of them. */
 const TOLD_AT_ONCE = 256;
 /** How long writing to watchers holds one turn of the event loop up. */
 const WRITE_TURN_MS = 1;

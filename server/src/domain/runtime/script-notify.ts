@@ -6,7 +6,7 @@ import type { Notify } from './notify.ts';
 const MAX_STAGES = 10_000;
 /** To carry a notification to another node takes about as long as so many writes of it. */
 const COST_BESIDE = 4;
-/** To read a value by its shape, and again on the other node, takes about as long as to write so many bytes. */
+/** Reading a value by its shape, and again on the other node, takes about as long as writing this many bytes. */
 const BYTES_OF_VALUE = 512;
 
 /**

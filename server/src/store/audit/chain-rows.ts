@@ -24,7 +24,7 @@ export const MORE_ITEMS = 100;
 export const STRAYS_SHOWN = 10;
 /** A clock may have been set back by so much when the chain began. */
 export const LATE_AFTER_MS = 60_000;
-/** So many links at the beginning of a chain are removed at once. */
+/** How many links at the beginning of a chain are removed at once. */
 export const CUT_AT_ONCE = 1_000;
 /** A record is looked for from so long before the time in its request id, and until so long after. */
 export const PLACE_BEFORE_MS = 60_000;

@@ -9,7 +9,7 @@ const PAGES_OF_COMMIT = 3;
  * happens in a thread of the binding, while calls go on: their records wait in the journal.
  */
 export interface Checkpoints {
-  /** To be called after each commit, with about the number of pages that it filled or changed. Never throws. */
+  /** Must be called after each commit, with about the number of pages that it filled or changed. Never throws. */
   committed(pages: number): void;
   /** Waits for the end of a checkpoint that is under way. Never rejects. */
   end(): MaybePromise<void>;

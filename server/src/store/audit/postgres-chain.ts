@@ -111,7 +111,7 @@ async function append({ query }: Query, writer: string, links: readonly NewLink[
   );
 }
 
-/** To be called before records are removed, so that no chain grows meanwhile. */
+/** Must be called before records are removed, so that no chain grows meanwhile. */
 export async function lockChains({ query }: Query): Promise<void> {
   await query('select 1 from audit_chains order by writer for update');
 }

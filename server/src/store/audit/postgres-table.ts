@@ -20,14 +20,14 @@ import { type AuditRow, toRecord, toRow } from './rows.ts';
 const LOOKED_AT_ONCE = 5_000;
 /** To hash these takes a millisecond or two, in which nothing else runs. */
 const REMOVED_AT_ONCE = 500;
-/** From so many of the newest records it is told how large the others are. */
+/** How many of the newest records are measured to estimate the size of the others. */
 const SAMPLED = 1_000;
-/** So many are counted; how many more there are the database knows about, a while later. */
+/** How many records are counted; beyond that the database's own estimate is taken, which lags behind. */
 const COUNTED = 1_000_000;
 /** What a record takes beside its texts: the head of its row, and its place in the index. */
 const BYTES_BESIDE = 130;
 const KEPT_MS = 86_400_000;
-/** For so long the outcome of a record may still be to come: twice as long as a disconnect may take. */
+/** How long the outcome of a record may still be to come: twice as long as a disconnect may take. */
 const UNDER_WAY_MS = 120_000;
 /** How often its size a log may have so that the records of the last day stay. */
 const MOST_TIMES = 2;

@@ -32,7 +32,7 @@ import { type AuditTable, openAuditTable } from './postgres-table.ts';
 /** How many records the journal, and memory, may hold. Beyond that `begin` rejects, and its call is refused. */
 const MAX_WAITING = 10_000;
 const MOVE_PERIOD_MS = 1_000;
-/** So many records are moved before their second is over. */
+/** How many waiting records are moved before their second is over. */
 const DUE = 256;
 const MOVED_AT_ONCE = 1_000;
 /** When the journal has so many records more than wait, those that wait get another journal. */

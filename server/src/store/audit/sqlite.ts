@@ -28,11 +28,11 @@ export const AUDIT_DATABASE_FILE = 'audit.sqlite';
 const MAX_WAITING = 10_000;
 const MOVE_PERIOD_MS = 1_000;
 const KEPT_MS = 86_400_000;
-/** For so long the outcome of a record may still be to come: twice as long as a disconnect may take. */
+/** How long the outcome of a record may still be to come: twice as long as a disconnect may take. */
 const UNDER_WAY_MS = 120_000;
 /** How often its size a log may have so that the records of the last day stay. */
 const MOST_TIMES = 2;
-/** So many records are moved before their second is over, and so many at once unless the time is up before. */
+/** How many waiting records are moved without waiting for their second to end, and how many one move takes at most. */
 const MOVED_AT_ONCE = 256;
 /**
  * After this time no more records join those that are being moved, because nothing else runs meanwhile. The link and the

@@ -9,7 +9,7 @@ export const SLOTS = 16;
 /** What only a later count finds has a slot of its own, so that the count and writers do not wait for each other. */
 const LATER = SLOTS;
 
-/** So many players are looked at in one statement, which takes a tenth of a second. */
+/** How many players one statement looks at, which takes a tenth of a second. */
 const PLAYERS_AT_ONCE = 20_000;
 const COUNTERS_LOCK = 7_305_808_872;
 const PERIOD_MS = 3_600_000;

@@ -25,7 +25,7 @@ export function shareConnections({
 }): {
   /** Rejects with the error of the driver. */
   take(): Promise<pg.PoolClient>;
-  /** To be called when a connection that was taken was given back to the pool, or closed. */
+  /** Must be called when a connection that was taken was given back to the pool, or closed. */
   released(): void;
   /** How many calls wait for that. */
   readonly waitingCount: number;

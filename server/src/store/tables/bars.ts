@@ -11,7 +11,7 @@ const LATEST = 'bar_version';
 /** To remove this many, of some kilobytes each, holds all else up for two milliseconds. */
 const REMOVED_AT_ONCE = 100;
 
-/** To look for those that hold among so many takes a millisecond or two. */
+/** How many bars one query looks at for those that hold, which takes a millisecond or two. */
 const LOOKED_AT_ONCE = 500;
 
 /** The plus keeps SQLite from taking the index of what is enforced, which nearly all bars are, and reading all of them. */

@@ -42,7 +42,7 @@ interface Detail {
 export interface BarEnforcement extends BackgroundWork {
   /** Looks for what is left again and again from now on, until `close`. */
   start(): void;
-  /** To be taken before the bar is read or written. */
+  /** The present era and incarnation. Must be taken before the bar is read or written. */
   standing(): Standing;
   /**
    * Brings what was just written. Throws an `internal` that may be tried again when the directory does not take it in time;

@@ -3,7 +3,7 @@ import { ServiceError } from '../../../errors.ts';
 import type { BarRecord } from '../../../store/bars.ts';
 import type { Store } from '../../../store/store.ts';
 
-/** One part in so many of the free room is given away before the bars are counted again: other nodes give away, too. */
+/** The fraction of the free room, one in this many, that is given away before bars are counted again: other nodes give away, too. */
 const SHARES_OF_ROOM = 16;
 /** How soon a game that was full is counted again. */
 const FULL_MS = 1_000;
@@ -18,17 +18,17 @@ type Place = Pick<BarRecord, 'kind' | 'gameId'> & { readonly stageId?: string | 
 type Asked = Place & Pick<BarRecord, 'name'>;
 
 /**
- * How many blocks a game may have, and how many revocations. A key that may make one must not fill the database, and neither
- * one kind nor one stage must take the room of the others. Closures are as many as stages at most. Bars are counted now and
- * then, not for each call.
+ * How many blocks a game may have, and how many revocations. A key that may make one must not be able to fill the database, and
+ * neither one kind nor one stage may take the room of the others. There are at most as many closures as stages. Bars are
+ * counted now and then, not for each call.
  */
 export interface BarRoom {
   /**
-   * Takes the room for a bar that is about to be set; the result is to be called when it is, or has failed. One that takes
-   * the place of an earlier one needs none. Throws `quota_exceeded` when there is no room.
+   * Takes the room for a bar that is about to be set. Returns a function that must be called once it is set, or has failed. A
+   * bar that takes the place of an earlier one needs no room. Throws `quota_exceeded` when there is none.
    */
   take(bar: Asked): Promise<() => void>;
-  /** To be called when a bar of the game is gone, so that its room is there at once. */
+  /** Must be called when a bar of the game is gone, so that its room is there at once. */
   freed(bar: Place): void;
 }
 

@@ -45,7 +45,7 @@ export interface Blocks {
   ): Promise<{ readonly revocation: BarRecord; readonly ended: DisconnectResult }>;
 }
 
-/** To read so many takes a part of a millisecond. */
+/** How many blocks are read at once, which takes a fraction of a millisecond. */
 const READ_AT_ONCE = 10;
 /** What a block has beside its texts. */
 const BYTES_BESIDE = 400;

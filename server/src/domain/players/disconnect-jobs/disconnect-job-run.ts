@@ -18,9 +18,9 @@ import { createPace, type Pace } from './pace.ts';
 /** How many of its connections a node is asked for at once, beside those that are known already. */
 const PAGE = 1_000;
 const MATCH_TIMEOUT_MS = 10_000;
-/** A node that does not answer is left alone for so long, and the others are gone on with. */
+/** How long a node that does not answer is left alone, while the job goes on with the others. */
 const RETRY_MS = 1_000;
-/** After so long without an answer, what a node has is reported as unproven. */
+/** How long a node may not answer before its connections are reported as unproven. */
 const GIVE_UP_MS = 60_000;
 const MAX_FAILURES = 100;
 
