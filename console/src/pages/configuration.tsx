@@ -41,11 +41,6 @@ export function Configuration() {
   useEffect(() => {
     if (isChosen) setDeletion((before) => (before?.deleted === undefined ? before : undefined));
   }, [isChosen]);
-  // The button that had the focus is gone with what was deleted.
-  const isDeleted = deletion?.deleted !== undefined;
-  useEffect(() => {
-    if (isDeleted) document.getElementById('main')?.focus();
-  }, [isDeleted]);
   return (
     <Page
       title={t('configuration')}

@@ -69,7 +69,7 @@ export function SignIn() {
   }
 
   return (
-    <main class="sign-in">
+    <main id="main" class="sign-in" tabIndex={-1}>
       <form
         onSubmit={(event) => {
           event.preventDefault();

@@ -24,7 +24,9 @@ export function Dialog({
   return (
     <dialog ref={element} aria-labelledby={id} onClose={onClose}>
       <header>
-        <h2 id={id}>{title}</h2>
+        <h2 id={id} tabIndex={-1}>
+          {title}
+        </h2>
         <button type="button" class="close" aria-label={t('close')} onClick={() => element.current?.close()}>
           ×
         </button>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { policyOfRole } from '../../src/domain/access/roles.ts';
 import { administer } from '../support/administration.ts';
-import { chromium, signIn } from '../support/console-page.ts';
+import { chromium, openConsole, signIn } from '../support/console-page.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
 import { makeBusy } from './busy-game.ts';
 
@@ -101,9 +101,32 @@ test('[chromium] a page is used by keyboard alone', { skip }, async (t) => {
   await tabTo('Show what it will do');
   await keyboard.press('Enter');
   await opened.shows('1 connection ends.');
+  assert.match(String(await focused()), /^Disconnect/, 'the title of the dialog, whose button has gone with its step');
   await tabTo('Disconnect 1 connection');
   await keyboard.press('Enter');
   await opened.shows('1 connection closed.');
   assert.equal((await player.closed).code, 4500);
+  assert.equal(await opened.page.evaluate('document.activeElement?.closest("dialog") !== null'), true);
   await opened.assertSound();
+  await opened.shows('The player is not online.');
+  await tabTo('Close');
+  await keyboard.press('Enter');
+  await opened.page.waitForFunction('document.querySelector("dialog") === null');
+  const hasPage = "document.activeElement?.closest('#main') != null";
+  await opened.page.waitForFunction(hasPage, { timeout: 5_000 });
+  await tabTo('Sign out');
+  await keyboard.press('Enter');
+  await opened.shows('Secret access key');
+  await opened.page.waitForFunction(hasPage, { timeout: 5_000 });
+  await opened.assertSound();
+});
+
+test('[chromium] whoever signs in by Enter goes on in the page, and not before it', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await openConsole(server.url);
+  await opened.fill('Access key id', ROOT.accessKeyId);
+  await opened.fill('Secret access key', ROOT.secretAccessKey);
+  await opened.page.keyboard.press('Enter');
+  await opened.page.waitForSelector('.console main');
+  await opened.page.waitForFunction("document.activeElement?.closest('.console #main') != null", { timeout: 5_000 });
 });
