@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -36,6 +47,18 @@ describe('the command respark', () => {
     const { exitCode, stdout } = await respark(['config', 'print', '--json']);
     assert.equal(exitCode, 0);
     assert.ok(JSON.parse(stdout).length > 30);
+  });
+
+  const noFull = existsSync('/dev/full') ? false : 'there is no /dev/full here';
+  it('says why its output is missing, as where it goes to a file on a full disk', { skip: noFull }, () => {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [BIN, '--version'], { stdio: ['ignore', full, 'pipe'] });
+    closeSync(full);
+    assert.equal(status, 1);
+    assert.match(
+      String(stderr),
+      /^cannot write what this command prints: the disk is full \(ENOSPC\): make room on it; /,
+    );
   });
 
   const skip = process.platform === 'win32' ? 'Windows has no such rights of files' : false;

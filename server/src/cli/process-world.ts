@@ -1,5 +1,6 @@
 import { processEnvironment } from '../config/config.ts';
 import { readLocalFile } from '../data-directory/local-files.ts';
+import { describeFileFault } from '../file-fault.ts';
 import type { World } from './world.ts';
 
 /** How long an endless command may take to finish what it has begun once its output is no longer read. */
@@ -17,7 +18,11 @@ export function createProcessWorld(process: NodeJS.Process, version: string): Wo
   };
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (process.listenerCount('uncaughtException') > 0) return;
-    if (error.code !== 'EPIPE') process.exit(1);
+    if (error.code !== 'EPIPE') {
+      const told = `cannot write what this command prints: ${describeFileFault(error)}`;
+      process.stderr.write(`${told}; what it asked the server for may be done\n`);
+      process.exit(1);
+    }
     isUnread = true;
     endIfInVain();
   });
