@@ -14,6 +14,8 @@ const RECOVERY_PERIOD_MS = 1_000;
 /** The reserve takes no more than this part of a small disk. */
 const MAX_PART = 1 / 20;
 const CHUNK_BYTES = 1_048_576;
+/** What a start may write before it serves: the indexes of the databases' logs, which SQLite makes anew, and its own files. */
+const START_BYTES = 524_288;
 
 /**
  * The room of the data directory. Normally a file, the reserve, holds some of it back. When a write fails because the disk
@@ -126,6 +128,8 @@ export function openRoom({
     if (!isFull(error) || !existsSync(file)) throw directoryError(path, error);
     release();
   }
+  // A start that found so little would end in the middle, as a server does not that runs.
+  if (!isShort && free() < START_BYTES && existsSync(file)) release();
   check();
   return {
     isShort() {
