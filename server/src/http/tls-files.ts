@@ -7,8 +7,12 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
-/** How long before its end a certificate is warned of. Let's Encrypt's are usually renewed 30 days before theirs. */
+/**
+ * How long before its end a certificate is warned of, or a sixth of its life if that is shorter. Let's Encrypt's of 90 days are
+ * usually renewed 30 days before, those of 6 days 2 days before.
+ */
 const WARNING_MS = 14 * 86_400_000;
+const WARNING_PART = 1 / 6;
 
 /**
  * Throws for an empty file too, as a file may be while it is being replaced: Node.js would take it, and no client could connect.
@@ -25,7 +29,8 @@ export function readTlsFiles({ certFile, keyFile }: TlsFiles): { readonly cert: 
 /** The warning for a certificate that clients refuse because of its dates, or soon will; undefined for a good one. */
 export function findTimeFault(cert: string, now: number): string | undefined {
   const { validFrom, validTo } = new X509Certificate(cert);
-  if (now < Date.parse(validFrom)) return 'the TLS certificate is not valid yet, so that clients refuse it';
-  if (now >= Date.parse(validTo)) return 'the TLS certificate has expired, so that clients refuse it: renew it';
-  return now >= Date.parse(validTo) - WARNING_MS ? 'the TLS certificate expires soon: renew it' : undefined;
+  const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
+  if (now < from) return 'the TLS certificate is not valid yet, so that clients refuse it';
+  if (now >= to) return 'the TLS certificate has expired, so that clients refuse it: renew it';
+  return now >= to - Math.min(WARNING_MS, (to - from) * WARNING_PART) ? 'the TLS certificate expires soon: renew it' : undefined;
 }
