@@ -45,6 +45,7 @@ async function open(t: TestContext, env: Readonly<Record<string, string>> = {}) 
           gets += 1;
           return { version: 1, values: new Map([['Gold', String(gets)]]) };
         },
+        async remove() {},
         set: async (_player, _changes, version) => (version === undefined ? 1 : Promise.reject(CONFLICT)),
       },
       disconnect: async () => ({ successes: [], failures: [] }),

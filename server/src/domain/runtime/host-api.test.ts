@@ -11,6 +11,7 @@ const PROGRAM = {
 function open() {
   const did: string[] = [];
   let isThere = true;
+  let whenSet = () => {};
   const parts: Partial<HostApiParts> = {
     playerData: {
       get: async () => ({
@@ -20,7 +21,12 @@ function open() {
           ['__proto__', '{"a":[null]}'],
         ]),
       }),
-      set: async () => did.push('set'),
+      async set() {
+        did.push('set');
+        whenSet();
+        return 2;
+      },
+      remove: async ({ playerId }) => void did.push(`remove ${playerId}`),
     },
     disconnect: async () => {
       did.push('disconnect');
@@ -38,7 +44,10 @@ function open() {
   const remove = () => {
     isThere = false;
   };
-  return { call, did, remove };
+  const removeWhenSet = () => {
+    whenSet = remove;
+  };
+  return { call, did, remove, removeWhenSet };
 }
 
 test('what scripts of a deleted stage would leave behind, or do to another stage of its name, is not done', async () => {
@@ -57,6 +66,14 @@ test('what scripts of a deleted stage would leave behind, or do to another stage
     });
   }
   assert.deepEqual(did, []);
+});
+
+test('what a script has set while its stage was deleted is removed again', async () => {
+  const { call, did, removeWhenSet } = open();
+  removeWhenSet();
+  const error = { code: 'not_found', message: 'stage "Live" has been deleted' };
+  assert.deepEqual(await call('SetData', ['ben', { Gold: 1 }]), { error });
+  assert.deepEqual(did, ['set', 'remove ben']);
 });
 
 test('player data is handed on as it was kept', async () => {

@@ -35,7 +35,7 @@ export type HostCalls = (operation: string, parameters: readonly unknown[]) => P
 export type HostApi = (context: CallContext) => HostCalls;
 
 export interface HostApiParts {
-  readonly playerData: Pick<PlayerData, 'get' | 'set'>;
+  readonly playerData: Pick<PlayerData, 'get' | 'set' | 'remove'>;
   readonly outside: Outside;
   /**
    * Closes a player's connections, on record, with the promises of DisconnectPlayer. Throws `throttled` when the scripts
@@ -102,7 +102,15 @@ const OPERATIONS: Readonly<Record<string, HostOperation>> = {
 
   async SetData({ parts, context, data }, [playerId, values]) {
     await assertThere(parts, context);
-    await data.set(playerIdOf(playerId), objectOf(values, 'the argument of SetData'));
+    const player = { stageId: context.player.stageId, playerId: playerIdOf(playerId) };
+    await data.set(player.playerId, objectOf(values, 'the argument of SetData'));
+    try {
+      await assertThere(parts, context);
+    } catch (error) {
+      // What was set after the deletion had removed the data of its players would be left for good.
+      await parts.playerData.remove(player);
+      throw error;
+    }
   },
 
   async SendNotification({ parts, context }, [name, payload, playerId]) {
