@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '../clock.ts';
 import type { Cluster, LoadBars, NodeRecord } from '../cluster/cluster.ts';
 import { examineRedisServers, type ServerFinding } from '../cluster/redis/examine-server.ts';
+import { adviceAgainst } from '../cluster/redis/fault-advice.ts';
 import { NodeRedisLink } from '../cluster/redis/node-redis.ts';
 import { RedisCluster } from '../cluster/redis/redis-cluster.ts';
 import type { Settings } from '../config/config.ts';
@@ -39,7 +40,7 @@ export interface RedisSettings
   readonly redisUrl: string;
 }
 
-/** What is wrong with the servers that hold the directory, or may be. Rejects when they are away. */
+/** What is wrong with the servers that hold the directory, or may be. */
 export async function examineRedis({
   redisUrl: url,
   redisSentinelUrl: sentinelUrl,
@@ -47,5 +48,10 @@ export async function examineRedis({
   redisPartitions: partitions,
   redisTimeoutMs: timeoutMs,
 }: RedisSettings): Promise<readonly ServerFinding[]> {
-  return await examineRedisServers({ url, sentinelUrl, prefix, partitions, timeoutMs, clock: systemClock });
+  try {
+    return await examineRedisServers({ url, sentinelUrl, prefix, partitions, timeoutMs, clock: systemClock });
+  } catch (error) {
+    const detail = `it does not answer: ${error instanceof Error ? error.message : String(error)}`;
+    return [{ state: 'fail', detail, advice: adviceAgainst(error) }];
+  }
 }

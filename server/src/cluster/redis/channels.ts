@@ -3,6 +3,7 @@ import { type Clock, withTimeout } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
 import type { NodeCallKind } from '../node-calls.ts';
+import { adviceAgainst } from './fault-advice.ts';
 import { fraction } from './kept-session.ts';
 import type { PartitionKeys } from './keys.ts';
 import type { RedisLink, RedisSubscription } from './link.ts';
@@ -101,7 +102,9 @@ export class Channels {
         if (!this.#isClosed) log.warn({ node }, 'the channel of this node was lost: other nodes cannot reach it');
       } catch (error) {
         failures += 1;
-        if (failures === 1) log.warn({ err: error, node }, 'the channel of this node cannot be opened');
+        const advice = adviceAgainst(error);
+        if (failures === 1)
+          log.warn({ err: error, node, advice }, 'the channel of this node in Redis cannot be opened');
       }
       const longestMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 10));
       if (!this.#isClosed) await this.#pause(longestMs * fraction(random));

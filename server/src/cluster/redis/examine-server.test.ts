@@ -41,6 +41,18 @@ for (const [name, change, state, pattern] of [
     'warn',
     /volatile-ttl/,
   ],
+  [
+    'a server that is full',
+    { info: new Map([...GOOD.info, ['used_memory', '100'], ['maxmemory', '100']]) },
+    'fail',
+    /100 of the 100 bytes/,
+  ],
+  [
+    'a server that is nearly full',
+    { info: new Map([...GOOD.info, ['used_memory', '95'], ['maxmemory', '100']]) },
+    'warn',
+    /95 of the 100 bytes/,
+  ],
   ['a server that does not say', { settings: new Map() }, 'warn', /unknown/],
   [
     'replicas that are not waited for',

@@ -13,6 +13,9 @@ export interface ServerFinding {
 /** The oldest that knows all that is asked of it. */
 const OLDEST_VERSION = 7;
 
+/** The part of its memory from which a server is nearly full. */
+const FULL_PART = 0.9;
+
 /** What `judge` reads of a server's settings. */
 const SETTINGS = [
   ...['maxmemory-policy', 'min-replicas-to-write', 'min-replicas-max-lag'],
@@ -151,6 +154,12 @@ export function judge({
   } else if (eviction !== 'noeviction') {
     const detail = `maxmemory-policy is ${eviction ?? 'unknown'}: connections that are evicted would not be found`;
     add(eviction === undefined ? 'warn' : 'fail', detail, 'CONFIG SET maxmemory-policy noeviction');
+  }
+  const used = Number(info.get('used_memory') ?? '0');
+  const most = Number(info.get('maxmemory') ?? '0');
+  if (most > 0 && used >= most * FULL_PART) {
+    const detail = `${used} of the ${most} bytes of its maxmemory are used: once all are, it takes no writes, and all players lose their connections`;
+    add(used >= most ? 'fail' : 'warn', detail, 'CONFIG SET maxmemory to more');
   }
   const hasReplicas = Number(info.get('connected_slaves') ?? '0') > 0;
   if (hasReplicas && !(Number(minReplicas) >= 1)) {

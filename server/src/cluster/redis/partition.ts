@@ -16,6 +16,7 @@ import {
 import { newcomerTexts, PartitionBars, readBarred } from './bars.ts';
 import { Departures } from './departures.ts';
 import { Entries, type EntryRecord } from './entries.ts';
+import { adviceAgainst } from './fault-advice.ts';
 import { fraction, KeptSession, type OpenSession } from './kept-session.ts';
 import { PartitionKeys, playerName } from './keys.ts';
 import { Observation } from './observation.ts';
@@ -76,7 +77,11 @@ export class Partition {
       key: this.#keys.era,
       redisTimeoutMs: settings.redisTimeoutMs,
       join: (session) => this.#join(session),
-      failed: (err) => log.warn({ err, partition }, 'the directory of connections cannot be reached'),
+      failed: (err) =>
+        log.warn(
+          { err, partition, advice: adviceAgainst(err) },
+          'the directory of connections in Redis cannot be reached',
+        ),
       lost: () => {
         log.warn({ partition }, 'the connection to the directory was lost');
         events.linkLost();
