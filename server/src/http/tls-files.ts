@@ -32,5 +32,7 @@ export function findTimeFault(cert: string, now: number): string | undefined {
   const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
   if (now < from) return 'the TLS certificate is not valid yet, so that clients refuse it';
   if (now >= to) return 'the TLS certificate has expired, so that clients refuse it: renew it';
-  return now >= to - Math.min(WARNING_MS, (to - from) * WARNING_PART) ? 'the TLS certificate expires soon: renew it' : undefined;
+  return now >= to - Math.min(WARNING_MS, (to - from) * WARNING_PART)
+    ? 'the TLS certificate expires soon: renew it'
+    : undefined;
 }
