@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ServiceError } from '../../errors.ts';
 import { type CallContext, createHostApi, type HostApiParts } from './host-api.ts';
 
 /** A game with one event and one notification, both of any payload. */
@@ -10,7 +11,7 @@ const PROGRAM = {
 
 function open() {
   const did: string[] = [];
-  let isThere = true;
+  let isThere: boolean | Error = true;
   let whenSet = () => {};
   const parts: Partial<HostApiParts> = {
     playerData: {
@@ -34,7 +35,10 @@ function open() {
     },
     notify: async () => did.push('notify'),
     raise: () => void did.push('raise'),
-    isThere: async () => isThere,
+    async isThere() {
+      if (isThere instanceof Error) throw isThere;
+      return isThere;
+    },
   };
   const call = createHostApi(parts as HostApiParts)({
     stage: { stageId: 's', gameName: 'Demo', stageName: 'Live' },
@@ -44,10 +48,12 @@ function open() {
   const remove = () => {
     isThere = false;
   };
-  const removeWhenSet = () => {
-    whenSet = remove;
+  const onceSet = (then: boolean | Error) => {
+    whenSet = () => {
+      isThere = then;
+    };
   };
-  return { call, did, remove, removeWhenSet };
+  return { call, did, remove, onceSet };
 }
 
 test('what scripts of a deleted stage would leave behind, or do to another stage of its name, is not done', async () => {
@@ -69,11 +75,18 @@ test('what scripts of a deleted stage would leave behind, or do to another stage
 });
 
 test('what a script has set while its stage was deleted is removed again', async () => {
-  const { call, did, removeWhenSet } = open();
-  removeWhenSet();
+  const { call, did, onceSet } = open();
+  onceSet(false);
   const error = { code: 'not_found', message: 'stage "Live" has been deleted' };
   assert.deepEqual(await call('SetData', ['ben', { Gold: 1 }]), { error });
   assert.deepEqual(did, ['set', 'remove ben']);
+});
+
+test('what a script has set stays when the store does not say whether the stage is there', async () => {
+  const { call, did, onceSet } = open();
+  onceSet(new ServiceError('internal', 'the database is away'));
+  await assert.rejects(call('SetData', ['ben', { Gold: 1 }]), { message: 'the database is away' });
+  assert.deepEqual(did, ['set']);
 });
 
 test('player data is handed on as it was kept', async () => {

@@ -104,13 +104,10 @@ const OPERATIONS: Readonly<Record<string, HostOperation>> = {
     await assertThere(parts, context);
     const player = { stageId: context.player.stageId, playerId: playerIdOf(playerId) };
     await data.set(player.playerId, objectOf(values, 'the argument of SetData'));
-    try {
-      await assertThere(parts, context);
-    } catch (error) {
-      // What was set after the deletion had removed the data of its players would be left for good.
-      await parts.playerData.remove(player);
-      throw error;
-    }
+    if (await parts.isThere(context.stage)) return;
+    // What was set after the deletion had removed the data of its players would be left for good.
+    await parts.playerData.remove(player);
+    await assertThere(parts, context);
   },
 
   async SendNotification({ parts, context }, [name, payload, playerId]) {
