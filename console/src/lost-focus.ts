@@ -8,7 +8,7 @@ export function keepFocus(): void {
   document.addEventListener('focusin', ({ target }) => {
     if (target instanceof Element) last = target;
   });
-  // Whoever points at something that takes no focus wants none.
+  // A person who points at something that takes no focus wants none.
   document.addEventListener('pointerdown', () => {
     last = undefined;
   });
