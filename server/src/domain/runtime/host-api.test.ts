@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ServiceError } from '../../errors.ts';
 import { type CallContext, createHostApi, type HostApiParts } from './host-api.ts';
 
 /** A game with one event and one notification, both of any payload. */
@@ -11,9 +10,9 @@ const PROGRAM = {
 
 function open() {
   const did: string[] = [];
-  let isThere: boolean | Error = true;
+  let isThere = true;
   let whenSet = () => {};
-  const parts: Partial<HostApiParts> = {
+  const parts: { -readonly [Name in keyof HostApiParts]?: HostApiParts[Name] } = {
     playerData: {
       get: async () => ({
         version: 1,
@@ -35,10 +34,7 @@ function open() {
     },
     notify: async () => did.push('notify'),
     raise: () => void did.push('raise'),
-    async isThere() {
-      if (isThere instanceof Error) throw isThere;
-      return isThere;
-    },
+    isThere: async () => isThere,
   };
   const call = createHostApi(parts as HostApiParts)({
     stage: { stageId: 's', gameName: 'Demo', stageName: 'Live' },
@@ -48,12 +44,15 @@ function open() {
   const remove = () => {
     isThere = false;
   };
-  const onceSet = (then: boolean | Error) => {
+  const removeWhenSet = () => {
+    whenSet = remove;
+  };
+  const failWhenSet = () => {
     whenSet = () => {
-      isThere = then;
+      parts.isThere = async () => assert.fail('the database is away');
     };
   };
-  return { call, did, remove, onceSet };
+  return { call, did, remove, removeWhenSet, failWhenSet };
 }
 
 test('what scripts of a deleted stage would leave behind, or do to another stage of its name, is not done', async () => {
@@ -75,17 +74,17 @@ test('what scripts of a deleted stage would leave behind, or do to another stage
 });
 
 test('what a script has set while its stage was deleted is removed again', async () => {
-  const { call, did, onceSet } = open();
-  onceSet(false);
+  const { call, did, removeWhenSet } = open();
+  removeWhenSet();
   const error = { code: 'not_found', message: 'stage "Live" has been deleted' };
   assert.deepEqual(await call('SetData', ['ben', { Gold: 1 }]), { error });
   assert.deepEqual(did, ['set', 'remove ben']);
 });
 
-test('what a script has set stays when the store does not say whether the stage is there', async () => {
-  const { call, did, onceSet } = open();
-  onceSet(new ServiceError('internal', 'the database is away'));
-  await assert.rejects(call('SetData', ['ben', { Gold: 1 }]), { message: 'the database is away' });
+test('the data of a player stays when nobody can say whether the stage is still there', async () => {
+  const { call, did, failWhenSet } = open();
+  failWhenSet();
+  await assert.rejects(call('SetData', ['ben', { Gold: 1 }]), /the database is away/);
   assert.deepEqual(did, ['set']);
 });
 

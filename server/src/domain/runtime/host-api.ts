@@ -105,9 +105,10 @@ const OPERATIONS: Readonly<Record<string, HostOperation>> = {
     const player = { stageId: context.player.stageId, playerId: playerIdOf(playerId) };
     await data.set(player.playerId, objectOf(values, 'the argument of SetData'));
     if (await parts.isThere(context.stage)) return;
-    // What was set after the deletion had removed the data of its players would be left for good.
+    // What was set after the deletion had removed the data of its players would be left for good. Where nobody can say whether
+    // the stage is there, the data stays, because it is all that the player has.
     await parts.playerData.remove(player);
-    await assertThere(parts, context);
+    throw stageGone(context);
   },
 
   async SendNotification({ parts, context }, [name, payload, playerId]) {
@@ -192,8 +193,12 @@ function errorFor(error: unknown): { readonly code: string; readonly message: st
 }
 
 /** Throws for a deleted stage: its scripts could act on a new stage of the same name, or leave data that nothing removes. */
-async function assertThere({ isThere }: HostApiParts, { stage }: CallContext): Promise<void> {
-  if (!(await isThere(stage))) throw new CallError('not_found', `stage ${shown(stage.stageName)} has been deleted`);
+async function assertThere({ isThere }: HostApiParts, context: CallContext): Promise<void> {
+  if (!(await isThere(context.stage))) throw stageGone(context);
+}
+
+function stageGone({ stage }: CallContext): CallError {
+  return new CallError('not_found', `stage ${shown(stage.stageName)} has been deleted`);
 }
 
 function fitting<T>(read: { readonly payload: T } | PayloadFault): T {
