@@ -51,6 +51,26 @@ export function testBars(open: OpenStore): void {
     assert.equal(await revoke(NOW - 5_000), NOW - 5_000);
   });
 
+  test('tokens that an earlier revocation refuses are refused for as long as they live', async (t) => {
+    const { bars } = await openGame(t);
+    const revoke = async (signedInBefore: number) =>
+      await bars.set(sample('a', { kind: 'revocation', signedInBefore, until: signedInBefore + 1_000 }));
+    await revoke(NOW);
+    assert.equal((await revoke(NOW - 5_000)).until, NOW + 1_000);
+  });
+
+  test('a revocation takes the place of one that was made while a clock was far ahead', async (t) => {
+    const { bars } = await openGame(t);
+    const revoke = async (signedInBefore: number) =>
+      (await bars.set(sample('a', { kind: 'revocation', signedInBefore }))).signedInBefore;
+    assert.equal(await revoke(NOW + 31_536_000_000), NOW + 31_536_000_000);
+    assert.equal(await revoke(NOW), NOW);
+    assert.equal(await revoke(NOW + 3_600_001), NOW + 3_600_001);
+    assert.equal(await revoke(NOW), NOW);
+    assert.equal(await revoke(NOW + 3_600_000), NOW + 3_600_000);
+    assert.equal(await revoke(NOW), NOW + 3_600_000);
+  });
+
   test('a bar is enforced or removed only in the version that is meant', async (t) => {
     const { bars } = await openGame(t);
     const { version } = await bars.set(sample('a'));

@@ -47,7 +47,10 @@ export type NewBar = Omit<BarRecord, 'version' | 'state' | 'isEnforced'>;
 export interface BarTable {
   /** Whatever its state, and also when it has ended. */
   find(name: string): Promise<BarRecord | undefined>;
-  /** Sets a bar, in place of an earlier one of its name. What that refused of tokens stays refused. */
+  /**
+   * Sets a bar, in place of an earlier one of its name. The tokens that the earlier one refused stay refused, unless its clock
+   * was more than an hour ahead.
+   */
   set(record: NewBar): Promise<BarRecord>;
   /**
    * Lifts a bar; resolves with the record. Where there is none, it changes none, and resolves with a version that is greater

@@ -236,7 +236,7 @@ export const revokePlayerTokens = ownOperation({
   resourceTags: stageTags,
   decisions: [
     REVOKED,
-    'Tokens are told apart by the clocks of the nodes or identity providers that issued them, to the millisecond. Most providers say the second alone: a token of theirs that is issued in the rest of the second of the call is refused, too. One that a connected player has got in place of another counts as old as the first. What an earlier call has refused stays refused, also when the clock of the node that takes a later one is behind.',
+    'Tokens are told apart by the clocks of the nodes or identity providers that issued them, to the millisecond. Most providers say the second alone: a token of theirs that is issued in the rest of the second of the call is refused, too. One that a connected player has got in place of another counts as old as the first. What an earlier call has refused stays refused, also when the clock of the node that takes a later one is behind by up to an hour. A call at a node whose clock is further ahead refuses the player’s tokens until then: call again, at a node whose clock is right.',
     LONG_RECORDS,
     KEPT,
     AWAY,

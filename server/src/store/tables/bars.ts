@@ -14,6 +14,9 @@ const REMOVED_AT_ONCE = 100;
 /** How many bars one query looks at for those that hold, which takes a millisecond or two. */
 const LOOKED_AT_ONCE = 500;
 
+/** How far the clock of one node may be ahead of that of another one, or has been. One that is further is wrong. */
+const MAX_AHEAD_MS = 3_600_000;
+
 /** The plus keeps SQLite from taking the index of what is enforced, which nearly all bars are, and reading all of them. */
 const IS_ENFORCED = sql<boolean>`+is_enforced = 1`;
 
@@ -41,8 +44,7 @@ export function barTable(scope: Scope): BarTable {
     async set(record) {
       return await write(async (query) => {
         const version = await nextVersion(query, record.createdAt);
-        const signed_in_before = await latestSignIn(query, record);
-        const row = { ...toRow(record), signed_in_before, version, is_enforced: 0 };
+        const row = { ...toRow(record), ...(await refusedTokens(query, record)), version, is_enforced: 0 };
         const { name: _, ...change } = row;
         await query
           .insertInto('bars')
@@ -195,14 +197,19 @@ async function nextVersion(query: Query, now: number): Promise<number> {
 }
 
 /**
- * The clock of the node that sets a bar may be behind that of the node which has set the one before, whose tokens must not
- * count again.
+ * The tokens that a bar refuses, and until when: at least those that the bar before it has refused, for as long. The clock of the
+ * node that sets a bar may be behind that of the node which has set the one before, whose tokens must not count again. A clock
+ * that was far ahead is not followed: it would keep the player out until then, with no way for an operator to end that.
  */
-async function latestSignIn(query: Query, { name, signedInBefore }: NewBar): Promise<number | null> {
-  if (signedInBefore === undefined) return null;
+async function refusedTokens(
+  query: Query,
+  { name, signedInBefore, until }: NewBar,
+): Promise<Partial<Pick<BarRow, 'signed_in_before' | 'until'>>> {
+  if (signedInBefore === undefined) return {};
   const set = query.selectFrom('bars').select('signed_in_before').where('state', '=', 'SET').where('name', '=', name);
-  const before = await set.executeTakeFirst();
-  return Math.max(signedInBefore, Number(before?.signed_in_before ?? 0));
+  const ahead = Number((await set.executeTakeFirst())?.signed_in_before ?? 0) - signedInBefore;
+  if (ahead <= 0 || ahead > MAX_AHEAD_MS) return {};
+  return { signed_in_before: signedInBefore + ahead, ...(until !== undefined && { until: until + ahead }) };
 }
 
 type BarRow = Schema['bars'];
