@@ -8,7 +8,7 @@ import { createBarChanges } from './bar-changes.ts';
 const SCOPE = { gameId: ZOO.id, stageId: DEV.id, playerId: 'alice' };
 const NO_ROOM = { take: async () => () => {}, freed() {} };
 
-async function open(t: TestContext, { isInDirectory = false } = {}) {
+async function open(t: TestContext, { isInDirectory = false, versionInDirectory = 0 } = {}) {
   const store = await openTestStore(t);
   await store.games.insert(ZOO);
   await store.stages.insert(DEV);
@@ -20,9 +20,10 @@ async function open(t: TestContext, { isInDirectory = false } = {}) {
       brought.push(state);
       return none;
     },
-    async forget() {
-      brought.push('forgotten');
-      return isInDirectory;
+    async forget(_: unknown, version: number) {
+      const newer = versionInDirectory > version ? versionInDirectory : undefined;
+      brought.push(newer === undefined ? 'forgotten' : 'ignored');
+      return { hasHeld: isInDirectory && newer === undefined, newer };
     },
   };
   let lookedFor = async () => {};
@@ -76,4 +77,10 @@ test('so is whoever ends a block that is set at the same moment', async (t) => {
   });
   assert.deepEqual(await lift(), [true, 1]);
   assert.deepEqual(brought, ['SET', 'LIFTED']);
+});
+
+test('the directory forgets a block also where it is of a newer version than the store gives', async (t) => {
+  const { lift, brought } = await open(t, { isInDirectory: true, versionInDirectory: Date.now() * 2 });
+  assert.deepEqual(await lift(), [true, 1]);
+  assert.deepEqual(brought, ['ignored', 'forgotten']);
 });

@@ -89,6 +89,21 @@ export function createBarChanges({
     return state === 'SET' && (until === undefined || until > clock.now());
   }
 
+  /**
+   * Lifts the bar in the store, and resolves with its record; without one, has the directory forget what it may have, and
+   * resolves with whether that held.
+   */
+  async function forgetOrLift(name: string, { stageId, playerId }: BarredScope): Promise<BarRecord | boolean> {
+    for (let at = Math.floor(clock.now()); ; ) {
+      const lifted = await store.bars.lift(name, at);
+      if (typeof lifted !== 'number') return lifted;
+      // A database that has lost its last commits lacks bars that the directory still has, of versions that may be newer.
+      const { hasHeld, newer } = await enforcement.forget(targetOf({ name, stageId, playerId }), lifted);
+      if (newer === undefined) return hasHeld;
+      at = newer + 1;
+    }
+  }
+
   return {
     async getScope({ gameName, stageName, playerId }) {
       if (stageName !== undefined) {
@@ -121,13 +136,10 @@ export function createBarChanges({
       const name = barName(kind, scope);
       const asOf = enforcement.standing();
       const before = await store.bars.find(name);
-      const lifted = await store.bars.lift(name, Math.floor(clock.now()));
-      if (typeof lifted === 'number') {
-        // A database that has lost its last commits lacks bars that the directory still has.
-        const { stageId, playerId } = scope;
-        const held = await enforcement.forget(targetOf({ name, stageId, playerId }), lifted);
-        if (held) onLifted?.();
-        return held;
+      const lifted = await forgetOrLift(name, scope);
+      if (typeof lifted === 'boolean') {
+        if (lifted) onLifted?.();
+        return lifted;
       }
       // One that was set meanwhile has held until now, too.
       const held = holds(before ?? { ...lifted, state: 'SET' });

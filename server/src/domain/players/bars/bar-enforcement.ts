@@ -1,5 +1,5 @@
 import { type Clock, passed, withTimeout } from '../../../clock.ts';
-import type { BarTarget, Cluster, Standing } from '../../../cluster/cluster.ts';
+import type { BarTarget, Cluster, Lifting, Standing } from '../../../cluster/cluster.ts';
 import { ServiceError } from '../../../errors.ts';
 import type { Log } from '../../../log.ts';
 import { createSettledTime } from '../../../settled-time.ts';
@@ -49,11 +49,8 @@ export interface BarEnforcement extends BackgroundWork {
    * the nodes then go on by themselves.
    */
   bring(record: BarRecord, asOf: Standing, detail?: Detail): Promise<DisconnectResult>;
-  /**
-   * Has the directory forget a bar of an earlier version that the store does not have, and resolves with whether it held. Throws
-   * as `bring` does.
-   */
-  forget(target: BarTarget, version: number): Promise<boolean>;
+  /** Has the directory forget a bar of an earlier version that the store does not have. Throws as `bring` does. */
+  forget(target: BarTarget, version: number): Promise<Lifting>;
 }
 
 export function createBarEnforcement({
@@ -156,7 +153,7 @@ export function createBarEnforcement({
       }
     },
     async forget(target, version) {
-      const forgetting = (async () => (await cluster.liftBar(target, version)).hasHeld)();
+      const forgetting = (async () => await cluster.liftBar(target, version))();
       return await withTimeout(forgetting, settings.disconnectDeadlineMs, clock).catch((cause: unknown) => {
         throw new ServiceError('internal', 'The directory of connections is not available: try again', { cause });
       });
