@@ -97,11 +97,24 @@ describe('withoutCredentials', () => {
       ['A=https://me:pw@host.example,B=https://you:pw@other.example', 'A=https://…@other.example'],
       ['https://me:p/w@host.example', 'https://…@host.example'],
       ['https://token@host.example', 'https://…@host.example'],
+      ['https://me:p w@host.example', 'https://…@host.example'],
+      ['A=https://me:p w@host.example', 'A=https://…@host.example'],
+      ['https:me:pw@host.example', 'https://…@host.example'],
+      ['https:\\\\me:pw@host.example', 'https://…@host.example'],
+      ['http:/me:p//w@host.example', 'http://…@host.example'],
+      ['mailto:me@host.example', 'mailto:me@host.example'],
       ['https://host.example/@me', 'https://host.example/@me'],
       ['me@host.example', 'me@host.example'],
       ['https://host.example:8080', 'https://host.example:8080'],
     ] as const)
       assert.equal(withoutCredentials(text), left);
+  });
+
+  it('takes no longer for many slashes', () => {
+    const text = '//'.repeat(1_000_000);
+    const began = performance.now();
+    assert.equal(withoutCredentials(text), text);
+    assert(performance.now() - began < 2_000);
   });
 });
 

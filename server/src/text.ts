@@ -46,12 +46,17 @@ export function shown(value: unknown, maxCharacters = MAX_VALUE_CHARACTERS): str
 
 /** The text with `…` for the user name and the password in a URL, which may be somebody's secrets; any other as it is. */
 export function withoutCredentials(text: string): string {
+  // One slash, or a backslash, is enough for what reads URLs; in a whole URL there may be none.
+  let begin = text.search(/:[/\\]|\/\//);
   if (URL.canParse(text)) {
     const { username, password } = new URL(text);
     if (username === '' && password === '') return text;
+    begin = text.indexOf(':');
   }
-  // One that is no URL, because of a slash in the password, or one among others, is hidden up to its last `@`.
-  return text.replace(/\/\/\S*@/g, '//…@');
+  // A text that is no URL, because of a slash in the password, or one of several, is hidden up to its last `@`.
+  const end = text.lastIndexOf('@');
+  if (begin === -1 || end < begin) return text;
+  return `${text.slice(0, begin)}${text[begin] === ':' ? '://' : '//'}…${text.slice(end)}`;
 }
 
 /**
