@@ -127,13 +127,14 @@ const OPERATIONS: Readonly<Record<string, HostOperation>> = {
       throw new CallError('too_deep', `${MAX_RAISED} handlers in a row have raised events: one of them must not`);
     }
     const given = fitting(event.read(payload ?? {}));
-    sum.raisedCharacters += JSON.stringify(given).length;
-    if (sum.raisedCharacters > MAX_RAISED_CHARACTERS) {
+    const raisedCharacters = sum.raisedCharacters + JSON.stringify(given).length;
+    if (raisedCharacters > MAX_RAISED_CHARACTERS) {
       throw new CallError(
         'too_much',
         'the events that one handler raises may have 4 MiB of payloads together: send less',
       );
     }
+    sum.raisedCharacters = raisedCharacters;
     await assertThere(parts, context);
     parts.raise(context, type, given);
   },
