@@ -48,7 +48,7 @@ test('a route is a name and a URL, and each name has one', () => {
     ['=https://match.example', '"=https://match.example" does not begin with the name of a function'],
     ['Ma*=https://match.example', '"Ma*=https://match.example" does not begin with the name of a function'],
     ['Match=match.example', '"Match=match.example" does not end with an http or https URL without credentials'],
-    ['A=https://b:c@d.example', '"A=https://b:c@d.example" does not end with an http or https URL without credentials'],
+    ['A=https://b:c@d.example', '"A=https://…@d.example" does not end with an http or https URL without credentials'],
   ] as const) {
     assert.ok(faultsOf({ RESPARK_LAMBDA_ROUTES: route })[0]?.endsWith(fault), route);
   }
