@@ -51,6 +51,18 @@ export function testBars(open: OpenStore): void {
     assert.equal(await revoke(NOW - 5_000), NOW - 5_000);
   });
 
+  test('connections that a revocation has still to end are ended by the next one, even if that would keep them', async (t) => {
+    const { bars } = await openGame(t);
+    const revoke = async (endsConnections: boolean) =>
+      await bars.set(sample('a', { kind: 'revocation', signedInBefore: NOW, endsConnections }));
+    assert.equal((await revoke(false)).endsConnections, false);
+    await revoke(true);
+    const { endsConnections, version } = await revoke(false);
+    assert.equal(endsConnections, true);
+    await bars.markEnforced('a', version);
+    assert.equal((await revoke(false)).endsConnections, false);
+  });
+
   test('tokens that an earlier revocation refuses are refused for as long as they live', async (t) => {
     const { bars } = await openGame(t);
     const revoke = async (signedInBefore: number) =>

@@ -44,7 +44,8 @@ export function barTable(scope: Scope): BarTable {
     async set(record) {
       return await write(async (query) => {
         const version = await nextVersion(query, record.createdAt);
-        const row = { ...toRow(record), ...(await refusedTokens(query, record)), version, is_enforced: 0 };
+        const kept = { ...(await refusedTokens(query, record)), ...(await endsStillDue(query, record)) };
+        const row = { ...toRow(record), ...kept, version, is_enforced: 0 };
         const { name: _, ...change } = row;
         await query
           .insertInto('bars')
@@ -210,6 +211,20 @@ async function refusedTokens(
   const ahead = Number((await set.executeTakeFirst())?.signed_in_before ?? 0) - signedInBefore;
   if (ahead <= 0 || ahead > MAX_AHEAD_MS) return {};
   return { signed_in_before: signedInBefore + ahead, ...(until !== undefined && { until: until + ahead }) };
+}
+
+/**
+ * A revocation that was to end connections, and has not ended all of them yet, is followed by one that ends them too: the caller of
+ * the first has been told that it will be enforced.
+ */
+async function endsStillDue(
+  query: Query,
+  { kind, name, endsConnections }: NewBar,
+): Promise<Partial<Pick<BarRow, 'ends_connections'>>> {
+  if (kind !== 'revocation' || endsConnections) return {};
+  const set = query.selectFrom('bars').select('name').where('name', '=', name).where('state', '=', 'SET');
+  const due = set.where('ends_connections', '=', 1).where('is_enforced', '=', 0);
+  return (await due.executeTakeFirst()) === undefined ? {} : { ends_connections: 1 };
 }
 
 type BarRow = Schema['bars'];
