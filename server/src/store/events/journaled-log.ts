@@ -241,8 +241,18 @@ class JournaledLog implements EventLog {
     }
   }
 
+  /** What has just come of a game that is removed, such as the ends of its connections, would else come behind the removal and stay. */
+  async #moveUpTo(seq: number): Promise<void> {
+    try {
+      while ((this.#waiting[0]?.seq ?? Number.POSITIVE_INFINITY) <= seq) await this.moveAll();
+    } catch {
+      // It is in the log why, and what cannot be moved must not keep the game there.
+    }
+  }
+
   async removeGame(gameId: string): Promise<void> {
     const { database } = this.#parts;
+    await this.#moveUpTo(this.#seq);
     const { first, last } = await this.ends(gameId);
     await this.#drop(gameId, first, last + 1);
     await database.write(0, function* () {
