@@ -50,6 +50,25 @@ describe('loading', () => {
     assert.equal(clock.timers, 0);
   });
 
+  test('from a shared storage counts less than what could not be saved there, until it holds something else', async () => {
+    let held: string | undefined;
+    const load = () => held;
+    const save = () => {
+      throw new Error('full');
+    };
+    const { playerToken, reports } = setUp({ storage: { isShared: true, load, save } });
+    assert.equal(await playerToken.load(1_000), undefined);
+    playerToken.startRenewing(tokens(), 'player', 60_000);
+    await settle();
+    playerToken.stopRenewing();
+    assert.equal(await playerToken.load(1_000), 'token-1');
+    held = 'of another tab';
+    assert.equal(await playerToken.load(1_000), 'of another tab');
+    await playerToken.forget();
+    assert.equal(await playerToken.load(1_000), undefined, 'the player is forgotten all the same');
+    assert.deepEqual(reports, ['storage', 'storage']);
+  });
+
   test('does not ask the storage when a token was given', async () => {
     const storage = { load: () => assert.fail('not needed'), save() {} };
     assert.equal(await setUp({ token: 'given', storage }).playerToken.load(1_000), 'given');

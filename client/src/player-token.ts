@@ -64,6 +64,10 @@ export class PlayerToken {
   /** False if the storage could not be read: it may hold another player, whom a guest must not overwrite. */
   #maySave = true;
   #saving: Promise<void> | undefined;
+  /** What the storage held when it was last read or written. */
+  #held: string | undefined;
+  /** Whether the last change could not be saved: what is in memory counts then, until the storage holds something else. */
+  #isUnsaved = false;
   /** Ends the renewal on the current connection. */
   #cancelRenewal: () => void = () => {};
 
@@ -142,7 +146,9 @@ export class PlayerToken {
 
   /** A guest whose token could not be saved, because the storage could not be read, stays the player if it is empty. */
   #loaded(stored: string | undefined): void {
-    if (stored !== undefined || this.#wasLoaded) this.#token = stored;
+    const isOutdated = (this.#isUnsaved || this.#saving !== undefined) && stored === this.#held;
+    if (!isOutdated && (stored !== undefined || this.#wasLoaded)) this.#token = stored;
+    this.#held = stored;
     this.#wasLoaded = true;
     this.#maySave = true;
   }
@@ -209,7 +215,10 @@ export class PlayerToken {
       try {
         // What it throws at once must come no earlier than a rejection would: `#saving` is set only then.
         await (async () => this.#storage?.save(token, { ...this.#scope, playerId: this.#playerId }))();
+        this.#held = token;
+        this.#isUnsaved = false;
       } catch (error) {
+        this.#isUnsaved = true;
         this.#report(new ResparkError('the player token could not be saved', { code: 'storage', cause: error }));
       }
     } while (token !== this.#token);
