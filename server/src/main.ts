@@ -204,7 +204,10 @@ async function start(
   };
 }
 
-/** Nobody can send anything more. What came before is handled: a player may have paid for what the handler gives next. */
+/**
+ * Clients can send nothing more by now. What they sent before is handled to its end: a player may have paid for what the handler
+ * gives next.
+ */
 async function drain({
   gateway,
   requests,

@@ -84,7 +84,7 @@ const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 };
 /**
  * The first signal or uncaught error is the reason to stop. Any later signal ends the process by itself, except while
  * `unlessHurried` waits for its work: the signal then resolves the promise that the work got. A SIGHUP does neither: when a
- * terminal is closed, its shell and the kernel send one each, and nobody means to hurry the server.
+ * terminal is closed, its shell and the kernel send one each, and neither is meant to hurry the server.
  */
 function whenToStop(world: World, log: Log) {
   const releases: (() => void)[] = [];

@@ -16,7 +16,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/OOM command/, 'raise its maxmemory, which is reached, so that it takes no writes'],
 ];
 
-/** A sentence for whoever reads the log, which is right of an error that was wrapped as well. */
+/** A sentence of advice for the log, also for an error that was wrapped. */
 export function adviceAgainst(error: unknown): string {
   const told: string[] = [];
   for (let each = error; each instanceof Error; each = each.cause) {
