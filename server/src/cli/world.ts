@@ -17,7 +17,8 @@ export interface World {
   readonly version: string;
   readonly platform: NodeJS.Platform;
   readonly env: Environment;
-  readonly stdin: NodeJS.ReadableStream;
+  /** `isTTY` is true for a terminal, whose user can be asked. */
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: Output;
   readonly stderr: Output;
   /**

@@ -5,7 +5,7 @@ import type { StopSignal, World } from '../../src/cli/world.ts';
 type Main = Awaited<ReturnType<World['loadMain']>>;
 
 export interface TestWorld extends World {
-  readonly stdin: PassThrough;
+  readonly stdin: PassThrough & { readonly isTTY?: boolean };
   readonly exits: number[];
   out(): string;
   err(): string;
@@ -51,7 +51,7 @@ export function createTestWorld({
     version: '1.2.3',
     platform,
     env,
-    stdin: new PassThrough(),
+    stdin: Object.assign(new PassThrough(), { isTTY }),
     stdout: output('stdout'),
     stderr: output('stderr'),
     exits,

@@ -236,4 +236,38 @@ describe('keys', () => {
     assert.equal(await world.run('keys', 'rotate-root', '--json'), 0);
     assert.deepEqual(JSON.parse(world.out()), ROOT);
   });
+
+  it('asks on a terminal before it replaces the secret key, with which all guests end', async () => {
+    for (const [args, answer, isReplaced] of [
+      [[], 'y\n', true],
+      [[], 'Yes\n', true],
+      [[], '\n', false],
+      [[], 'no\n', false],
+      [[], '', false],
+      [['--yes'], '', true],
+    ] as const) {
+      let replaced = 0;
+      const world = createTestWorld({
+        isTTY: true,
+        main: {
+          replaceSecretKey: async () => {
+            replaced += 1;
+            return { from: 'one', to: 'two' };
+          },
+        },
+      });
+      world.stdin.end(answer);
+      assert.equal(await world.run('keys', 'rotate-secret', ...args), isReplaced ? 0 : 1, answer);
+      assert.equal(replaced, isReplaced ? 1 : 0, answer);
+      assert.match(world.err(), /guests, whom\nonly their token names, come back as new players/);
+      assert.equal(world.err().includes('Replace the secret key? [y/N] '), args.length === 0);
+    }
+  });
+
+  it('asks no script before it replaces the secret key', async () => {
+    const world = createTestWorld({ main: { replaceSecretKey: async () => ({ from: 'one', to: 'two' }) } });
+    assert.equal(await world.run('keys', 'rotate-secret'), 0);
+    assert.equal(world.out(), 'replaced secret key one by two\n');
+    assert.match(world.err(), /^What ends with the old secret key/);
+  });
 });

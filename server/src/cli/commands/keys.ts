@@ -3,6 +3,7 @@ import { describeRole, policyOfRole, ROLES, type Role, rolesOf } from '../../dom
 import { createLog } from '../../log.ts';
 import { printable } from '../../text.ts';
 import { administer } from '../administer.ts';
+import { saysYes } from '../ask.ts';
 import { readInputText } from '../files.ts';
 import { warnOfForeign } from '../foreign-resources.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
@@ -163,10 +164,12 @@ with "keys create", "keys revoke" and "keys rotate-root". Backups made before ne
 function rotateSecretCommand(world: World): Command {
   const command = new Command('rotate-secret')
     .description('Replace the secret key that everything secret is encrypted with, while no server is running.')
+    .option('--yes', 'do not ask first on a terminal')
     .option('--json', 'print { from, to }, the ids of the old and the new secret key')
     .addHelpText(
       'after',
       `
+On a terminal the command says what ends and asks first; a script is not asked.
 If the secret key is in the data directory, the new one is made there. If RESPARK_SECRET_KEY sets it, RESPARK_NEXT_SECRET_KEY
 must be the new one, and RESPARK_SECRET_KEY must be set to it afterwards.
 A rotation that is interrupted loses nothing: run the command again.
@@ -178,15 +181,21 @@ Example:
     )
     .action(async () => {
       const settings = settingsOf(world, command);
+      const { yes, json } = command.opts<{ yes?: true; json?: true }>();
+      // A script is not asked: its writer has read the help.
+      const isAsked = !yes && world.stdin.isTTY === true;
+      if (isAsked && !(await saysYes(world, `${WHAT_ENDS}\n\nReplace the secret key?`))) {
+        throw new CommandError('the secret key was not replaced');
+      }
       const log = createLog({ level: 'error', destination: { write: (line) => void world.stderr.write(line) } });
       const { replaceSecretKey } = await world.loadMain();
       const { from, to } = await replaceSecretKey({ settings, log });
-      if (command.opts().json === true) world.stdout.write(formatJson({ from, to }));
+      if (json) world.stdout.write(formatJson({ from, to }));
       else world.stdout.write(`replaced secret key ${from} by ${to}\n`);
       if (settings.secretKey !== undefined) {
         world.stderr.write('Now set RESPARK_SECRET_KEY to the key that is in RESPARK_NEXT_SECRET_KEY.\n');
       }
-      world.stderr.write(`${WHAT_ENDS}\n`);
+      if (!isAsked) world.stderr.write(`${WHAT_ENDS}\n`);
     });
   return addSettingOptions(command, ['dataDir']);
 }
