@@ -25,7 +25,7 @@ import { osUser } from './app/os-user.ts';
 import type { RedisSettings } from './app/redis-backends.ts';
 import { ensureRoot, openAccess, type RootKey, writeRootCredentials } from './app/root-key.ts';
 import { type Rotation, rotateSecretKey } from './app/secret-rotation.ts';
-import { type CloudCode, createServices, type Services } from './app/services.ts';
+import { createServices, type Services } from './app/services.ts';
 import { openSignInSites } from './app/sign-in-sites.ts';
 import { resumeWork } from './app/take-over.ts';
 import { warningsOf } from './app/warnings.ts';
@@ -136,10 +136,9 @@ async function start(
   const threads = createThreads({ clock });
   // Set when the listener is open. Only calls read it, and they come through the listener.
   let url = '';
-  const cloudCode = await openCloudCode({ backends, settings, log, clock, closers });
   const services = createServices({
     ...parts,
-    cloudCode,
+    cloudCode: await openCloudCode({ backends, settings, log, clock, closers }),
     providerTokens: openProviderTokens({ settings, log, clock, closers }),
     webhookPost: openWebhookPost(parts),
     ...{ keyring, store, auditLog, eventLog, cluster, metrics, arns, databaseTime: backends.databaseTime },
@@ -198,7 +197,7 @@ async function start(
     },
     async drain() {
       for (const server of new Set([management, playerServer])) server.stopListening();
-      await drain({ gateway, requests, sandbox: cloudCode.sandbox, settings, log, clock });
+      await drain({ gateway, requests, answers: services.answers, settings, log, clock });
     },
     close: () => closers.close({ clock, log }),
   };
@@ -211,15 +210,15 @@ async function start(
 async function drain({
   gateway,
   requests,
-  sandbox,
+  answers,
   settings,
   log,
   clock,
 }: Pick<ReturnType<typeof createNode>, 'gateway' | 'requests'> &
-  Pick<CloudCode, 'sandbox'> &
+  Pick<Services, 'answers'> &
   Pick<Required<Surroundings>, 'settings' | 'log' | 'clock'>): Promise<void> {
   const left = Promise.all([gateway.drain(settings.drainTimeoutMs), requests.drain()]);
-  const done = left.then(() => sandbox.settled());
+  const done = left.then(() => answers.settled());
   await withTimeout(done, settings.drainTimeoutMs, clock).catch(() => {
     log.warn({ inFlight: requests.inFlight }, 'calls and handlers were cut off because the drain time was over');
   });

@@ -69,7 +69,7 @@ const { players, runtimes } = createServices({
   examine: () => Promise.reject(new Error('nothing is deployed here')),
   longWork: { run: () => Promise.reject(new Error('nothing is configured here')) },
   cloudCode: {
-    sandbox: { prepare: refuse, invoke: refuse, dropped() {}, settled: async () => {}, close: refuse },
+    sandbox: { prepare: refuse, invoke: refuse, dropped() {}, close: refuse },
     playerData: { get: refuse, set: refuse, remove: refuse, removeStage: async () => {}, close: refuse },
     stageLogs: { append: refuse, read: refuse, remove: async () => {}, close: refuse },
     outside: {

@@ -229,6 +229,7 @@ export function createServices({
     ...outgoing,
     downloads,
     runtimes,
+    answers,
     deployments,
     generatedCodeJobs,
     accessKeys: createAccessKeys({ ...parts, access, actions }),

@@ -13,7 +13,6 @@ import { Preparations, TOO_LONG_TO_LOAD } from './preparations.ts';
 import type { Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
 import { limitsOf, type SandboxSettings } from './settings.ts';
 import type { FromThread, ToThread } from './thread-messages.ts';
-import { UnderWay } from './under-way.ts';
 import type { CompiledEngine } from './web-assembly.ts';
 
 /** Many times what the largest configuration takes. */
@@ -48,8 +47,6 @@ export class SandboxPool implements Sandbox {
   /** Stage id → how many threads run its scripts. */
   readonly #running = new Counts();
   readonly #preparations = new Preparations();
-  readonly #underWay = new UnderWay();
-  readonly settled = () => this.#underWay.settled();
   #lastJobId = 0;
   #isClosed = false;
 
@@ -89,12 +86,11 @@ export class SandboxPool implements Sandbox {
     const { playerId, claims, message } = invocation;
     this.start();
     const inputJson = JSON.stringify({ playerId, claims, message });
-    const invoked = new Promise<InvocationResult>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       const isNew = { enqueuedAt: this.#clock.monotonic(), hasScriptsSent: false, isUnloaded: false };
       this.#lastJobId += 1;
       this.#enqueue({ id: this.#lastJobId, invocation, inputJson, resolve, reject, ...isNew });
     });
-    return this.#underWay.track(invoked);
   }
 
   /** What waits for its turn is found to be dropped then. What was sent ahead would be run without another look at it. */

@@ -79,8 +79,6 @@ export interface Sandbox {
   invoke(invocation: Invocation): Promise<InvocationResult>;
   /** Must be called when `isDropped` of invocations has become true: those that still wait for a thread are not run then. */
   dropped(): void;
-  /** Resolves when nothing runs or waits, with what follows from what has just ended. */
-  settled(): Promise<void>;
   /** Ends everything that runs. */
   close(): Promise<void>;
 }

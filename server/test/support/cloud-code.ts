@@ -8,7 +8,7 @@ const refuse = () => Promise.reject(new Error('this test runs no scripts'));
 
 /** For what never deploys anything. */
 export const NO_CLOUD_CODE: CloudCode = {
-  sandbox: { prepare: refuse, invoke: refuse, dropped() {}, settled: async () => {}, close: refuse },
+  sandbox: { prepare: refuse, invoke: refuse, dropped() {}, close: refuse },
   playerData: { get: refuse, set: refuse, remove: refuse, removeStage: async () => {}, close: refuse },
   stageLogs: { append: refuse, read: refuse, remove: async () => {}, close: refuse },
   outside: {
@@ -27,6 +27,7 @@ export const NO_ANSWERS: GameAnswers = {
   override: refuse,
   event: refuse,
   dropped() {},
+  settled: async () => {},
   prepare: async () => {},
 };
 

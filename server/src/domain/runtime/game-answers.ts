@@ -6,9 +6,10 @@ import type { RandomBytes } from '../../random.ts';
 import type { Sandbox } from '../../sandbox/sandbox.ts';
 import { createHostApi, type HostApiParts } from './host-api.ts';
 import type { Message, Outcome, RuntimeName } from './message.ts';
-import { createMessageHandling } from './message-handling.ts';
+import { createMessageHandling, type Place } from './message-handling.ts';
 import type { Programs } from './programs.ts';
 import type { LineWriter } from './script-logs.ts';
+import { UnderWay } from './under-way.ts';
 
 /** Answers the messages that games define. */
 export interface GameAnswers {
@@ -19,6 +20,8 @@ export interface GameAnswers {
   event(runtime: RuntimeName, message: Message): Promise<Outcome>;
   /** Must be called when messages are to be dropped from now on. */
   dropped(): void;
+  /** Resolves when no message is being answered, and no event that one has raised. */
+  settled(): Promise<void>;
   /** Gets ready for the runtime's messages, as far as that succeeds. */
   prepare(stageId: string, runtimeId: string): Promise<void>;
 }
@@ -41,6 +44,7 @@ export function createGameAnswers({
   readonly random: RandomBytes;
   readonly log: Log;
 }): GameAnswers {
+  const underWay = new UnderWay();
   const hostApi = createHostApi({
     ...hostApiParts,
     raise({ stage, program, player, session, raised, afterwards }, type, payload) {
@@ -48,7 +52,7 @@ export function createGameAnswers({
       // Another thread may be free, and would not wait for what the script has still to do.
       afterwards(() => {
         // Lines of the handler, and why it was not run, are in the log of the stage.
-        handling.event({ stage, program }, message).catch((error: unknown) => {
+        underWay.track(handling.event({ stage, program }, message)).catch((error: unknown) => {
           if (error instanceof Interrupted) return;
           log.error({ err: error, stageId: stage.stageId, type }, 'an event of a script could not be handled');
         });
@@ -57,20 +61,16 @@ export function createGameAnswers({
   });
   const handling = createMessageHandling({ sandbox, hostApi, lines, metrics, clock, random });
 
+  function answer<T>({ id, stage }: RuntimeName, handle: (place: Place) => Promise<T>): Promise<T> {
+    return underWay.track(programs.load(stage.stageId, id).then((program) => handle({ stage, program })));
+  }
+
   return {
-    async request({ id, stage }, message) {
-      return await handling.request({ stage, program: await programs.load(stage.stageId, id) }, message);
-    },
-
-    async override({ id, stage }, message) {
-      return await handling.override({ stage, program: await programs.load(stage.stageId, id) }, message);
-    },
-
-    async event({ id, stage }, message) {
-      return await handling.event({ stage, program: await programs.load(stage.stageId, id) }, message);
-    },
-
+    request: (runtime, message) => answer(runtime, (place) => handling.request(place, message)),
+    override: (runtime, message) => answer(runtime, (place) => handling.override(place, message)),
+    event: (runtime, message) => answer(runtime, (place) => handling.event(place, message)),
     dropped: () => sandbox.dropped(),
+    settled: () => underWay.settled(),
 
     async prepare(stageId, runtimeId) {
       try {

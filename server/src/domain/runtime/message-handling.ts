@@ -19,7 +19,7 @@ const OWN_CODE = new RegExp(`^[A-Z][A-Za-z0-9_.-]{0,${MAX_CODE_LENGTH - 1}}$`);
 type Write = (level: LogLevel, text: string) => void;
 
 /** Where a message is answered. */
-type Place = Pick<CallContext, 'stage' | 'program'>;
+export type Place = Pick<CallContext, 'stage' | 'program'>;
 
 /** Answers messages with a game's program. */
 interface MessageHandling {

@@ -1,5 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
-
 /** Work that has not ended. */
 export class UnderWay {
   readonly #works = new Set<Promise<unknown>>();
@@ -11,11 +9,8 @@ export class UnderWay {
     return work;
   }
 
-  /** Resolves when there is none, and none follows at once from what has just ended. */
+  /** Resolves when there is none, nor any that has begun before another one ended. */
   async settled(): Promise<void> {
-    while (this.#works.size > 0) {
-      await Promise.allSettled(this.#works);
-      await setImmediate();
-    }
+    while (this.#works.size > 0) await Promise.allSettled(this.#works);
   }
 }
