@@ -80,7 +80,15 @@ const { players, runtimes } = createServices({
   providerTokens: { verify: refuse },
   eventLog: {
     ...{ append: () => false, read: refuse, ends: refuse, positionBefore: refuse, onMoved: () => () => {} },
-    ...{ removeBefore: refuse, removeGame: refuse, claim: refuse, save: refuse, release: refuse, rewind: refuse },
+    ...{
+      removeBefore: refuse,
+      games: refuse,
+      removeGame: refuse,
+      claim: refuse,
+      save: refuse,
+      release: refuse,
+      rewind: refuse,
+    },
     ...{ removeCursor: refuse, cursors: refuse, watch: refuse, watched: refuse, owners: refuse },
     ...{ endConnections: refuse, waiting: 0, close: refuse },
   },

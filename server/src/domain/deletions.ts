@@ -7,6 +7,7 @@ import type { PlayerData } from '../store/player-data/player-data.ts';
 import type { StageLogs } from '../store/stage-logs/stage-logs.ts';
 import type { Store } from '../store/store.ts';
 import { type BackgroundWork, createBackground } from './background.ts';
+import { everyGame } from './every-game.ts';
 import { targetOf } from './players/bars/bars.ts';
 
 const STAGES_AT_ONCE = 100;
@@ -106,11 +107,7 @@ export function createDeletions({
     deleteGame: (gameId) => untilDeadline(gameDeletion(gameId)),
     async resume() {
       for (const stage of await store.stages.listDeleting()) void stageDeletion(stage.id);
-      let page = await store.games.list({ limit: STAGES_AT_ONCE });
-      while (page.length > 0) {
-        for (const game of page) if (game.state === 'DELETING') void gameDeletion(game.id);
-        page = await store.games.list({ after: (page.at(-1) as { name: string }).name, limit: STAGES_AT_ONCE });
-      }
+      for await (const { id, state } of everyGame(store)) if (state === 'DELETING') void gameDeletion(id);
     },
     settled: background.settled,
     close: background.close,

@@ -9,6 +9,7 @@ export const NO_EVENT_LOG: EventLog = {
   positionBefore: async () => 0,
   onMoved: () => () => {},
   removeBefore: async () => {},
+  games: async () => [],
   removeGame: async () => {},
   claim: async () => undefined,
   save: async () => false,

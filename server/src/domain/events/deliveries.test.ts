@@ -45,3 +45,34 @@ test('whoever has a look made while one is under way waits for the next, however
   assert.equal(begun.length, 3);
   await deliveries.close();
 });
+
+test('events of a game that is gone are removed, which another node had in its journal when the game was deleted', async () => {
+  const clock = new ManualClock();
+  const removed: string[] = [];
+  const games = Array.from({ length: 250 }, (_, index) => ({ id: `g${index}`, name: `Game ${1_000 + index}` }));
+  const parts = {
+    ...{ clock, log: recordedLog().log, interest: createInterest() },
+    store: {
+      webhooks: { listAll: async () => [] },
+      games: {
+        list: async ({ after = '', limit }: { after?: string; limit: number }) =>
+          games.filter(({ name }) => name > after).slice(0, limit),
+      },
+    },
+    eventLog: {
+      ...{ watched: async () => [], cursors: async () => [], owners: async () => [], removeBefore: async () => {} },
+      games: async () => ['gone', ...games.map(({ id }) => id), 'gone too'],
+      removeGame: async (id: string) => void removed.push(id),
+    },
+    cluster: { node: 'n1', isAlive: async () => true, answer() {} },
+    settings: { nodeRole: 'both', leaseMs: 10_000, eventRetentionDays: 1 },
+  };
+  const deliveries = createDeliveries(parts as unknown as DeliveriesParts);
+  for (let minutes = 0; minutes <= 90; minutes += 10) {
+    await deliveries.look();
+    clock.advance(600_000);
+  }
+  await setImmediate();
+  assert.deepEqual([...new Set(removed)], ['gone', 'gone too']);
+  await deliveries.close();
+});

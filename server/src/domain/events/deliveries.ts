@@ -2,6 +2,7 @@ import type { Cluster } from '../../cluster/cluster.ts';
 import { createRareWarnings } from '../../rare-warnings.ts';
 import { createSettledTime } from '../../settled-time.ts';
 import type { Store } from '../../store/store.ts';
+import { everyGame } from '../every-game.ts';
 import { isGameThere } from '../games.ts';
 import { type ClaimedWebhooksParts, createClaimedWebhooks, type WebhookLag } from './claimed-webhooks.ts';
 import { endOfOrphan } from './events.ts';
@@ -73,6 +74,7 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
     if (now === Number.NEGATIVE_INFINITY) return;
     eventLog
       .removeBefore(now - settings.eventRetentionDays * DAY_MS)
+      .then(() => removeLeft(parts))
       .catch((error: unknown) => warn('prune', { err: error }, 'old events could not be removed'));
   }
 
@@ -131,4 +133,15 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
       await claimed.close();
     },
   };
+}
+
+/**
+ * Removes the events of games that are gone. Another node may have had such events in its journal when the game was deleted, and
+ * moved them afterwards.
+ */
+async function removeLeft({ store, eventLog }: Pick<DeliveriesParts, 'store' | 'eventLog'>): Promise<void> {
+  // The games with events are listed first: one that is made meanwhile is not among them.
+  const left = new Set(await eventLog.games());
+  for await (const { id } of everyGame(store)) left.delete(id);
+  for (const id of left) await eventLog.removeGame(id);
 }

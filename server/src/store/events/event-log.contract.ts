@@ -211,8 +211,10 @@ function testLimits({ open }: EventLogStores, register: Register): void {
     await log.claim({ receiver: 'w1', gameId: GAME, owner: 'n1' });
     await log.watch({ id: GAME, name: 'Demo' }, 100);
     log.append(GAME, event('still in the journal'), connection('still in the journal', 'opened'));
+    assert.deepEqual([...(await log.games())].sort(), [GAME, 'game-2'].sort());
     await log.removeGame(GAME);
     await moved(log);
+    assert.deepEqual(await log.games(), ['game-2']);
     assert.deepEqual(await log.ends(GAME), { first: 1, last: 0 });
     assert.deepEqual([await log.owners(), await log.cursors(), await log.watched(0)], [[], [], []]);
     assert.deepEqual(await idsOf(log, 0, 'game-2'), ['x']);

@@ -108,6 +108,8 @@ export interface EventLog {
 
   /** Removes events from before this time, some at a time. */
   removeBefore(at: number): Promise<void>;
+  /** The ids of the games that have events, or have had some. */
+  games(): Promise<readonly string[]>;
   /** Removes all that there is of a game, some at a time. */
   removeGame(gameId: string): Promise<void>;
 

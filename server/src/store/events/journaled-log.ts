@@ -226,11 +226,18 @@ class JournaledLog implements EventLog {
   }
 
   async removeBefore(at: number): Promise<void> {
-    const { database } = this.#parts;
-    for (const [gameId, first] of listIn(await database.read('logs', [])) as [string, number, number][]) {
+    for (const [gameId, first] of await this.#logs()) {
       const until = (await this.positionBefore(gameId, at)) + 1;
       await this.#drop(gameId, first, until);
     }
+  }
+
+  async #logs(): Promise<[id: string, first: number, last: number][]> {
+    return listIn(await this.#parts.database.read('logs', [])) as [string, number, number][];
+  }
+
+  async games(): Promise<readonly string[]> {
+    return (await this.#logs()).map(([gameId]) => gameId);
   }
 
   async #drop(gameId: string, first: number, until: number): Promise<void> {
