@@ -25,6 +25,12 @@ export interface ListenerSettings {
 /** A longer body may have to wait until its client reads. */
 const MAX_SHORT_BODY_BYTES = 16_384;
 
+/**
+ * TLS keeps a copy of all that it is given until the client has taken it, so a longer body comes to it in parts of one record.
+ * Without TLS what waits is the body itself, which all who ask for the same file share.
+ */
+const PART_BYTES = 16_384;
+
 /** How long the rest of a refused body is read and discarded, so that the client can still receive the reply. */
 const LINGER_MS = 1_000;
 
@@ -268,12 +274,22 @@ function send(
   if (isUnread && !isWaitingToSend(request, received)) linger(request, response, body, clock);
   else if (bytes <= MAX_SHORT_BODY_BYTES) response.end(body);
   // From `end` on, Node.js counts a connection as idle even with bytes still to send, and a stop would cut it off.
-  else response.write(body, () => response.end());
+  else if (!('encrypted' in socket)) response.write(body, () => response.end());
+  else writeInParts(response, typeof body === 'string' ? Buffer.from(body) : body);
   // A short reply is mostly with the kernel by now, so nothing of it can be lost or has to be waited for.
   if (response.writableEnded && response.writableLength === 0) return undefined;
   // A client that takes nothing for this long counts as gone, and frees what it held. A new request starts over.
   socket.setTimeout(timeoutMs);
   return new Promise((resolve) => response.once('close', resolve));
+}
+
+/** Writes each part when the system has taken the one before, and then ends the response. */
+function writeInParts(response: ServerResponse, body: Uint8Array, from = 0): void {
+  if (from >= body.length) response.end();
+  else {
+    const next = from + PART_BYTES;
+    response.write(body.subarray(from, next), () => writeInParts(response, body, next));
+  }
 }
 
 /** Whether Node.js closes the socket behind the reply because of what the reply itself says. */
