@@ -1,8 +1,11 @@
+import { constants } from 'node:crypto';
 import type { ClientRequestArgs } from 'node:http';
 import { Agent } from 'node:https';
 import { connect, type NetConnectOpts, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls, DEFAULT_CIPHERS, type TLSSocket } from 'node:tls';
+import { systemClock } from '../clock.ts';
+import { createTurns } from '../turns.ts';
 import { OutsideFault } from './outside-fault.ts';
 
 /**
@@ -15,6 +18,19 @@ const BYTES_BESIDE = 131_072;
 /** An answer in records of a few hundred bytes takes less than twice its own bytes. */
 const BYTES_OF_TLS = 2;
 
+/**
+ * How handshakes are made. The other end chooses the group of an exchange of keys by Diffie and Hellman, and one of ten thousand
+ * bits takes half a second, while those on curves are few and fast. With a renegotiation it could have the certificates checked
+ * again, as often as it likes.
+ */
+const HANDSHAKE = { ciphers: `${DEFAULT_CIPHERS}:!DHE`, secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const;
+
+/**
+ * All handshakes of a thread take turns by their hosts: to check certificates takes up to a tenth of a second, and the
+ * hundreds of connections to one host must not hold up those to others.
+ */
+const turns = createTurns({ clock: systemClock });
+
 const meters = new WeakMap<object, Meter>();
 
 /**
@@ -26,8 +42,9 @@ export class BoundedTlsAgent extends Agent {
   // Node.js types it for plain connections.
   override createConnection(options: ClientRequestArgs): TLSSocket {
     const raw = connect(options as NetConnectOpts);
-    const meter = new Meter(raw);
-    const secure = connectTls({ ALPNProtocols: ['http/1.1'], ...(options as ConnectionOptions), socket: meter });
+    const meter = new Meter(raw, `${options.host}:${options.port}`);
+    const ours = { ALPNProtocols: ['http/1.1'], ...(options as ConnectionOptions), ...HANDSHAKE };
+    const secure = connectTls({ ...ours, socket: meter });
     meters.set(secure, meter);
     secure.once('secureConnect', () => meter.open());
     // Connections that are kept must not keep the process up.
@@ -54,20 +71,24 @@ export function endOf(socket: object | null | undefined): OutsideFault | undefin
   return meters.get(socket ?? {})?.fault;
 }
 
-/** Hands on what comes, as long as there may be more. */
+/** Hands on what comes, as long as there may be more, and what belongs to the handshake when it is the turn of its host. */
 class Meter extends Duplex {
   readonly #raw: Socket;
+  readonly #lane: string;
   fault: OutsideFault | undefined;
   #left = BYTES_BESIDE;
   #ofHandshake = HANDSHAKE_BYTES;
+  /** What waits for its turn, in order; undefined when nothing does. */
+  #waiting: (() => void)[] | undefined;
 
-  constructor(raw: Socket) {
+  constructor(raw: Socket, lane: string) {
     super();
     this.#raw = raw;
+    this.#lane = lane;
     raw.on('data', (chunk) => this.#take(chunk));
-    raw.on('end', () => this.push(null));
-    raw.on('error', (error) => this.destroy(error));
-    raw.on('close', () => this.destroy());
+    raw.on('end', () => this.#inOrder(() => this.push(null)));
+    raw.on('error', (error) => this.#inOrder(() => this.destroy(error)));
+    raw.on('close', () => this.#inOrder(() => this.destroy()));
   }
 
   await(maxBytes: number): void {
@@ -86,9 +107,37 @@ class Meter extends Duplex {
       this.#end(new OutsideFault('failed', `its handshake takes more than ${HANDSHAKE_BYTES} bytes`));
     } else if (this.#left < 0) {
       this.#end(new OutsideFault('too_large', 'what came over TLS is many times as long as an answer may be'));
-    } else if (!this.push(chunk)) {
-      this.#raw.pause();
+    } else if (this.#waiting === undefined && (this.#isOpen || turns.isOpen(this.#lane))) {
+      this.#handOn(chunk);
+    } else {
+      this.#wait();
+      this.#inOrder(() => this.#handOn(chunk));
     }
+  }
+
+  get #isOpen(): boolean {
+    return this.#ofHandshake === Number.POSITIVE_INFINITY;
+  }
+
+  #handOn(chunk: Buffer): void {
+    if (!this.destroyed && !this.push(chunk)) this.#raw.pause();
+  }
+
+  /** Has what comes from now on wait for the next turn of the host. */
+  #wait(): void {
+    if (this.#waiting !== undefined) return;
+    this.#waiting = [];
+    turns.wait(this.#lane, () => {
+      const all = this.#waiting ?? [];
+      this.#waiting = undefined;
+      for (const each of all) each();
+    });
+  }
+
+  /** Does something now, or after what waits. */
+  #inOrder(what: () => void): void {
+    if (this.#waiting === undefined) what();
+    else this.#waiting.push(what);
   }
 
   #end(fault: OutsideFault): void {

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { Agent, createServer, get, type ServerOptions } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import type { TLSSocket } from 'node:tls';
+import { Worker } from 'node:worker_threads';
+import { tlsFiles } from '../../test/support/tls-files.ts';
+import { BoundedTlsAgent } from './bounded-tls.ts';
+
+const TRUSTING = { rejectUnauthorized: false };
+
+function filesOf(name: Parameters<typeof tlsFiles>[0]) {
+  const { certFile, keyFile } = tlsFiles(name);
+  return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
+}
+
+async function startServer(t: TestContext, options: ServerOptions) {
+  const server = createServer({ ...filesOf('rsa'), ...options }, (_request, response) => response.end());
+  server.on('tlsClientError', () => {});
+  t.after(() => server.close().closeAllConnections());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { server, port: (server.address() as AddressInfo).port };
+}
+
+/** The status of the answer to a request over a connection of its own. */
+function ask(port: number, agent: Agent): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, agent }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    }).on('error', reject);
+  });
+}
+
+test('no keys are exchanged in a group that the other end chooses', async (t) => {
+  const { port } = await startServer(t, {
+    ...{ ciphers: 'DHE-RSA-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' },
+    dhparam: 'auto',
+  });
+  assert.equal(await ask(port, new Agent(TRUSTING)), 200);
+  await assert.rejects(ask(port, new BoundedTlsAgent(TRUSTING)), /handshake failure/);
+});
+
+test('a handshake is made once', async (t) => {
+  const { server, port } = await startServer(t, { maxVersion: 'TLSv1.2' });
+  const sockets = once(server, 'secureConnection');
+  // The request is never answered.
+  server.removeAllListeners('request');
+  const asked = ask(port, new BoundedTlsAgent(TRUSTING));
+  const refused = assert.rejects(asked);
+  const [socket] = (await sockets) as [TLSSocket];
+  const error = await new Promise<Error | null>((resolve) => {
+    socket.on('error', resolve);
+    socket.renegotiate({ requestCert: true }, resolve);
+  });
+  socket.destroy();
+  assert.match(String(error), /no renegotiation/i);
+  await refused;
+});
+
+/** A server whose answers come while the thread of the test is busy. */
+async function startServerElsewhere(t: TestContext): Promise<number> {
+  const source = `
+    const { createServer } = require('node:https');
+    const { parentPort, workerData } = require('node:worker_threads');
+    const server = createServer(workerData, (request, response) => response.end());
+    server.on('tlsClientError', () => {});
+    server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+  `;
+  const worker = new Worker(source, { eval: true, workerData: filesOf('first') });
+  t.after(() => worker.terminate());
+  return (await once(worker, 'message'))[0] as number;
+}
+
+test('the handshakes of many connections to one host let those of others through', async (t) => {
+  const [many, other] = await Promise.all([startServerElsewhere(t), startServerElsewhere(t)]);
+  const agent = new BoundedTlsAgent(TRUSTING);
+  const order: number[] = [];
+  const open = (port: number) => {
+    const socket = agent.createConnection({ host: '127.0.0.1', port, ...TRUSTING } as never);
+    t.after(() => socket.destroy());
+    return once(socket, 'secureConnect').then(() => {
+      order.push(port);
+      // What a certificate may take.
+      const until = performance.now() + 20;
+      while (performance.now() < until);
+    });
+  };
+  const all = [...Array.from({ length: 40 }, () => many), other].map(open);
+  // The connections are made, and then the thread has something else to do until all servers have answered.
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  await new Promise(setImmediate);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
+  await Promise.all(all);
+  const place = order.indexOf(other);
+  assert.ok(place < 10, `it was the connection number ${place + 1} of 41`);
+});
