@@ -88,6 +88,13 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   'handlers: Loop, in bursts': onOwnStage(bursts(() => times(60, to('Loop')))),
   'handlers: Native, of 50 players': onOwnStage(crowd(50, () => to('Native'))),
   'handlers: Reads, of 50 players': onOwnStage(crowd(50, () => to('Reads'))),
+  'handlers: ReadsOfManyKeys, and writes beside them': onOwnStage(async (target) => {
+    const [reads, writes] = [to('ReadsOfManyKeys'), to('WritesBeside')];
+    await Promise.all([
+      everySecond(PER_SECOND / 5, () => reads)(target),
+      everySecond(PER_SECOND, () => writes)(target),
+    ]);
+  }),
   'handlers: Responses, of 50 players': onOwnStage(crowd(50, () => to('Responses'))),
   'handlers: no such message, of 200 players': onOwnStage(crowd(200, () => requestOf('Custom.Game.None', '{}'))),
 

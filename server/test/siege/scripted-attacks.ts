@@ -25,6 +25,17 @@ export const HARMFUL_HANDLERS: Readonly<Record<string, HarmfulHandler>> = {
   Writes: {
     script: `const text = 'x'.repeat(200000); ${repeated('GameSparks().CurrentPlayer().SetData({ a: text + i });')} ${OK}`,
   },
+  // What the script has read is looked at once more before the write, because others write meanwhile.
+  ReadsOfManyKeys: {
+    script: `
+      const everybody = GameSparks().Player('everybody');
+      const text = 'x'.repeat(2400);
+      for (let i = 0; i < ${MAX_CALLS - 2}; i += 1) everybody.GetData(Array.from({ length: 100 }, (_, at) => text + (100 * i + at)));
+      try { everybody.SetData({ Me: 1 }); } catch (e) {} ${OK}`,
+  },
+  WritesBeside: {
+    script: `${repeated("GameSparks().Player('everybody').SetData({ Number: Math.random() });")} ${OK}`,
+  },
   Notifies: {
     script: `const text = 'x'.repeat(10000); ${repeated("GameSparks().Messaging().SendNotification('Note', { Text: text });")} ${OK}`,
   },

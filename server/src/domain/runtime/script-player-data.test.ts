@@ -15,6 +15,7 @@ async function open() {
     playerData.set(ANNA, new Map(Object.entries(changes)));
   await writeElsewhere({ Gold: '100' });
   let held = Promise.resolve();
+  let asked = 0;
   /** Has the next call of a script wait until the result is called. */
   const holdNext = () => {
     let release = () => {};
@@ -31,8 +32,11 @@ async function open() {
   const another = () => {
     const data = new ScriptPlayerData({
       playerData: {
-        get: async (...asked) => passed().then(() => playerData.get(...asked)),
-        set: async (...asked) => passed().then(() => playerData.set(...asked)),
+        async get(player, keys) {
+          asked = Math.max(asked, keys?.length ?? 0);
+          return await passed().then(() => playerData.get(player, keys));
+        },
+        set: async (...given) => passed().then(() => playerData.set(...given)),
       },
       stageId: 's',
     });
@@ -46,6 +50,8 @@ async function open() {
     ...another(),
     another,
     holdNext,
+    /** The most keys that the data has been asked for at once. */
+    mostAsked: () => asked,
     stored: async () => Object.fromEntries((await playerData.get(ANNA)).values),
   };
 }
@@ -91,6 +97,22 @@ test('writes of others to other keys are no conflict, however often the script r
   await writeElsewhere({ Seen: '3' });
   await write({ Items: 1 });
   assert.deepEqual(await stored(), { Gold: '99', Items: '1', Seen: '3' });
+});
+
+test('a script that has read thousands of keys has no more looked for at once than it asks for itself', async () => {
+  const { writeElsewhere, read, write, mostAsked, stored } = await open();
+  for (let call = 0; call < 50; call += 1) {
+    await read(Array.from({ length: 100 }, (_, index) => (call + index === 0 ? 'Gold' : `Key${100 * call + index}`)));
+    await writeElsewhere({ Seen: String(call) });
+  }
+  await write({ Items: 1 });
+  assert.equal(mostAsked(), 100);
+  assert.deepEqual(await stored(), { Gold: '100', Seen: '49', Items: '1' });
+  for (const changed of [{ Key4321: '1' }, { Gold: '95' }, { Gold: undefined }]) {
+    await read(['Key4321', 'Gold']);
+    await writeElsewhere(changed);
+    await assert.rejects(write({ Items: 2 }), isConflict);
+  }
 });
 
 test('what was there for a moment counts as changed when the player has nothing before and after', async () => {

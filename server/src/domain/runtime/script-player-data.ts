@@ -8,6 +8,11 @@ import { shown } from '../../text.ts';
  * write at the same time is done, so this is more than there are threads for scripts.
  */
 const MAX_ATTEMPTS = 1_000;
+/**
+ * Beyond so many keys, everything that the player has is looked at before a write. That has a bound, whereas a script may
+ * have asked for thousands of long keys that are not there, which a database looks for while nothing else runs.
+ */
+const MAX_LOOKED_FOR = 100;
 
 /** What one invocation has seen of a player. */
 interface Seen {
@@ -94,9 +99,14 @@ export class ScriptPlayerData {
 
   /** The version that the player's data has now; undefined if anything that the invocation has read has changed. */
   async #versionNow(player: PlayerKey, seen: Seen): Promise<number | undefined> {
-    const { version, values } = await this.#playerData.get(player, seen.isAll ? undefined : [...seen.values.keys()]);
-    const known = [...seen.values].filter(([, text]) => text !== undefined);
-    if (known.length !== values.size || known.some(([key, text]) => values.get(key) !== text)) return undefined;
+    const keys = seen.isAll || seen.values.size > MAX_LOOKED_FOR ? undefined : [...seen.values.keys()];
+    const { version, values } = await this.#playerData.get(player, keys);
+    let known = 0;
+    for (const [key, text] of seen.values) {
+      if (values.get(key) !== text) return undefined;
+      if (text !== undefined) known += 1;
+    }
+    if (seen.isAll && known !== values.size) return undefined;
     return version;
   }
 
