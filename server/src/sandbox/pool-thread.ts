@@ -48,6 +48,12 @@ export interface Thread {
   cancelDeadline: () => void;
 }
 
+/** What the guest is told of the message, as JSON. */
+export function inputOf({ playerId, claims, message, messageJson }: Invocation): string {
+  if (messageJson === undefined) return JSON.stringify({ playerId, claims, message });
+  return `${JSON.stringify({ playerId, claims }).slice(0, -1)},"message":${messageJson}}`;
+}
+
 export function openThread(engine: CompiledEngine, limits: ThreadLimits): Thread {
   const answers = new AnswerBox();
   const sentAhead = new SentAhead();

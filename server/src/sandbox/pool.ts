@@ -8,7 +8,7 @@ import { compileEngine } from './engine.ts';
 import { createHostAnswers } from './host-answers.ts';
 import { busy, JobQueue, withoutLines } from './job-queue.ts';
 import { Offences, QUICK_MS } from './offences.ts';
-import { isFree, isHeld, type Job, openThread, type Thread, takeBack } from './pool-thread.ts';
+import { inputOf, isFree, isHeld, type Job, openThread, type Thread, takeBack } from './pool-thread.ts';
 import { Preparations, TOO_LONG_TO_LOAD } from './preparations.ts';
 import type { Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
 import { limitsOf, type SandboxSettings } from './settings.ts';
@@ -83,9 +83,8 @@ export class SandboxPool implements Sandbox {
 
   invoke(invocation: Invocation): Promise<InvocationResult> {
     if (this.#isClosed) return Promise.reject(new Interrupted());
-    const { playerId, claims, message } = invocation;
     this.start();
-    const inputJson = JSON.stringify({ playerId, claims, message });
+    const inputJson = inputOf(invocation);
     return new Promise((resolve, reject) => {
       const isNew = { enqueuedAt: this.#clock.monotonic(), hasScriptsSent: false, isUnloaded: false };
       this.#lastJobId += 1;

@@ -26,7 +26,10 @@ export interface Invocation {
   readonly playerId: string;
   /** What the player's token says of them, as JSON has it. */
   readonly claims?: Readonly<Record<string, unknown>> | undefined;
-  readonly message: unknown;
+  /** The payload, unless there is `messageJson`. */
+  readonly message?: unknown;
+  /** The payload as JSON text, for one that may be long and has been written already. */
+  readonly messageJson?: string | undefined;
   /** Whether the message is to be dropped if it still waits for a thread. */
   readonly isDropped?: (() => boolean) | undefined;
   /** Runs a call of the script. A rejection is a fault of the server; the script sees it as one without detail. */

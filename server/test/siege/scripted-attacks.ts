@@ -40,6 +40,10 @@ export const HARMFUL_HANDLERS: Readonly<Record<string, HarmfulHandler>> = {
     script: `const text = 'x'.repeat(10000); ${repeated("GameSparks().Messaging().SendNotification('Note', { Text: text });")} ${OK}`,
   },
   Raises: { script: `${repeated("GameSparks().Messaging().RaiseEvent('Again', {});")} ${OK}` },
+  // Their payloads are read once more, and written, when the handler has ended.
+  RaisesOfLists: {
+    script: `const list = Array.from({ length: 2400 }, () => ({ Text: 'a' })); ${repeated("GameSparks().Messaging().RaiseEvent('Listed', { List: list });")} ${OK}`,
+  },
   Disconnects: { script: `${repeated("GameSparks().Player('nobody-' + i).Disconnect();")} ${OK}` },
   Unlisted: {
     script: `${repeated("try { GameSparks().Http().Fetch('http://localhost:1/'); GameSparks().Lambda('f').Invoke({}); } catch (e) {}")} ${OK}`,
@@ -71,7 +75,10 @@ export function harmfulGame(): Sections {
   const item: Json = { Structure: { Fields: { Text: { Shape: 'String', Cardinality: 'Required' } } } };
   return scriptedGame({
     requests: Object.fromEntries(requests),
-    events: { Again: { script: repeated("GameSparks().Messaging().RaiseEvent('Again', {});"), isFromPlayers: false } },
+    events: {
+      Again: { script: repeated("GameSparks().Messaging().RaiseEvent('Again', {});"), isFromPlayers: false },
+      Listed: { event: { List: 'Items' }, script: '', isFromPlayers: false },
+    },
     notifications: { Note: { Text: 'String' } },
     shapes: { Item: item, Items: { List: { Shape: 'Item' } } },
   });

@@ -9,7 +9,7 @@ import { shown } from '../../text.ts';
 import type { DisconnectResult } from '../players/disconnect.ts';
 import type { Session } from '../players/player-tokens.ts';
 import type { GameProgram } from './game-program.ts';
-import type { RuntimeName } from './message.ts';
+import { ReadPayload, type RuntimeName } from './message.ts';
 import { GAME_PREFIX } from './message-types.ts';
 import type { Outside } from './outside.ts';
 import { ScriptPlayerData } from './script-player-data.ts';
@@ -51,7 +51,7 @@ export interface HostApiParts {
   /** Whether the stage still exists and is not being deleted. */
   readonly isThere: (stage: RuntimeName['stage']) => MaybePromise<boolean>;
   /** Has the event's handler run for the same player, after this one. */
-  readonly raise: (context: CallContext, type: string, payload: Readonly<Record<string, unknown>>) => void;
+  readonly raise: (context: CallContext, type: string, payload: ReadPayload) => void;
 }
 
 /** How many handlers in a row may raise events, so that no two of them call each other for ever. */
@@ -126,8 +126,9 @@ const OPERATIONS: Readonly<Record<string, HostOperation>> = {
     if (context.raised >= MAX_RAISED) {
       throw new CallError('too_deep', `${MAX_RAISED} handlers in a row have raised events: one of them must not`);
     }
-    const given = fitting(event.read(payload ?? {}));
-    const raisedCharacters = sum.raisedCharacters + JSON.stringify(given).length;
+    // A handler may raise a hundred events, which all come when it ends, and must cost little then.
+    const given = new ReadPayload(JSON.stringify(fitting(event.read(payload ?? {}))));
+    const raisedCharacters = sum.raisedCharacters + given.json.length;
     if (raisedCharacters > MAX_RAISED_CHARACTERS) {
       throw new CallError(
         'too_much',

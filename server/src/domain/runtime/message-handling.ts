@@ -8,7 +8,7 @@ import type { LogLevel } from '../../store/stage-logs/stage-logs.ts';
 import { excerpt, shown } from '../../text.ts';
 import type { ProgramMessage } from './game-program.ts';
 import type { CallContext, HostApi } from './host-api.ts';
-import { type Message, noHandler, type Outcome } from './message.ts';
+import { type Message, noHandler, type Outcome, ReadPayload } from './message.ts';
 import { createRefusalLines } from './refusal-lines.ts';
 import type { LineWriter } from './script-logs.ts';
 
@@ -68,7 +68,7 @@ export function createMessageHandling({
       handler: name,
       playerId: player.playerId,
       claims: session?.claims,
-      message: payload,
+      ...(payload instanceof ReadPayload ? { messageJson: payload.json } : { message: payload }),
       isDropped,
       call: hostApi({ stage, program, player, session, handler: name, requestId, raised, afterwards }),
     };
@@ -116,7 +116,8 @@ export function createMessageHandling({
     const event = place.program.events.get(type);
     const refusal = refusalBefore('event', type, event, message.raised !== undefined);
     if (refusal !== undefined || event === undefined) return refusal ?? noHandler('event', type);
-    const read = event.read(message.payload);
+    const { payload } = message;
+    const read = payload instanceof ReadPayload ? { payload } : event.read(payload);
     if (read instanceof PayloadFault) return badRequest(place, event, message, read);
     const { result, write } = await run(place, event, message, read.payload);
     return refusalOf(result, write) ?? { isHandled: true, payloadJson: '{}' };

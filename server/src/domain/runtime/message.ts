@@ -8,11 +8,20 @@ export interface RuntimeName {
   readonly stage: { readonly stageId: string; readonly gameName: string; readonly stageName: string };
 }
 
+/** The payload of an event that a script has raised, as JSON. It has been read by its shape, and may be long. */
+export class ReadPayload {
+  readonly json: string;
+
+  constructor(json: string) {
+    this.json = json;
+  }
+}
+
 /** A player's message on its way to the runtime of the connection that it came on. */
 export interface Message {
   readonly player: PlayerKey;
   readonly type: string;
-  readonly payload: Payload;
+  readonly payload: Payload | ReadPayload;
   /** What the token said with which the player's connection was opened. */
   readonly session?: Session | undefined;
   /** Whether it is to be dropped unless its handler has begun, because the server has sent its player away. */
@@ -24,6 +33,7 @@ export interface Message {
 /** A message that came on a connection. */
 export interface PlayerMessage extends Message {
   readonly player: SignedInPlayer;
+  readonly payload: Payload;
 }
 
 /** What came of a message; a code of the protocol, or one of the script's own, says why it was not handled. */
