@@ -98,10 +98,17 @@ export interface NodeCalls {
   };
   /** What only the owner knows of these connections in the stage. */
   readonly describe_connections: {
-    readonly request: { readonly stageId: string; readonly connectionIds: readonly string[] };
+    readonly request: {
+      readonly stageId: string;
+      readonly connectionIds: readonly string[];
+      /** The request id of a job, if one is asking. */
+      readonly jobRequestId?: string | undefined;
+    };
     readonly reply: {
       /** Those that the node has not forgotten since they ended. */
       readonly connections: readonly { readonly connectionId: string; readonly addressGroup: string }[];
+      /** Those that the job has ended. A node of an earlier version does not say. */
+      readonly endedByJobIds?: readonly string[];
     };
   };
   /** How many connections in the stage the selector means on this node, and how many players have them. */
@@ -128,7 +135,10 @@ export interface NodeCalls {
     };
     readonly reply: { readonly connections: readonly NamedConnection[] };
   };
-  /** Ends these connections in the stage, between the node's other work. */
+  /**
+   * Ends these connections in the stage, between the node's other work. Each request of a job names all of its connections on the
+   * node of which it knows nothing yet.
+   */
   readonly end_connections: {
     readonly request: {
       readonly stageId: string;
@@ -142,6 +152,8 @@ export interface NodeCalls {
       readonly closedIds: readonly string[];
       /** Those that had ended before it came, and that the directory no longer lists. */
       readonly goneIds: readonly string[];
+      /** Those among them that an earlier request of the same order has ended. A node of an earlier version does not say. */
+      readonly endedBeforeIds?: readonly string[];
     };
   };
   /** What the node says of itself at the moment. */

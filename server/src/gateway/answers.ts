@@ -5,6 +5,7 @@ import type { Metrics } from '../metrics.ts';
 import type { RandomBytes } from '../random.ts';
 import { answerBulkRequests } from './bulk-requests.ts';
 import type { Connection, Why } from './connection.ts';
+import { EndedByJobs } from './ended-by-jobs.ts';
 import type { Membership } from './membership.ts';
 import { answerNodeRequests } from './node-requests.ts';
 import { answerSendAway } from './refusal.ts';
@@ -25,8 +26,9 @@ export function answerOtherNodes(parts: {
   readonly settings: { readonly probeTimeoutMs: number };
 }): void {
   const { membership } = parts;
-  answerNodeRequests(parts);
-  answerBulkRequests(parts);
+  const endedByJobs = new EndedByJobs();
+  answerNodeRequests({ ...parts, endedByJobs });
+  answerBulkRequests({ ...parts, endedByJobs });
   answerRehearse({ ...parts, find: (id) => membership.find(id) });
   answerNotifyStage(parts);
   answerSendAway({ ...parts, ofStage: (stageId) => membership.ofStage(stageId) });

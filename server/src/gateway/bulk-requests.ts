@@ -4,6 +4,7 @@ import type { ConnectionSelector, NamedConnection } from '../connection-selector
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { RandomBytes } from '../random.ts';
 import type { Connection, Why } from './connection.ts';
+import type { EndedByJobs } from './ended-by-jobs.ts';
 import type { Membership } from './membership.ts';
 import { whyOf } from './node-requests.ts';
 import { spreadOver } from './refusal.ts';
@@ -14,12 +15,14 @@ import { createSlices, endEach } from './slices.ts';
 export function answerBulkRequests({
   cluster,
   membership,
+  endedByJobs,
   end,
   clock,
   random,
 }: {
   cluster: Pick<Cluster, 'answer' | 'unregister'>;
   membership: Pick<Membership, 'all' | 'find' | 'dropMessages'>;
+  endedByJobs: EndedByJobs;
   end: (connection: Connection, why: Why) => MaybePromise<void>;
   clock: Clock;
   random: RandomBytes;
@@ -50,18 +53,24 @@ export function answerBulkRequests({
 
   cluster.answer('end_connections', async ({ stageId, connections, order, returnWithinMs }) => {
     const why = whyOf(order);
-    if (returnWithinMs === undefined) membership.dropMessages(connections.map(({ connectionId }) => connectionId));
-    const [closedIds, goneIds]: [string[], string[]] = [[], []];
+    const ids = connections.map(({ connectionId }) => connectionId);
+    if (returnWithinMs === undefined) membership.dropMessages(ids);
+    const endedByJob = endedByJobs.of(order.requestId, ids);
+    const [closedIds, goneIds, endedBeforeIds]: [string[], string[], string[]] = [[], [], []];
     const endOne = async ({ connectionId, playerId }: NamedConnection) => {
       const connection = membership.find(connectionId);
       const isOpen = connection !== undefined && !connection.isStopped;
+      const wasEndedBefore = endedByJob.has(connectionId);
+      // Before its end is proven, which may take longer than the job waits for an answer.
+      if (isOpen) endedByJob.add(connectionId);
       if (connection === undefined) await cluster.unregister({ stageId, playerId }, [connectionId]);
       else await end(connection, returnWithinMs === undefined ? why : returning(why, returnWithinMs, random));
       (isOpen ? closedIds : goneIds).push(connectionId);
+      if (wasEndedBefore) endedBeforeIds.push(connectionId);
     };
     // The directory still lists a connection whose end failed, and the job asks for it again.
     await endEach(connections, clock, endOne).catch(() => {});
-    return { closedIds, goneIds };
+    return { closedIds, goneIds, endedBeforeIds };
   });
 }
 

@@ -24,3 +24,45 @@ test('a connection that has ended here is called closed only once the directory 
     [connection.id],
   );
 });
+
+test('a node tells which connections a job has ended before, as long as the job asks for them', async () => {
+  const { cluster, gateway, connect } = openGateway();
+  const { stageId } = PLAYER;
+  const leaving = (await connect('alice')).connection;
+  const [left, ended] = [leaving.id, (await connect('alice')).connection.id];
+  const endAs = async (requestId: string, ...ids: readonly string[]) => {
+    const connections = ids.map((connectionId) => ({ connectionId, playerId: PLAYER.playerId }));
+    const request = { stageId, connections, order: { requestId } };
+    return await cluster.request(cluster.node, 'end_connections', request, 5_000);
+  };
+  const describe = async (jobRequestId?: string) => {
+    const request = { stageId, connectionIds: [left, ended], jobRequestId };
+    return await cluster.request(cluster.node, 'describe_connections', request, 5_000);
+  };
+  assert.deepEqual(await endAs('job', ended), { closedIds: [ended], goneIds: [], endedBeforeIds: [] });
+  gateway.close(leaving, 'normal');
+  const gone = { closedIds: [], goneIds: [left, ended] };
+  assert.deepEqual(await endAs('job', left, ended), { ...gone, endedBeforeIds: [ended] });
+  assert.deepEqual(await endAs('another job', left, ended), { ...gone, endedBeforeIds: [] });
+  assert.deepEqual(await describe('job'), { connections: [], endedByJobIds: [ended] });
+  assert.deepEqual(await describe(), { connections: [] });
+  await endAs('job', left);
+  assert.deepEqual(await describe('job'), { connections: [], endedByJobIds: [] });
+});
+
+test('a connection whose end takes longer than the job waits counts as ended by the job', async () => {
+  const { cluster, connect } = openGateway();
+  const { id: connectionId } = (await connect('alice')).connection;
+  const unregister = cluster.unregister.bind(cluster);
+  cluster.unregister = () => {
+    throw new Error('the directory is away');
+  };
+  const request = {
+    ...{ stageId: PLAYER.stageId, connections: [{ connectionId, playerId: PLAYER.playerId }] },
+    order: { requestId: 'job' },
+  };
+  const end = async () => await cluster.request(cluster.node, 'end_connections', request, 5_000);
+  assert.deepEqual(await end(), { closedIds: [], goneIds: [], endedBeforeIds: [] });
+  cluster.unregister = unregister;
+  assert.deepEqual(await end(), { closedIds: [], goneIds: [connectionId], endedBeforeIds: [connectionId] });
+});

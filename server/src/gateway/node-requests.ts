@@ -6,6 +6,7 @@ import { all, andThen, type MaybePromise, orElse } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import type { PlayerKey } from '../player-key.ts';
 import type { Connection, Why } from './connection.ts';
+import type { EndedByJobs } from './ended-by-jobs.ts';
 import { farewellFrame } from './farewell-frame.ts';
 import type { Membership } from './membership.ts';
 import { createOneAtATime, endEach } from './slices.ts';
@@ -17,6 +18,7 @@ type End = (connection: Connection, why: Why) => MaybePromise<void>;
 export function answerNodeRequests({
   cluster,
   membership,
+  endedByJobs,
   end,
   clock,
   metrics,
@@ -24,6 +26,7 @@ export function answerNodeRequests({
 }: {
   cluster: Cluster;
   membership: Pick<Membership, 'find' | 'ofStage' | 'dropMessages'>;
+  endedByJobs: Pick<EndedByJobs, 'has'>;
   end: End;
   clock: Clock;
   metrics: Pick<Metrics, 'forgetStage'>;
@@ -96,11 +99,14 @@ export function answerNodeRequests({
     return { reached: connectionIds.filter((id) => membership.find(id)?.notify(text, bytes)).length };
   });
 
-  cluster.answer('describe_connections', ({ stageId, connectionIds }) => ({
+  cluster.answer('describe_connections', ({ stageId, connectionIds, jobRequestId }) => ({
     connections: connectionIds.flatMap((connectionId) => {
       const connection = membership.find(connectionId);
       if (connection?.player?.stageId !== stageId) return [];
       return [{ connectionId, addressGroup: connection.addressGroup }];
+    }),
+    ...(jobRequestId !== undefined && {
+      endedByJobIds: connectionIds.filter((id) => endedByJobs.has(jobRequestId, id)),
     }),
   }));
 

@@ -89,6 +89,7 @@ test('so it is when a disconnect job comes to such a connection, unless its play
     assert.deepEqual(await cluster.request(cluster.node, 'end_connections', request, 5_000), {
       closedIds: [],
       goneIds: [connection.id],
+      endedBeforeIds: [],
     });
   };
   await end(1_000);

@@ -35,6 +35,8 @@ class Nodes {
   /** Node → what goes wrong at its next requests. */
   readonly faults = new Map<string, Fault[]>();
   readonly ended: string[] = [];
+  /** Whether the nodes say what they have ended before for this job; those of an earlier version do not. */
+  doRemember = true;
   /** How long ago the job began, as each request for connections said. */
   readonly beganAgo: number[] = [];
   /** When that was, as the selector of each says. */
@@ -70,19 +72,23 @@ class Nodes {
     }
     if (kind === 'describe_connections') {
       const ids = request.connectionIds as string[];
-      return { connections: ids.filter((id) => there.includes(id)).map((connectionId) => ({ connectionId })) };
+      const connections = ids.filter((id) => there.includes(id)).map((connectionId) => ({ connectionId }));
+      const endedByJobIds = ids.filter((id) => this.ended.includes(id));
+      return { connections, ...(this.doRemember && { endedByJobIds }) };
     }
     assert.equal(kind, 'end_connections');
     const asked = (request.connections as { connectionId: string }[]).map(({ connectionId }) => connectionId);
     if (fault === 'does nothing') return { closedIds: [], goneIds: [] };
     const closedIds = asked.filter((id) => there.includes(id));
+    const endedBeforeIds = asked.filter((id) => this.ended.includes(id));
     this.ended.push(...closedIds);
     this.there.set(
       node,
       there.filter((id) => !asked.includes(id)),
     );
     if (fault === 'answer lost') throw new Error('the answer was lost');
-    return { closedIds, goneIds: asked.filter((id) => !closedIds.includes(id)) };
+    const goneIds = asked.filter((id) => !closedIds.includes(id));
+    return { closedIds, goneIds, ...(this.doRemember && { endedBeforeIds }) };
   }
 
   async run(change: Partial<DisconnectJobRecord> = {}, { ratePerSecond = 10_000, confirmAbove = 1_000_000 } = {}) {
@@ -174,10 +180,33 @@ test('a lost answer is asked for again, and what it was about counts as closed',
 });
 
 test('what was in flight when another node died is asked for first, and counted by what its owner says', async () => {
-  const nodes = new Nodes({ a: 2 });
-  // One of them has ended already, and one was never asked.
-  const end = await nodes.run({ closed: 7, gone: 1, inFlight: [target('a-9'), target('a-1')] });
-  assert.deepEqual(end?.progress, { ...NO_PROGRESS, closed: 10, gone: 1 });
+  // One was never asked, and two have ended: one because of the job, and one by itself.
+  const inFlight = [target('a-1'), target('a-8'), target('a-9')];
+  for (const [doRemember, counts] of [
+    [true, { closed: 10, gone: 2 }],
+    [false, { closed: 11, gone: 1 }],
+  ] as const) {
+    const nodes = new Nodes({ a: 2 });
+    nodes.doRemember = doRemember;
+    nodes.ended.push('a-8');
+    const end = await nodes.run({ closed: 7, gone: 1, inFlight });
+    assert.deepEqual(end?.progress, { ...NO_PROGRESS, ...counts });
+    nodes.wishes = ['CANCEL'];
+    const { closed, gone } = (await nodes.run({ inFlight }))?.progress ?? {};
+    // Where the run before has ended the one that was not asked.
+    assert.deepEqual({ closed, gone }, doRemember ? { closed: 2, gone: 1 } : { closed: 3, gone: 0 });
+  }
+});
+
+test('a node that goes on with a job counts nothing once more that was given up before', async () => {
+  const nodes = new Nodes({ a: 250, b: 10 });
+  nodes.faults.set('a', Array(1_000).fill('does nothing'));
+  const before = await nodes.run();
+  assert.deepEqual([before?.state, before?.progress.unproven], ['FAILED', 250]);
+  // The node that had given them up died before it could write the end.
+  nodes.faults.clear();
+  const { progress } = (await nodes.run(before?.progress)) ?? {};
+  assert.deepEqual(progress, before?.progress);
 });
 
 test('the connections of a node that dies have ended with it, and are not called closed', async () => {
@@ -200,8 +229,8 @@ test('a node that is alive and does not do it is given up after a minute, and wh
   nodes.faults.set('a', Array(1_000).fill('does nothing'));
   const end = await nodes.run();
   assert.equal(end?.state, 'FAILED');
-  const { closed, unproven, failures = [] } = end?.progress ?? {};
-  assert.deepEqual([closed, unproven, failures.length], [10, 120, 100]);
+  const { closed, unproven, failures = [], silentNodes } = end?.progress ?? {};
+  assert.deepEqual([closed, unproven, failures.length, silentNodes], [10, 120, 100, ['a']]);
   assert.ok(failures.every(({ node }) => node === 'a'));
   const seconds = nodes.clock.elapsedMs() / 1_000;
   assert.ok(seconds >= 60 && seconds < 70, `${seconds} s`);
@@ -262,10 +291,11 @@ test('a paused job asks for no more, and keeps those of which nothing is known',
 
 test('a cancelled job ends nothing more, and says what has become of those in flight', async () => {
   const nodes = new Nodes({ a: 2 });
+  nodes.ended.push('a-7');
   nodes.wishes = ['CANCEL'];
   const end = await nodes.run({ inFlight: [target('a-0'), target('a-7')] });
   assert.deepEqual(end, { state: 'CANCELLED', wish: 'CANCEL', progress: { ...NO_PROGRESS, closed: 1 } });
-  assert.deepEqual(nodes.ended, []);
+  assert.deepEqual(nodes.ended, ['a-7']);
   nodes.faults.set('a', ['no answer']);
   nodes.onRequest = () => {
     throw new Error('held up');

@@ -126,12 +126,15 @@ export class DisconnectJobRun {
     if (wish === 'PAUSE') return { state: 'PAUSED', wish, progress: this.#progress(this.#open) };
     await this.#forEachNode(this.#open, async (node, targets) => {
       const connectionIds = targets.map(({ connectionId }) => connectionId);
-      const { stageId } = this.#job;
+      const { stageId, requestId: jobRequestId } = this.#job;
       const { disconnectDeadlineMs } = this.#parts.settings;
-      const request = { stageId, connectionIds };
+      const request = { stageId, connectionIds, jobRequestId };
       const reply = await this.#parts.cluster.request(node, 'describe_connections', request, disconnectDeadlineMs);
       const there = new Set(reply.connections.map(({ connectionId }) => connectionId));
-      this.#closed += targets.filter(({ connectionId }) => !there.has(connectionId)).length;
+      const ended = connectionIds.filter((id) => !there.has(id));
+      const byJob = new Set(reply.endedByJobIds ?? ended);
+      this.#closed += ended.filter((id) => byJob.has(id)).length;
+      this.#gone += ended.filter((id) => !byJob.has(id)).length;
       // Those that are still there may not have been asked yet, and are left alone.
       return [];
     });
@@ -207,9 +210,11 @@ export class DisconnectJobRun {
       const reply = await this.#parts.cluster.request(node, 'end_connections', request, disconnectDeadlineMs);
       const goneIds = new Set(reply.goneIds);
       const closedIds = new Set(reply.closedIds);
+      // The answer was lost, or went to another node. A node of an earlier version is taken to have ended all that may have
+      // been asked for.
+      const endedBefore = reply.endedBeforeIds === undefined ? askedBefore : new Set(reply.endedBeforeIds);
       return targets.filter(({ connectionId: id }) => {
-        // One that was asked for before has ended because of that, and only the answer was lost.
-        if (closedIds.has(id) || (goneIds.has(id) && askedBefore.has(id))) this.#closed += 1;
+        if (closedIds.has(id) || (goneIds.has(id) && endedBefore.has(id))) this.#closed += 1;
         else if (goneIds.has(id)) this.#gone += 1;
         else return true;
         return false;
@@ -258,6 +263,8 @@ export class DisconnectJobRun {
     this.#unproven += 1;
     this.#givenUp.add(target.connectionId);
     if (this.#failures.length < MAX_FAILURES) this.#failures.push(target);
+    // A node that goes on with the job knows only of those that are named, and would count the others once more.
+    else this.#silentNodes.add(target.node);
   }
 
   #mustWait(node: string): boolean {
