@@ -18,10 +18,14 @@ export interface NodeCalls {
       readonly connectionIds: readonly string[];
       /** Whether the reply says how each end was proven. */
       readonly isDetailed?: boolean | undefined;
+      /** If given, those go on whose players have signed in later. A node of an earlier version ends them too. */
+      readonly signedInBefore?: number | undefined;
     };
     readonly reply: {
       /** Those of `connectionIds` that have ended and that the directory no longer lists. */
       readonly closedIds: readonly string[];
+      /** Those that go on because of `signedInBefore`, if that is given. */
+      readonly keptIds?: readonly string[];
       /** One for each of `closedIds`, if asked for. A node of an earlier version gives none. */
       readonly ends?: readonly ProvenEnd[];
     };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ANYBODY } from '../../test/support/bars.ts';
 import { openGateway } from '../../test/support/gateway.ts';
+import { EMPTY_RUNTIME_ID } from '../runtime-id.ts';
 
 const PLAYER = { stageId: 'stage-1', playerId: 'alice' };
 
@@ -65,4 +66,21 @@ test('a connection whose end takes longer than the job waits counts as ended by 
   assert.deepEqual(await end(), { closedIds: [], goneIds: [], endedBeforeIds: [] });
   cluster.unregister = unregister;
   assert.deepEqual(await end(), { closedIds: [], goneIds: [connectionId], endedBeforeIds: [connectionId] });
+});
+
+test('connections stay whose players have signed in at the time that a disconnect names, or later', async () => {
+  const { cluster, connect } = openGateway({
+    admit: async ({ token = '' }) => ({
+      isAdmitted: true,
+      player: { ...PLAYER, gameId: 'game-1', signedInAt: Number(token) },
+      runtime: { id: EMPTY_RUNTIME_ID, stage: { stageId: PLAYER.stageId, gameName: 'Demo', stageName: 'Dev' } },
+    }),
+  });
+  const [old, young] = [(await connect('999')).connection, (await connect('1000')).connection];
+  const request = { player: PLAYER, connectionIds: [old.id, young.id], requestId: 'r1' };
+  const disconnect = async (signedInBefore?: number) =>
+    await cluster.request(cluster.node, 'disconnect', { ...request, signedInBefore }, 5_000);
+  assert.deepEqual(await disconnect(1_000), { closedIds: [old.id], keptIds: [young.id] });
+  assert.deepEqual([old.isStopped, young.isStopped], [true, false]);
+  assert.deepEqual(await disconnect(), { closedIds: [old.id, young.id] });
 });

@@ -14,6 +14,8 @@ import { createOneAtATime, endEach } from './slices.ts';
 /** Stops a connection in this turn. Settles when its end is proven and the directory no longer lists it. */
 type End = (connection: Connection, why: Why) => MaybePromise<void>;
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** Answers the requests of other nodes, and of this one, about this node's connections. */
 export function answerNodeRequests({
   cluster,
@@ -67,17 +69,24 @@ export function answerNodeRequests({
     }
   }
 
-  cluster.answer('disconnect', ({ player, connectionIds, isDetailed, ...order }) => {
+  cluster.answer('disconnect', ({ player, connectionIds: asked, isDetailed, signedInBefore, ...order }) => {
     const why = whyOf(order);
+    const keptIds = signedInBefore === undefined ? NONE : signedInSince(signedInBefore, asked, membership);
+    const connectionIds = keptIds.size === 0 ? asked : asked.filter((id) => !keptIds.has(id));
+    const kept = keptIds.size > 0 && { keptIds: [...keptIds] };
     // A connection that has ended is not found any more.
     const connections = isDetailed ? connectionIds.map((id) => membership.find(id)) : undefined;
     membership.dropMessages(connectionIds);
     const closed = endAll(player, connectionIds, why);
     return andThen(closed, (closedIds) => {
-      if (connections === undefined) return { closedIds };
+      if (connections === undefined) return { closedIds, ...kept };
       const endOf = new Map(connections.map((connection) => [connection?.id, connection?.end]));
       const alreadyEnded = { proof: 'already_ended', at: clock.now() } as const;
-      return { closedIds, ends: closedIds.map((id) => ({ connectionId: id, ...(endOf.get(id) ?? alreadyEnded) })) };
+      return {
+        closedIds,
+        ...kept,
+        ends: closedIds.map((id) => ({ connectionId: id, ...(endOf.get(id) ?? alreadyEnded) })),
+      };
     });
   });
 
@@ -119,6 +128,15 @@ export function answerNodeRequests({
     metrics.forgetStage(stageId);
     return {};
   });
+}
+
+/** The ids of those whose players have signed in at that time or later. */
+function signedInSince(
+  time: number,
+  ids: readonly string[],
+  membership: Pick<Membership, 'find'>,
+): ReadonlySet<string> {
+  return new Set(ids.filter((id) => (membership.find(id)?.player?.signedInAt ?? 0) >= time));
 }
 
 /** Made once for all connections that the order is about. */

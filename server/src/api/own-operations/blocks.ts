@@ -62,7 +62,7 @@ const AWAY =
 const LIFTED =
   'Once the call has returned, no later attempt of the player to connect is refused because of the block. A player who is not blocked stays so: `WasBlocked` is false then.';
 const REVOKED =
-  'Refuses every token of the player that was issued before the call, on all nodes: a client that comes with one is closed with 4503. Connections are ended too, with 4500, unless `KeepConnections` is true and no earlier call has still to end some; one that goes on can get no new token if it signed in before. Tokens that are issued after the call count.';
+  'Refuses every token of the player that was issued before the call, on all nodes: a client that comes with one is closed with 4503. Connections are ended too, with 4500, unless `KeepConnections` is true and no earlier call has still to end some; one that goes on can get no new token if it signed in before. Tokens that are issued after the call count. `DisconnectFailures` are connections whose ends no node proved in time: the server goes on to end them, and leaves alone whoever has signed in since.';
 
 export const blockPlayer = ownOperation({
   name: 'BlockPlayer',

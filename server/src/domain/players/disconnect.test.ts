@@ -30,7 +30,13 @@ async function disconnect(
       asked.push(owners);
       return listings.shift() ?? assert.fail('the directory is looked at twice at most');
     },
-    request: async (node: string, _kind: string, { isDetailed }: { isDetailed?: boolean }) => {
+    request: async (
+      node: string,
+      _kind: string,
+      { isDetailed, signedInBefore }: { isDetailed?: boolean; signedInBefore?: number },
+    ) => {
+      if (signedInBefore !== undefined)
+        return node === 'n1' ? { closedIds: ['a'] } : { closedIds: ['b'], keptIds: ['c'] };
       if (node === 'n2' && closedByN2.length > 0) return { closedIds: closedByN2 };
       if (node === 'n2') throw new Error('node n2 is silent');
       const ends = [{ connectionId: 'a', proof: 'socket_destroyed', at: 7 }];
@@ -111,6 +117,16 @@ test('a call that asks for it is told what became of each connection, and how th
   const { connections } = await disconnect({}, ['n2'], asking);
   const dead = { outcome: 'gone_already', proof: 'owner_dead', node, createdAt };
   assert.deepEqual(connections, [a, { connectionId: 'b', ...dead }, { connectionId: 'c', ...dead }]);
+});
+
+test('a connection that stays because its player has signed in late enough is in neither list', async () => {
+  const asking = { signedInBefore: 5, isDetailed: true };
+  const { connections = [], ...lists } = await disconnect({}, [], asking, ['b', 'c']);
+  assert.deepEqual(lists, { successes: ['a', 'b'], failures: [] });
+  assert.deepEqual(
+    connections.map(({ connectionId }) => connectionId),
+    ['a', 'b'],
+  );
 });
 
 test('what a node of an earlier version has closed is closed, though nothing says how', async () => {

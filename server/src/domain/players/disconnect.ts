@@ -66,16 +66,29 @@ export type Disconnect = (call: {
    * has none of them: this shows that the reason to close them still held after each of them had registered.
    */
   readonly isStillMeant?: (() => MaybePromise<boolean>) | undefined;
+  /**
+   * If given, connections stay whose players have signed in at that time or later, milliseconds since 1970. The result has none of
+   * those.
+   */
+  readonly signedInBefore?: number | undefined;
 }) => MaybePromise<DisconnectResult>;
 
 type OwnersRequest = DisconnectOrder & {
   readonly player: PlayerKey;
   readonly connectionIds: readonly string[];
   readonly isDetailed: boolean | undefined;
+  readonly signedInBefore: number | undefined;
 };
 
 /** The ids that are proven closed → the proof, where the owner has given one. */
 type ProvenEnds = Map<string, ProvenEnd | undefined>;
+
+/** What the owners say of their connections. */
+interface OwnersAnswers {
+  readonly closed: ProvenEnds;
+  /** The ids of those that stay, because of `signedInBefore`. */
+  readonly kept: Set<string>;
+}
 
 /** What is known of the connections that no owner has proven closed. One that is in neither set has ended. */
 interface Doubt {
@@ -87,16 +100,17 @@ interface Doubt {
 const NO_DOUBT: Doubt = { unproven: new Set(), orphans: new Set() };
 
 export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; clock: Clock; log: Log }): Disconnect {
-  /** Adds to `closed` the ids that the owner proves closed. */
+  /** Adds what the owner says. */
   const askOwner = inSteps(function* (
     node: string,
     request: OwnersRequest,
     timeoutMs: number,
-    closed: ProvenEnds,
+    { closed, kept }: OwnersAnswers,
   ): Steps<void> {
     try {
       const reply = yield* settled(cluster.request(node, 'disconnect', request, timeoutMs));
       for (const id of reply.closedIds) closed.set(id, undefined);
+      for (const id of reply.keptIds ?? []) kept.add(id);
       for (const end of reply.ends ?? []) if (closed.has(end.connectionId)) closed.set(end.connectionId, end);
     } catch (error) {
       const { requestId } = request;
@@ -104,21 +118,23 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
     }
   });
 
-  /** The ids among `entries` that their owners proved closed. */
+  /** What becomes of `entries`, as their owners say. */
   function closeAtOwners(
     player: PlayerKey,
     entries: readonly DirectoryEntry[],
     {
       order: { requestId, reason, close, farewell },
       isDetailed,
-    }: { order: DisconnectOrder; isDetailed: boolean | undefined },
+      signedInBefore,
+    }: Pick<OwnersRequest, 'isDetailed' | 'signedInBefore'> & { order: DisconnectOrder },
     timeoutMs: number,
-  ): MaybePromise<ProvenEnds> {
-    const closed: ProvenEnds = new Map();
+  ): MaybePromise<OwnersAnswers> {
+    const answers: OwnersAnswers = { closed: new Map(), kept: new Set() };
+    const request = { player, requestId, reason, close, farewell, isDetailed, signedInBefore };
     const asked = [...idsByOwner(entries)].map(([node, connectionIds]) =>
-      askOwner(node, { player, connectionIds, requestId, reason, close, farewell, isDetailed }, timeoutMs, closed),
+      askOwner(node, { ...request, connectionIds }, timeoutMs, answers),
     );
-    return andThen(all(asked), () => closed);
+    return andThen(all(asked), () => answers);
   }
 
   /** Has the directory say once more what it knows of connections whose owners did not prove them closed. */
@@ -150,7 +166,7 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
   }
 
   return inSteps(function* (call): Steps<DisconnectResult> {
-    const { player, order, timeoutMs, selection, isDetailed, isStillMeant } = call;
+    const { player, order, timeoutMs, selection, isDetailed, isStillMeant, signedInBefore } = call;
     const deadline = clock.monotonic() + timeoutMs;
     const leftMs = () => deadline - clock.monotonic();
 
@@ -161,7 +177,9 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
       return { successes: [], failures: [], connections: outcomesOf({ entries, selection }, () => WOULD_CLOSE) };
     }
     const ownersMs = leftMs() - timeoutMs * LAST_LOOK_SHARE;
-    const closed = yield* settled(closeAtOwners(player, entries, { order, isDetailed }, ownersMs));
+    const asked = { order, isDetailed, signedInBefore };
+    const { closed, kept } = yield* settled(closeAtOwners(player, entries, asked, ownersMs));
+    if (kept.size > 0) entries = entries.filter(({ connectionId: id }) => !kept.has(id));
     const ids = entries.map((entry) => entry.connectionId);
     const doubtful = entries.filter(({ connectionId: id }) => !closed.has(id));
     const { unproven, orphans } =

@@ -86,6 +86,8 @@ async function openEnforcement(t: TestContext) {
   const store = await openTestStore(t);
   await store.games.insert(ZOO);
   const did: string[] = [];
+  /** Of each disconnect: players who have signed in at that time or later are to stay. */
+  const before: (number | undefined)[] = [];
   let isAway = false;
   let failures: string[] = [];
   const answer = (what: string) => {
@@ -102,8 +104,9 @@ async function openEnforcement(t: TestContext) {
         return { hasHeld: true, newer: undefined };
       },
     } as unknown as Cluster,
-    async disconnect({ player }) {
+    async disconnect({ player, signedInBefore }) {
       did.push(player.stageId);
+      before.push(signedInBefore);
       return { successes: [], failures };
     },
   });
@@ -112,7 +115,7 @@ async function openEnforcement(t: TestContext) {
   const fail = (how: { readonly isAway?: boolean; readonly failures?: string[] }) => {
     ({ isAway = false, failures = [] } = how);
   };
-  return { store, enforcement, did, set, fail };
+  return { store, enforcement, did, before, set, fail };
 }
 
 test('a bar holds, or is lifted, although the database has lost a later version of it that the directory knows', async (t) => {
@@ -161,6 +164,19 @@ test('a bar counts as enforced only when the end of every connection is proven',
   fail({});
   await enforcement.resume();
   await enforcement.settled();
+  assert.equal((await store.bars.find('anna'))?.isEnforced, true);
+});
+
+test('a revocation ends all connections, and when that is tried again only those that it refuses', async (t) => {
+  const { store, enforcement, before, fail } = await openEnforcement(t);
+  await store.stages.insert(LIVE);
+  const revocation = { ...BAR, name: 'anna', kind: 'revocation', signedInBefore: NOW - 7 } as const;
+  fail({ failures: ['c'] });
+  await enforcement.bring(await store.bars.set(revocation), enforcement.standing());
+  fail({});
+  await enforcement.resume();
+  await enforcement.settled();
+  assert.deepEqual(before, [undefined, NOW - 7]);
   assert.equal((await store.bars.find('anna'))?.isEnforced, true);
 });
 

@@ -31,6 +31,8 @@ const NOBODY: DisconnectResult = { successes: [], failures: [] };
 interface Detail {
   /** Whether it has the outcome of each connection, where the bar is about a player in one stage. */
   readonly isDetailed?: boolean | undefined;
+  /** Whether the bar was brought before, so that players whom a revocation lets in may be connected by now, and must stay. */
+  readonly isRepeated?: boolean;
 }
 
 /**
@@ -113,7 +115,7 @@ export function createBarEnforcement({
     const asOf = standing();
     const record = await store.bars.find(name);
     if (record === undefined || record.isEnforced) return true;
-    const { failures } = await enforce(record, asOf);
+    const { failures } = await enforce(record, asOf, { isRepeated: true });
     return failures.length === 0;
   }
 
@@ -216,7 +218,8 @@ function createEndConnections({
     return until !== undefined && until <= clock.now();
   }
 
-  return async (record: BarRecord, timeoutMs: number, { isDetailed }: Detail): Promise<DisconnectResult> => {
+  return async (record: BarRecord, timeoutMs: number, detail: Detail): Promise<DisconnectResult> => {
+    const { isDetailed, isRepeated } = detail;
     const { name, kind, gameId, stageId, playerId, requestId, messages, until, endsConnections } = record;
     if (!endsConnections || hasEnded(record)) {
       return isDetailed ? { ...NOBODY, connections: [] } : NOBODY;
@@ -229,7 +232,8 @@ function createEndConnections({
     }
     const close = kind === 'block' ? ('blocked' as const) : undefined;
     const order = { requestId, reason: text, close, farewell: farewellOfBar(record) };
-    const call = { order, timeoutMs: timeoutMs * 0.9, isStillMeant: () => isStillSet(name) };
+    const signedInBefore = isRepeated ? record.signedInBefore : undefined;
+    const call = { order, timeoutMs: timeoutMs * 0.9, isStillMeant: () => isStillSet(name), signedInBefore };
     const end = (id: string) => disconnect({ ...call, player: { stageId: id, playerId } });
     if (stageId !== undefined) return await disconnect({ ...call, player: { stageId, playerId }, isDetailed });
     const ended: DisconnectResult[] = [];
