@@ -6,9 +6,12 @@ export class PartitionKeys {
   readonly former: string;
   readonly database: string;
   readonly #base: string;
+  readonly #database: string;
 
-  constructor(prefix: string, partition: number) {
+  /** `database` names the one whose bars the nodes have. */
+  constructor(prefix: string, partition: number, database = '') {
     this.#base = `${prefix}:{d${partition}}`;
+    this.#database = database;
     this.era = `${this.#base}:era`;
     this.former = `${this.#base}:former`;
     this.database = `${this.#base}:database`;
@@ -20,7 +23,7 @@ export class PartitionKeys {
   }
 
   of(era: string): EraKeys {
-    return new EraKeys(`${this.#base}:${era}`);
+    return new EraKeys(`${this.#base}:${era}`, this.#database);
   }
 }
 
@@ -36,10 +39,11 @@ export class EraKeys {
   readonly touch: string;
   readonly bars: string;
   readonly barEnds: string;
+  /** A node on another database, which must not be there, knows nothing of these bars and may begin an era all the same. */
   readonly barred: string;
   readonly listers: string;
 
-  constructor(base: string) {
+  constructor(base: string, database: string) {
     this.#base = base;
     this.links = `${base}:links`;
     this.nodes = `${base}:nodes`;
@@ -50,7 +54,7 @@ export class EraKeys {
     this.touch = `${base}:touch`;
     this.bars = `${base}:bars`;
     this.barEnds = `${base}:barends`;
-    this.barred = `${base}:barred`;
+    this.barred = database === '' ? `${base}:barred` : `${base}:barred:${database}`;
     this.listers = `${base}:listers`;
   }
 
@@ -59,6 +63,8 @@ export class EraKeys {
     return [
       ...[this.links, this.nodes, this.facts, this.dead, this.stages, this.recovered, this.touch],
       ...[this.bars, this.barEnds, this.barred, this.listers],
+      // What nodes of an earlier version have made.
+      `${this.#base}:barred`,
     ];
   }
 

@@ -61,7 +61,8 @@ export class Life {
       // An entry is made only when requests about it can arrive.
       void channels.subscribed.then(() => {
         if (this.lease.isOver) return;
-        const own = { lease: this.lease, facts: JSON.stringify(facts), former: former?.node };
+        const database = typeof facts.database === 'string' ? facts.database : undefined;
+        const own = { lease: this.lease, facts: JSON.stringify(facts), database, former: former?.node };
         // Only a start leads to another database. Nodes on two of them would else end each other's eras for ever.
         const comesFrom = former === undefined ? databaseLineage : undefined;
         const partitionEvents = { ...events, buried: () => this.lease.end() };

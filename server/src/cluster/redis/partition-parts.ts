@@ -33,6 +33,8 @@ export interface PartitionParts {
   readonly number: number;
   readonly lease: NodeLease;
   readonly facts: string;
+  /** Names the database whose bars this node has; undefined where there is but one. */
+  readonly database: string | undefined;
   /** The incarnation that this node was before, and which has stopped. */
   readonly former: string | undefined;
   /** The lineage of the database on which the process has started, while the directory may be of another one. */

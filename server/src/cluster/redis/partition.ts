@@ -70,7 +70,7 @@ export class Partition {
   constructor(parts: PartitionParts) {
     const { number: partition, log, settings, events } = parts;
     this.#parts = parts;
-    this.#keys = new PartitionKeys(settings.redisPrefix, partition);
+    this.#keys = new PartitionKeys(settings.redisPrefix, partition, parts.database);
     this.#observation = new Observation(settings);
     this.#kept = new KeptSession({
       ...parts,

@@ -16,7 +16,7 @@ import type { Script } from './link.ts';
  * - `recovered`  there once a node has seen the era for long enough
  * - `bars`       hash: name of a bar → `version|set or lifted|until|signed in before|note`
  * - `barends`    sorted set: name of a bar that ends → when it may be forgotten
- * - `barred`     there once the era has every bar: no player is registered before
+ * - `barred`     there once the era has every bar of a database, which its name has: no player is registered before
  * - `listers`    set: incarnations that keep `stage` and `counts`, which those of earlier versions do not
  * - `player`     hash: connection id → `incarnation|created|runtime`
  * - `index`      set, one for each incarnation: the players that have entries of it
