@@ -84,3 +84,18 @@ test('connections stay whose players have signed in at the time that a disconnec
   assert.deepEqual([old.isStopped, young.isStopped], [true, false]);
   assert.deepEqual(await disconnect(), { closedIds: [old.id, young.id] });
 });
+
+test('a job is told of no connection that has ended with an incarnation of the node, though its socket is still open', async (t) => {
+  const { cluster, connect } = openGateway();
+  const { connection } = await connect('alice');
+  const ask = async () => {
+    const request = { stageId: PLAYER.stageId, selector: {} };
+    const search = { ...request, limit: 10, beganAgoMs: -1 };
+    const { connections } = await cluster.request(cluster.node, 'match_connections', search, 5_000);
+    const counts = await cluster.request(cluster.node, 'count_connections', request, 5_000);
+    return [connections.map(({ connectionId }) => connectionId), counts.connections];
+  };
+  assert.deepEqual(await ask(), [[connection.id], 1]);
+  t.mock.method(cluster.lease, 'mayAct', () => false);
+  assert.deepEqual(await ask(), [[], 0]);
+});

@@ -6,6 +6,8 @@ export function createSelection(stageId: string, selector: ConnectionSelector): 
   const isMeant = createMatcher(selector);
   return ({ player, runtime, lease, registeredAt: createdAt, addressGroup }) => {
     if (player?.stageId !== stageId || runtime === undefined || lease === undefined) return false;
+    // Those of an incarnation that is over count as ended with it, although some of their sockets are open for a moment.
+    if (!lease.mayAct()) return false;
     const { playerId } = player;
     return isMeant({ playerId, runtimeId: runtime.id, node: lease.node, createdAt, addressGroup });
   };
