@@ -87,6 +87,11 @@ namespace Respark
         /// <summary>False if the storage could not be read: it may hold another player, whom a guest must not overwrite.</summary>
         private bool maySave = true;
         private Task<bool> saving;
+        /// <summary>What the storage held when it was last read or written.</summary>
+        private string held;
+        /// <summary>Whether the last change could not be saved: what is in memory counts then, until the storage holds
+        /// something else.</summary>
+        private bool isUnsaved;
         private Renewal renewal;
 
         internal PlayerToken(
@@ -212,7 +217,9 @@ namespace Respark
         /// empty.</summary>
         private void Loaded(string stored)
         {
-            if (stored != null || wasLoaded) token = stored;
+            var isOutdated = (isUnsaved || IsSaving) && stored == held;
+            if (!isOutdated && (stored != null || wasLoaded)) token = stored;
+            held = stored;
             wasLoaded = true;
             maySave = true;
         }
@@ -240,10 +247,12 @@ namespace Respark
             current.Timer = loop.After(Math.Max(waitMs, MinRenewalMs), () => Renew(current));
         }
 
+        private bool IsSaving => saving != null && !saving.IsCompleted;
+
         /// <summary>Saves the newest token, one save at a time; a token that arrives during a save is saved after it.</summary>
         private void Save()
         {
-            if (saving != null && !saving.IsCompleted) return;
+            if (IsSaving) return;
             // Set before the storage is called: whoever hears of its failure may have the player forgotten, which saves too.
             var done = new TaskCompletionSource<bool>();
             saving = done.Task;
@@ -260,9 +269,12 @@ namespace Respark
                 try
                 {
                     if (storage != null) await loop.Resume(Done(storage.SaveAsync(saved, new TokenScope(url, gameKey, playerId))));
+                    held = saved;
+                    isUnsaved = false;
                 }
                 catch (Exception error)
                 {
+                    isUnsaved = true;
                     report(new ResparkException("the player token could not be saved", "storage", error));
                 }
             }

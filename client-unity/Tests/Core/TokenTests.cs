@@ -181,6 +181,29 @@ namespace Respark.Tests
         }
 
         [Test]
+        public void A_shared_storage_counts_less_than_what_could_not_be_saved_there_until_it_holds_something_else()
+        {
+            string held = null;
+            Begin(new FakeStorage
+            {
+                IsShared = true,
+                Load = () => Task.FromResult(held),
+                Save = _ => Failed<bool>("full"),
+            });
+            Assert.IsNull(Loaded());
+            token.StartRenewing(Ask, "player-1", 60000);
+            ticker.Settle();
+            token.StopRenewing();
+            Assert.AreEqual("token-1", Loaded());
+            held = "of another process";
+            Assert.AreEqual("of another process", Loaded());
+            token.Forget();
+            ticker.Settle();
+            Assert.IsNull(Loaded(), "the player is forgotten all the same");
+            Assert.AreEqual(new[] { "storage", "storage" }, reports);
+        }
+
+        [Test]
         public void A_shared_storage_counts_again_once_a_player_that_was_given_has_been_forgotten()
         {
             var storage = FakeStorage.Of(() => "of another process");
