@@ -92,6 +92,20 @@ describe('the player’s token', () => {
     assert.deepEqual(saved, ['token-1', undefined]);
   });
 
+  test('is forgotten, with its source, before a listener that hears of the end connects again', async () => {
+    const { client, newest, sockets } = await setUpConnected({ token: async () => 'theirs' });
+    assert.equal(newest().sent[0]?.token, 'theirs');
+    const off = client.on('disconnect', () => {
+      off();
+      client.connect().catch(() => {});
+    });
+    client.forgetPlayer().catch(() => {});
+    await settle();
+    assert.equal(sockets.length, 2);
+    newest().opens();
+    assert.deepEqual(newest().sent, [{ kind: 'hello', gameKey: 'key' }]);
+  });
+
   test('causes an error event, but does not end the connection, if its storage fails', async () => {
     const fail = () => Promise.reject(new Error('disk'));
     const { client, newest, told } = setUp({ storage: { load: fail, save: fail } });

@@ -226,7 +226,8 @@ export class ResparkClient {
 
   /** Closes, and forgets the token, also in the storage: the next connect() makes a new guest. */
   async forgetPlayer(): Promise<void> {
-    await Promise.all([this.close(), this.#token.forget()]);
+    // In this order, because a listener that hears of the end may connect again.
+    await Promise.all([this.#token.forget(), this.close()]);
   }
 
   #connected(): Connection | undefined {

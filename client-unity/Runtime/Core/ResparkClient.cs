@@ -284,7 +284,8 @@ namespace Respark
         /// <summary>Closes, and forgets the token, also in the storage: the next Connect() makes a new guest.</summary>
         public Task ForgetPlayer()
         {
-            return Task.WhenAll(Close(), token.Forget());
+            // In this order, because a listener that hears of the end may connect again.
+            return Task.WhenAll(token.Forget(), Close());
         }
 
         private void StartAttempt()

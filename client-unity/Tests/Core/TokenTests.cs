@@ -582,5 +582,24 @@ namespace Respark.Tests
             world.Newest.Opens();
             Assert.IsNull(TokenOf(world.Newest));
         }
+
+        [Test]
+        public void The_source_of_the_game_is_forgotten_before_a_listener_that_hears_of_the_end_connects_again()
+        {
+            var world = World.Connected(options => options.TokenSource = _ => Task.FromResult("theirs"));
+            Assert.AreEqual("theirs", TokenOf(world.Newest));
+            var isAgain = false;
+            world.Client.Disconnected += _ =>
+            {
+                if (isAgain) return;
+                isAgain = true;
+                world.Client.Connect();
+            };
+            world.Client.ForgetPlayer();
+            world.Settle();
+            Assert.AreEqual(2, world.Sockets.Count);
+            world.Newest.Opens();
+            Assert.IsNull(TokenOf(world.Newest));
+        }
     }
 }
