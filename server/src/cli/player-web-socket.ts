@@ -1,4 +1,4 @@
-import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import { type ClientRequest, type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { SocketConstructor } from '@respark/client';
 import { WebSocket } from 'ws';
 import { excerpt, MAX_SENTENCE_CHARACTERS } from '../text.ts';
@@ -17,12 +17,25 @@ const PASSING_STATUSES = [408, 425, 429];
 
 /**
  * A WebSocket that tells `refused` with which HTTP answer an attempt failed, before it reports the failure itself. The
- * WebSocket of Node.js hides that answer, as those of browsers do.
+ * WebSocket of Node.js hides that answer, as those of browsers do. Nothing is sent before `assertThere` has resolved; an
+ * attempt fails with what it rejects with.
  */
-export function createPlayerWebSocket(refused: (refusal: UpgradeRefusal) => void): SocketConstructor {
+export function createPlayerWebSocket(
+  refused: (refusal: UpgradeRefusal) => void,
+  assertThere: () => Promise<void> = async () => {},
+): SocketConstructor {
+  const begin = (request: ClientRequest) => {
+    assertThere().then(
+      () => {
+        // The client may have given up meanwhile.
+        if (!request.destroyed) request.end();
+      },
+      (error: Error) => request.destroy(error),
+    );
+  };
   return class extends WebSocket {
     constructor(url: string, protocols: string[]) {
-      super(url, protocols);
+      super(url, protocols, { finishRequest: begin });
       this.on('unexpected-response', (_, response) => {
         void readRefusal(response).then((refusal) => {
           // The client may have given up while it waited for the text.

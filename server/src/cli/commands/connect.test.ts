@@ -35,12 +35,8 @@ async function startGateway(t: TestContext) {
           bytesBurst: 262_144,
         };
         const limits = { heartbeatMs: 20_000, maxFrameBytes: 65_536, ...rate, tokenLifetimeMs: 600_000 };
-        send({
-          kind: 'welcome',
-          playerId: frame.token === undefined ? 'guest-1' : 'demo-player',
-          connectionId: 'c1',
-          ...limits,
-        });
+        const playerId = frame.token === undefined ? 'guest-1' : 'demo-player';
+        send({ kind: 'welcome', playerId, connectionId: 'c1', ...limits });
       } else if (frame.kind === 'request') {
         const payload = frame.type === GET_PLAYER_TOKEN ? { AuthenticationToken: 'renewed' } : frame.payload;
         send({ kind: 'response', id: frame.id, payload });
@@ -362,6 +358,22 @@ describe('connect', () => {
       world.signal('SIGINT');
       await exitCode;
     }
+  });
+
+  it('comes back to no other program that listens where its server was, but to the server', async (t) => {
+    const { url, frames, sockets } = await startGateway(t);
+    const local = { playerUrl: url, demo: DEMO };
+    const world = createTestWorld({ local });
+    const exitCode = world.run('connect');
+    await world.printed('to disconnect it');
+    local.playerUrl = 'ws://127.0.0.1:1/connect';
+    sockets[0]?.terminate();
+    await world.printed('the server is at ws://127.0.0.1:1/connect by now');
+    assert.equal(frames.filter(({ kind }) => kind === 'hello').length, 1);
+    local.playerUrl = url;
+    while (world.out().split('connected as').length < 3) await new Promise(setImmediate);
+    world.signal('SIGINT');
+    assert.equal(await exitCode, 0);
   });
 
   it('says what to do without a demo game', async () => {

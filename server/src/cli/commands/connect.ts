@@ -70,6 +70,8 @@ interface Player {
   readonly gameKey: string;
   readonly token?: string;
   readonly storage?: TokenStorage;
+  /** Rejects when the server has left the URL. Asked before each attempt: the command may go on for hours. */
+  readonly assertThere?: () => Promise<void>;
   /** The options by which `respark disconnect` finds the stage; a game key does not contain its name. */
   readonly stageOptions: string;
 }
@@ -103,11 +105,17 @@ async function choosePlayer(world: World, command: Command): Promise<Player> {
   }
   const isDemo = gameKey === demo?.gameKey;
   const mayHaveToken = demo !== undefined || tokenFile !== undefined;
-  if (mayHaveToken && givenUrl === undefined) await getRunning(world.localFiles, settings, '--url');
+  const assertThere = async () => {
+    const { playerUrl } = await getRunning(world.localFiles, settings, '--url');
+    if (playerUrl !== url) throw new CommandError(`the server is at ${playerUrl} by now, no longer at ${url}`);
+  };
+  const isFound = mayHaveToken && givenUrl === undefined;
+  if (isFound) await assertThere();
   const atDataDir = sources.dataDir === 'default' ? '' : ` --data-dir ${quoteForShell(dataDir, world.platform)}`;
   return {
     url,
     gameKey,
+    ...(isFound && { assertThere }),
     stageOptions: `${isDemo ? `--game ${DEMO_GAME} --stage ${DEMO_STAGE}` : '--game GAME --stage STAGE'}${atDataDir}`,
     ...(tokenFile === undefined ? {} : { storage: storageIn(tokenFile) }),
     ...(isDemo && demo !== undefined && !guest && tokenFile === undefined ? { token: demo.token } : {}),
@@ -139,7 +147,7 @@ async function play(world: World, player: Player, { once: isOnce, json: isJson }
   const { createPlayerWebSocket } = await import('../player-web-socket.ts');
   const WebSocket = createPlayerWebSocket((told) => {
     refusal = told;
-  });
+  }, player.assertThere);
   const client = createClient(player, WebSocket, isOnce === true);
   const say = (event: string, facts: object, words: string) => {
     world.stdout.write(isJson ? formatJsonLine({ event, ...facts }) : `${words}\n`);
