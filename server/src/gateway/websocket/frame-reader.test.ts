@@ -189,6 +189,24 @@ describe('the memory that is kept', () => {
     }
   });
 
+  test('is counted with the room for what comes next, which no message can exceed', () => {
+    for (const [maxMessageBytes, expected] of [
+      [100_000, 60_000],
+      [40_000, 40_000],
+    ] as const) {
+      const reader = new FrameReader({ maxMessageBytes, maxFragments: 8 });
+      for (const [chunk, begun] of [
+        [firstPiece(letters(30_000)), 30_000],
+        [piece('x'), expected],
+        [piece('x', true), 0],
+      ] as const) {
+        reader.push(arrived(chunk));
+        while (reader.next() !== undefined);
+        assert.equal(reader.begunBytes, begun);
+      }
+    }
+  });
+
   test('does not include the messages that came in one piece with the beginning of another', async () => {
     const long = text(letters(60_000));
     for (const [what, rest] of [

@@ -61,9 +61,9 @@ export class FrameReader {
     return this.#at < this.#chunk.length;
   }
 
-  /** Bytes of a message that has not come whole. */
+  /** What is kept of a message that has not come whole, with the room for what comes next. */
   get begunBytes(): number {
-    return this.#message?.collected.length ?? 0;
+    return this.#message?.collected.sizeWith(0) ?? 0;
   }
 
   /** Gives bytes to the reader, which writes to them. */
@@ -138,7 +138,7 @@ export class FrameReader {
 
   #collectorOf({ opcode }: FrameHead): GrowingBytes {
     if (opcode >= OPCODE.close) return new GrowingBytes();
-    this.#message ??= { opcode, collected: new GrowingBytes(), fragments: 0 };
+    this.#message ??= { opcode, collected: new GrowingBytes(this.#limits.maxMessageBytes), fragments: 0 };
     return this.#message.collected;
   }
 
