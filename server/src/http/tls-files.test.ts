@@ -32,3 +32,12 @@ test('a certificate is warned of from two weeks before its end, and before its b
   assert.match(String(findTimeFault(cert, to - twoWeeks)), /expires soon/);
   assert.match(String(findTimeFault(cert, to)), /has expired/);
 });
+
+test('a certificate that lives for days only is warned of in the last sixth of its life', () => {
+  const cert = readFileSync(tlsFiles('expired').certFile, 'utf8');
+  const { validFrom, validTo } = new X509Certificate(cert);
+  const [from, to] = [Date.parse(validFrom), Date.parse(validTo)];
+  assert.equal(to - from, 5 * 86_400_000);
+  assert.equal(findTimeFault(cert, to - 20 * 3_600_000 - 1), undefined);
+  assert.match(String(findTimeFault(cert, to - 20 * 3_600_000)), /expires soon/);
+});
