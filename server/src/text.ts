@@ -49,12 +49,14 @@ export function withoutCredentials(text: string): string {
   // One slash, or a backslash, is enough for what reads URLs; in a whole URL there may be none.
   let begin = text.search(/:[/\\]|\/\//);
   if (URL.canParse(text)) {
-    const { username, password } = new URL(text);
-    if (username === '' && password === '') return text;
-    begin = text.indexOf(':');
+    const { protocol, host, username, password } = new URL(text);
+    if (username === '' && password === '' && (host !== '' || protocol === 'mailto:')) return text;
+    if (host !== '') begin = text.indexOf(':');
   }
   // A text that is no URL, because of a slash in the password, or one of several, is hidden up to its last `@`.
   const end = text.lastIndexOf('@');
+  // A user and a password without a scheme.
+  if (begin === -1 && /^[^:@]*:/.test(text.slice(0, Math.max(end, 0)))) return `…${text.slice(end)}`;
   if (begin === -1 || end < begin) return text;
   return `${text.slice(0, begin)}${text[begin] === ':' ? '://' : '//'}…${text.slice(end)}`;
 }

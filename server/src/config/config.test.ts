@@ -95,6 +95,14 @@ describe('loadSettings', () => {
     }
   });
 
+  it('shows no password of an origin, nor in what it says to write instead', () => {
+    for (const origin of ['wss://me:pa/ss@host.example', 'me:pa/ss@host.example', 'me:pass@host.example']) {
+      const [fault = ''] = faultsOf({ RESPARK_ALLOWED_ORIGINS: origin });
+      assert.match(fault, /…@host\.example" (has no scheme|is no origin of a page): write "https:\/\/host\.example"$/);
+      assert.doesNotMatch(fault, /\bme:|pa.?ss/);
+    }
+  });
+
   it('reports every fault at once, each on a line of its own', () => {
     assert.equal(faultsOf({ RESPARK_PORT: '-1', RESPARK_MAX_GAMES: '0', RESPARK_ACCOUNT_ID: '12' }).length, 3);
   });

@@ -206,11 +206,18 @@ function faultOfOrigin(item: string): string | undefined {
   const [, scheme, host = ''] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/i.exec(item) ?? [];
   // Pages under development come without TLS from this machine; a browser sends what their address begins with.
   const usual = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::|$)/.test(item) ? 'http' : 'https';
-  if (scheme === undefined) return `has no scheme: write ${shown(`${usual}://${item}`)}`;
-  if (/^wss?$/i.test(scheme)) return `is no origin of a page: write ${shown(item.replace(/^ws/i, 'http'))}`;
+  if (scheme === undefined) return `has no scheme: write ${shown(`${usual}://${withoutUser(item)}`)}`;
+  if (/^wss?$/i.test(scheme)) {
+    return `is no origin of a page: write ${shown(`${scheme.replace(/^ws/i, 'http')}://${withoutUser(host)}`)}`;
+  }
   if (/^https?$/i.test(scheme)) return faultOfWebOrigin(item, scheme, host);
   const isOrigin = scheme === scheme.toLowerCase() && /^[^/?#@\s*]+$/.test(host);
   return isOrigin ? undefined : 'must be a scheme in lower case, :// and a host without a path or *';
+}
+
+/** No origin has a user, and what stands for one may be somebody's password. */
+function withoutUser(host: string): string {
+  return host.slice(host.lastIndexOf('@') + 1);
 }
 
 function faultOfWebOrigin(item: string, scheme: string, host: string): string | undefined {
