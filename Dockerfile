@@ -37,6 +37,6 @@ USER 1000:1000
 VOLUME /var/lib/respark
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s CMD ["respark", "health"]
-# Node.js itself is process 1 and gets SIGTERM; without the flag, SIGUSR1 would open its debugger.
+# Node.js itself is process 1 and gets SIGTERM; without the flag, SIGUSR1 would open its debugger until the program is loaded.
 ENTRYPOINT ["node", "--disable-sigusr1", "/respark/server/bin/respark.js"]
 CMD ["serve"]

@@ -5,6 +5,10 @@ import { existsSync, readFileSync } from 'node:fs';
 const [major, minor] = process.versions.node.split('.').map(Number);
 const program = new URL('../dist/bundle/program.js', import.meta.url);
 
+// Node.js would open its debugger, by which every user of the machine could do what this process may. Programs that write their
+// log anew at that signal are common, so an operator may send it by mistake.
+if (process.platform !== 'win32') process.on('SIGUSR1', () => {});
+
 if (major < 20 || (major === 20 && minor < 19)) {
   fail(`respark needs Node.js 20.19 or later, but this is ${process.versions.node}: install Node.js 24`);
 } else if (!existsSync(program)) {
@@ -12,13 +16,23 @@ if (major < 20 || (major === 20 && minor < 19)) {
   const after = process.env.NODE_ENV === 'production' ? ' && npm prune --omit=dev' : '';
   fail(`respark is not built yet; run: npm ci --include=dev && npm run build${after}`);
 } else {
+  const loaded = await load().catch((error) => {
+    if (!/^E[MN]FILE$/.test(String(error.code))) throw error;
+    fail(`respark cannot open its own files: too many files are open (${error.code}): raise the limit (ulimit -n)`);
+  });
+  if (loaded !== undefined) {
+    const code = await loaded.run(process.argv.slice(2), loaded.world);
+    // Output to a pipe may still be buffered: the process ends only after it is written.
+    await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))));
+    process.exit(code);
+  }
+}
+
+async function load() {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   const { run } = await import(program.href);
   const { createProcessWorld } = await import(new URL('process-world.js', program).href);
-  const code = await run(process.argv.slice(2), createProcessWorld(process, version));
-  // Output to a pipe may still be buffered: the process ends only after it is written.
-  await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))));
-  process.exit(code);
+  return { run, world: createProcessWorld(process, version) };
 }
 
 function fail(message) {

@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startFakeService } from './support/fake-service.ts';
 
@@ -95,6 +96,38 @@ describe('the command respark', () => {
     await once(child.stdout, 'data');
     child.stdout.destroy();
     assert.deepEqual(await once(child, 'exit'), [0, null]);
+  });
+
+  it('opens no debugger at a signal, which every user of the machine could use', { skip }, async (t) => {
+    const line = { Time: '2030-01-02T03:04:05Z', Level: 'INFO', Text: 'once', Position: 1 };
+    const { url } = await startFakeService(t, () => ({ body: { LogLines: [line], Cursor: 1, IsEnd: true } }));
+    const env = { AWS_ENDPOINT_URL: url, AWS_ACCESS_KEY_ID: 'AKIAROOT', AWS_SECRET_ACCESS_KEY: 'secret' };
+    const words = ['logs', '--game', 'Demo', '--stage', 'Dev', '--follow'];
+    // The port is one that is free, so that another debugger does not count.
+    const nodeArgs = ['--inspect-port=127.0.0.1:0', BIN, ...words];
+    const child = spawn(process.execPath, nodeArgs, { env: { PATH: process.env.PATH, ...env } });
+    t.after(() => child.kill('SIGKILL'));
+    let told = '';
+    child.stderr.on('data', (chunk) => {
+      told += String(chunk);
+    });
+    await once(child.stdout, 'data');
+    child.kill('SIGUSR1');
+    await setTimeout(1_000);
+    assert.doesNotMatch(told, /Debugger/);
+    assert.equal(child.exitCode, null);
+  });
+
+  const noShell = process.platform === 'win32' ? 'Windows has no such limit' : false;
+  it('says in one line that it may not open enough files to begin', { skip: noShell }, () => {
+    const { status, stderr } = spawnSync('sh', [
+      '-c',
+      'ulimit -n 26 && exec "$0" "$1" --version',
+      process.execPath,
+      BIN,
+    ]);
+    assert.equal(status, 1);
+    assert.match(String(stderr), /^respark cannot open its own files: too many files are open \(EMFILE\): [^\n]+\n$/);
   });
 
   it('ends with 2 and a line on stderr when a setting is wrong', async () => {
