@@ -6,7 +6,10 @@ const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 export function parseSince(text: string, nowMs: number, option = '--since'): number {
   const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (count !== undefined) return Math.max(0, nowMs - Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS]);
-  const time = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.test(text) ? Date.parse(text) : Number.NaN;
+  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.exec(text) ?? [];
+  // JavaScript reads 30 February as 2 March, so that two days would be missing without a word.
+  const lastDay = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
+  const time = Number(day) <= lastDay ? Date.parse(text) : Number.NaN;
   if (!Number.isNaN(time)) return Math.max(0, time);
   throw new CommandError(
     `${option} must be a duration such as 30m, 1h or 2d, or a time such as 2026-01-31T12:00:00Z, got "${text}"`,

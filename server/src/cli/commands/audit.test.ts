@@ -183,7 +183,8 @@ describe('audit', () => {
   });
 
   it('exits with 2 for an invalid time or number, before it opens the store', async () => {
-    for (const text of ['', '1', 'h', '1w', '-1h', '1.5h', 'yesterday', '2026-13-01', '2026-01-31T', '1h 30m']) {
+    const days = ['2026-13-01', '2026-02-29', '2026-04-31T12:00:00Z'];
+    for (const text of ['', '1', 'h', '1w', '-1h', '1.5h', 'yesterday', ...days, '2026-01-31T', '1h 30m']) {
       const { world, events } = createAuditWorld([]);
       assert.equal(await world.run('audit', `--since=${text}`), 2, text);
       assert.equal(
