@@ -3,13 +3,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { crashingStore } from '../../test/support/crashing-store.ts';
-import { recordedLog } from '../../test/support/domain.ts';
+import { CHANGE, recordedLog, UNRECORDED } from '../../test/support/domain.ts';
 import { NO_METRICS } from '../../test/support/metrics.ts';
 import { ACTIONS } from '../api/every-operation.ts';
 import { systemClock } from '../clock.ts';
 import { loadSettings, type Settings } from '../config/config.ts';
 import { type Access, type AccessKeyPair, createAccess } from '../domain/access/access.ts';
 import { createArns } from '../domain/arn.ts';
+import { createWebhooks, type WebhooksParts } from '../domain/events/webhooks.ts';
 import type { LocalChange, RecordLocally } from '../domain/local-changes.ts';
 import { createSystemRandom } from '../random.ts';
 import { sampleGame } from '../store/store-samples.ts';
@@ -247,6 +248,26 @@ test('no rotation begins while a server runs, and a command that began before it
     },
   );
   assert.deepEqual((await start(settings)).secrets, before.secrets);
+});
+
+test('a server that still has the old key when it was replaced on another machine seals no secret of a webhook', async (t) => {
+  const { settings } = await prepare(t);
+  await within(
+    (closers) => openBackendsBeside({ settings, closers, log: recordedLog().log, clock: systemClock }),
+    async (backends) => {
+      await rotate(settings);
+      const webhooks = createWebhooks({
+        ...{ ...backends, clock, random, audit: UNRECORDED, post: { faultOf: () => undefined } },
+        deliveries: { look: async () => {} },
+      } as unknown as WebhooksParts);
+      const refused = { name: 'StartupError', message: /^the secret key is not the one/ };
+      await assert.rejects(webhooks.create('Zoo', { url: 'https://hooks.example/' }, CHANGE), refused);
+      await assert.rejects(webhooks.update('Zoo', 'hook', { rotatesSecret: true }, CHANGE), refused);
+      assert.equal((await webhooks.update('Zoo', 'hook', { description: 'kept' }, CHANGE)).webhook.description, 'kept');
+    },
+  );
+  // The next rotation must be able to open all of them.
+  await rotate(settings);
 });
 
 test('a rotation makes no data directory', async (t) => {

@@ -119,7 +119,7 @@ function createEventServices(
   return {
     events,
     deliveries,
-    webhooks: createWebhooks({ ...parts, deliveries, interest, pace, sealer }),
+    webhooks: createWebhooks({ ...parts, deliveries, interest, pace }),
     eventRecords: createEventRecords({ ...parts, interest }),
   };
 }

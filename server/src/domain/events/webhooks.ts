@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
 import { ServiceError } from '../../errors.ts';
-import type { Sealer } from '../../keyring.ts';
+import { type Keyring, type Sealer, verifyKeyring } from '../../keyring.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
 import type { EventLog } from '../../store/events/event-log.ts';
 import type { Store } from '../../store/store.ts';
@@ -85,14 +85,14 @@ export interface WebhooksParts extends WebhookDeliveriesParts {
   readonly interest: Pick<Interest, 'add'>;
   readonly post: WebhookPost;
   readonly pace: Pick<PostPace, 'enter'>;
-  readonly sealer: Sealer;
+  readonly keyring: Keyring;
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly cluster: Pick<Cluster, 'node' | 'request' | 'requestAll'>;
 }
 
 export function createWebhooks(parts: WebhooksParts): Webhooks {
-  const { store, audit, eventLog, deliveries, interest, post, sealer, clock, random } = parts;
+  const { store, audit, eventLog, deliveries, interest, post, keyring, clock, random } = parts;
 
   async function get(gameName: string, id: string): Promise<Webhook> {
     const { id: gameId } = await getGame(store, gameName);
@@ -106,6 +106,8 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
     const secret = random(SECRET_BYTES);
     const webhook = await store.transaction(async (store) => {
       const { id: gameId } = await getActiveGame(store, gameName);
+      // The secret key may have been replaced since this process read it.
+      await verifyKeyring(store, keyring);
       if ((await store.webhooks.list(gameId)).length >= MAX_PER_GAME) {
         const message = `game "${gameName}" has ${MAX_PER_GAME} webhooks, as many as a game may have: delete one`;
         throw new ServiceError('quota_exceeded', message);
@@ -114,7 +116,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
       const { url, description = '', stages = [], types = [] } = asked;
       const record: Webhook = {
         ...{ id, gameId, gameName, url, description, stages, types, state: 'ENABLED', reason: '' },
-        ...{ sealedSecret: sealer.seal(secret, id), sealedFormerSecret: undefined, formerUntil: undefined },
+        ...{ sealedSecret: keyring.seal(secret, id), sealedFormerSecret: undefined, formerUntil: undefined },
         ...{ createdAt: now, updatedAt: now },
       };
       await store.webhooks.insert(record);
@@ -150,7 +152,8 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
         const webhook = await store.transaction(async (store) => {
           const game = await getActiveGame(store, gameName);
           const found = (await store.webhooks.find(game.id, id)) ?? webhookNotFound(gameName, id);
-          const update = changesOf({ webhook: found, update: asked, secret, sealer, now: clock.now() });
+          if (secret !== undefined) await verifyKeyring(store, keyring);
+          const update = changesOf({ webhook: found, update: asked, secret, sealer: keyring, now: clock.now() });
           await store.webhooks.update(id, update);
           return { ...found, ...update };
         });
@@ -266,12 +269,12 @@ function changesOf({
 
 async function sendTest(
   webhook: Webhook,
-  { post, sealer, clock, random, cluster }: Pick<WebhooksParts, 'post' | 'sealer' | 'clock' | 'random' | 'cluster'>,
+  { post, keyring, clock, random, cluster }: Pick<WebhooksParts, 'post' | 'keyring' | 'clock' | 'random' | 'cluster'>,
 ): Promise<WebhookTest> {
   const at = clock.now();
   const data = { message: 'a test that an operator asked for' };
   const event = { id: uuidV7(random, at), type: 'webhook.test', at, game: webhook.gameName, node: cluster.node, data };
-  const secrets = secretsOf(webhook, { sealer, nowMs: at });
+  const secrets = secretsOf(webhook, { sealer: keyring, nowMs: at });
   return await sendEvent({ event, url: webhook.url, secrets }, { post, clock });
 }
 
