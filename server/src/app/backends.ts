@@ -21,8 +21,9 @@ import { createSignInProvider } from '../outside/sign-in-provider.ts';
 import { createWebhookPost } from '../outside/webhook-post.ts';
 import type { RandomBytes } from '../random.ts';
 import { SandboxPool } from '../sandbox/pool.ts';
+import { StartupError } from '../startup-error.ts';
 import type { AuditReader, AuditWriter } from '../store/audit/audit-log.ts';
-import { openSqliteAuditBeside, openSqliteAuditLog } from '../store/audit/sqlite.ts';
+import { AUDIT_DATABASE_FILE, openSqliteAuditBeside, openSqliteAuditLog } from '../store/audit/sqlite.ts';
 import { findOutdated } from '../store/database-copy.ts';
 import { EVENTS_FILE, openSqliteEventLog } from '../store/events/sqlite.ts';
 import { openSqlitePlayerData, PLAYER_DATA_FILE } from '../store/player-data/sqlite.ts';
@@ -254,6 +255,12 @@ async function openBackendsOfCommand({
   const store = createStore(database);
   const keyring = await unlock({ directory, store, isShared: isBeside, isKeyOfSettings: secretKey !== undefined });
   const installation = await openInstallation({ store, keyring });
+  // To make it anew here would take from the next start what it warns of, and have a log that is gone pass for an empty one.
+  if (!existsSync(directory.file(AUDIT_DATABASE_FILE))) {
+    throw new StartupError(
+      `${AUDIT_DATABASE_FILE} is missing in the data directory ${directory.path}: put it back from where the other files came, or start the server, which begins the audit log anew`,
+    );
+  }
   const auditLog = openSqliteAuditBeside({ directory: directory.path, installation: installation.id });
   closers.push('audit log', () => auditLog.close());
   return { directory, keyring, installation, store, auditLog };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
@@ -93,6 +93,25 @@ describe('the data directory', () => {
     first.child.kill('SIGKILL');
     await first.ended();
     assertPrivate((await place.serve(['--demo'], { wrap: UMASK_0 })).dataDir);
+  });
+});
+
+describe('a data directory without its audit log', () => {
+  it('stays so until a server says it, whatever commands look at it before', async (t) => {
+    const place = createWorkplace(t);
+    const server = await place.serve();
+    server.child.kill('SIGTERM');
+    await server.ended();
+    for (const end of ['', '-wal', '-shm']) rmSync(join(server.dataDir, `audit.sqlite${end}`), { force: true });
+    for (const command of [['audit'], ['audit', 'verify', '--offline'], ['keys', 'list'], ['doctor']]) {
+      const { exitCode, stdout, stderr } = await place.respark(command);
+      assert.equal(exitCode, 1, command.join(' '));
+      assert.match(stdout + stderr, /audit\.sqlite is missing in the data directory \S+: put it back from where/);
+    }
+    assert.ok(!existsSync(join(server.dataDir, 'audit.sqlite')));
+    const next = await place.serve();
+    await next.printed(/"missing":\["audit\.sqlite"\]/);
+    assert.equal((await place.respark(['keys', 'list'])).exitCode, 0);
   });
 });
 
