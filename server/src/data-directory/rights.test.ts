@@ -281,3 +281,29 @@ describe('secrets that every user can read or change are refused', { skip: proce
     });
   }
 });
+
+describe('a file of the server that its user may not write', () => {
+  const isOrdinary = process.geteuid !== undefined && process.geteuid() !== 0;
+  const closed = (t: TestContext) => {
+    const path = join(temporaryDirectory(t), 'data');
+    open(path);
+    const [database, secret] = [join(path, 'audit.sqlite'), join(path, 'secret.key')];
+    writeFileSync(database, '');
+    for (const file of [database, secret]) chmodSync(file, 0o400);
+    return { path, database, secret };
+  };
+
+  it('gets the rights back at the start, unless it is a secret', { skip: process.geteuid === undefined }, (t) => {
+    const { path, database, secret } = closed(t);
+    open(path);
+    assert.deepEqual([statOf(database)[2], statOf(secret)[2]], ['600', '400']);
+  });
+
+  it('is named to a command (skipped for root, who may write it)', { skip: !isOrdinary }, (t) => {
+    const { path } = closed(t);
+    assert.throws(() => openDataDirectory({ path, isShared: true }), {
+      name: 'StartupError',
+      message: /^user \d+, who runs this, may not read and write \S+\/audit\.sqlite \(mode 400, .*"chmod 600 /,
+    });
+  });
+});

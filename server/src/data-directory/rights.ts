@@ -75,7 +75,10 @@ export function assertTrustworthy(path: string): void {
   assertDirectory(path, found);
   if (process.geteuid === undefined) return;
   assertOwner(path, found, `run the command as that user ("sudo -u '#${found.uid}' respark …")`);
-  for (const name of readdirSync(path)) if (isServerFile(name)) assertFile(join(path, name), name);
+  for (const name of readdirSync(path)) {
+    const found = isServerFile(name) ? assertFile(join(path, name), name) : undefined;
+    if (found !== undefined) assertUsable(join(path, name), { name, found });
+  }
 }
 
 /** Makes sure that a command may trust a file of a server. Throws a `StartupError`. */
@@ -137,10 +140,31 @@ function chownAdvice(path: string): string {
   return `run "chown -R ${process.geteuid?.()} ${path}" if you trust what is in it`;
 }
 
-/** Volumes of Kubernetes give the group rights to every file, again and again. The server takes them back. */
+/**
+ * Volumes of Kubernetes give the group rights to every file, again and again. The server takes them back, and gives itself those
+ * that it needs. A secret may be mounted so that nobody can change it.
+ */
 function takeFile(path: string, name: string): void {
   const found = assertFile(path, name);
-  if (found !== undefined && (found.mode & 0o077) !== 0 && isOwn(found)) chmodSync(path, 0o600);
+  if (found === undefined) return;
+  const lacksRights = (found.mode & 0o600) !== 0o600 && !isSecretFile(name);
+  if (isOwn(found) && ((found.mode & 0o077) !== 0 || lacksRights)) chmodSync(path, 0o600);
+  assertUsable(path, { name, found });
+}
+
+/** SQLite says of a file that this user may not write that the file system is read-only. */
+function assertUsable(path: string, { name, found }: { name: string; found: Stats }): void {
+  try {
+    accessSync(path, isSecretFile(name) ? constants.R_OK : constants.R_OK | constants.W_OK);
+  } catch (error) {
+    // Whether the file system is read-only shows when something is written.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) return;
+    const advice = isOwn(found) ? `chmod 600 ${path}` : `chown ${process.geteuid?.()} ${path}`;
+    throw new StartupError(
+      `user ${process.geteuid?.()}, who runs this, may not ${isSecretFile(name) ? 'read' : 'read and write'} ${path} (mode ${modeOf(found)}, of user ${found.uid}): run "${advice}" if you trust it`,
+      { cause: error },
+    );
+  }
 }
 
 /** Undefined for a file that has gone meanwhile. */
