@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { crashingStore } from '../../test/support/crashing-store.ts';
@@ -268,6 +268,18 @@ test('a server that still has the old key when it was replaced on another machin
   );
   // The next rotation must be able to open all of them.
   await rotate(settings);
+});
+
+test('a start removes what kills have left of secrets that were being written, but nothing that may still be', async (t) => {
+  const { dataDir, settings } = await prepare(t);
+  const id = '0f8fad5b-d9cb-469f-a165-70867728950e';
+  const [left, written, other] = [`secret.key.next.${id}`, `root-credentials.${id}`, `notes.${id}`];
+  for (const name of [left, written, other]) writeFileSync(join(dataDir, name), '', { mode: 0o600 });
+  const anHourAgo = Date.now() / 1000 - 3_600;
+  for (const name of [left, other]) utimesSync(join(dataDir, name), anHourAgo, anHourAgo);
+  await start(settings);
+  const found = [left, written, other].filter((name) => existsSync(join(dataDir, name)));
+  assert.deepEqual(found, [written, other]);
 });
 
 test('a rotation makes no data directory', async (t) => {

@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { backUp, type LiveFiles } from '../data-directory/backup.ts';
 import type { DataDirectory } from '../data-directory/data-directory.ts';
-import { DATABASE_FILE, isLeftPart } from '../data-directory/server-files.ts';
+import { DATABASE_FILE, isLeftPart, isTemporary } from '../data-directory/server-files.ts';
 import { describeFileFault } from '../file-fault.ts';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
@@ -41,7 +41,7 @@ export async function backUpOutdated({
   log: Log;
   clock: Clock;
 }): Promise<void> {
-  removeLeftParts(directory.path);
+  removeLeftParts(directory.path, clock.now());
   const versions = Object.entries(FORMS).map(([name, form]) => findOutdated({ form, file: directory.file(name) }));
   if (versions.every((version) => version === undefined)) return;
   const name = `before-upgrade-${versions.map((version) => version ?? 'same').join('-')}.tar.gz`;
@@ -69,9 +69,14 @@ export function findMissing({ file }: Pick<DataDirectory, 'file'>): readonly str
   return missing.length === names.length ? [] : missing;
 }
 
-/** A supervisor that kills a server in its upgrade again and again must not fill the disk by that. */
-function removeLeftParts(path: string): void {
-  const names = readdirSync(path).filter(isLeftPart);
+/** Longer than a command takes to write a small file. */
+const MAX_WRITING_MS = 600_000;
+
+/** A supervisor that kills a server in its upgrade again and again must not fill the disk by that, nor leave secrets about. */
+function removeLeftParts(path: string, now: number): void {
+  const isOld = (name: string) =>
+    now - (lstatSync(join(path, name), { throwIfNoEntry: false })?.mtimeMs ?? now) > MAX_WRITING_MS;
+  const names = readdirSync(path).filter((name) => isLeftPart(name) || (isTemporary(name) && isOld(name)));
   for (const name of names) rmSync(join(path, name), { recursive: true, force: true });
 }
 

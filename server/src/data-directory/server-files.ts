@@ -34,6 +34,15 @@ export function isLeftPart(name: string): boolean {
   return LEFT_PART.test(name);
 }
 
+/** What a kill has left of a file that is written whole or not at all. It may have been about to be a secret. */
+const TEMPORARY =
+  /^(?:secret\.key(?:\.next)?|root-credentials|node-id|(?:console-code|demo|running)\.json|probe)\.[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
+
+/** Whether this is good for nothing when its writer has ended, who may be a command beside the server. */
+export function isTemporary(name: string): boolean {
+  return TEMPORARY.test(name);
+}
+
 /** Whether a server keeps data in a file of this name. */
 export function isServerFile(name: string): boolean {
   return SERVER_FILE.test(name);
