@@ -15,9 +15,16 @@ export const route = signal<Route>(read());
 
 let followed = location.hash;
 
+/** Whether a dialog is open that must not go with the page, as only a button closes it. */
+const isHeld = () => document.querySelector('dialog[open][closedby=none]') !== null;
+
 /** Browsers report a new address late, when the person may have gone back already. */
 function follow(): void {
   if (location.hash === followed) return;
+  if (isHeld()) {
+    history.pushState(null, '', followed);
+    return;
+  }
   followed = location.hash;
   route.set(read());
 }

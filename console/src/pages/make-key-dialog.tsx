@@ -25,7 +25,7 @@ export function MakeKeyDialog({
   const [description, setDescription] = useState('');
   const create = useAction('CreateAccessKey');
   return (
-    <Dialog title={t('createKey')} onClose={onClose}>
+    <Dialog title={t('createKey')} onClose={onClose} isKept={create.isBusy || create.data !== undefined}>
       {create.data !== undefined ? (
         <MadeKey made={create.data} onClose={onClose} />
       ) : (
@@ -46,7 +46,13 @@ export function MakeKeyDialog({
           />
           <p class="muted">{t('policyLimits')}</p>
           <Failure error={create.error} />
-          <ActionFooter onLeave={onClose} action={t('createKey')} needs={['CreateAccessKey']} isBusy={create.isBusy} />
+          <ActionFooter
+            onLeave={onClose}
+            isKept={create.isBusy}
+            action={t('createKey')}
+            needs={['CreateAccessKey']}
+            isBusy={create.isBusy}
+          />
         </form>
       )}
     </Dialog>

@@ -186,7 +186,7 @@ function CreateDialog({ onClose, onDone }: { onClose: () => void; onDone: () => 
   const create = useAction('CreateWebhook');
   const secret = create.data?.Secret;
   return (
-    <Dialog title={t('createWebhook')} onClose={onClose}>
+    <Dialog title={t('createWebhook')} onClose={onClose} isKept={create.isBusy || secret !== undefined}>
       {secret !== undefined ? (
         <>
           <Notice kind="good">
@@ -237,6 +237,7 @@ function CreateDialog({ onClose, onDone }: { onClose: () => void; onDone: () => 
           <Failure error={create.error} />
           <ActionFooter
             onLeave={onClose}
+            isKept={create.isBusy}
             action={t('createWebhook')}
             needs={['CreateWebhook']}
             isBusy={create.isBusy}

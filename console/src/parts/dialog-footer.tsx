@@ -7,6 +7,7 @@ import { Button } from './button.tsx';
 export function ActionFooter({
   leave = t('cancel'),
   onLeave,
+  isKept = false,
   action,
   kind = 'primary',
   needs,
@@ -16,6 +17,8 @@ export function ActionFooter({
 }: {
   leave?: string;
   onLeave: () => void;
+  /** Whether nobody may leave at the moment, because what comes next would be lost. */
+  isKept?: boolean;
   /** The words on the button, which say what it does. */
   action: string;
   kind?: 'danger' | 'primary';
@@ -27,7 +30,9 @@ export function ActionFooter({
 }) {
   return (
     <footer>
-      <Button onClick={onLeave}>{leave}</Button>
+      <Button onClick={onLeave} isDisabled={isKept}>
+        {leave}
+      </Button>
       <Button
         kind={kind}
         needs={needs}
