@@ -82,3 +82,37 @@ test('what would have to wait for too many reads is refused at once, and only un
   }
   assert.deepEqual([(await Promise.all(waiting)).at(-1), await last], ['1999', 'last']);
 });
+
+test('a name that has had a record waits for no names that are made up, and is refused because of none', async () => {
+  const { reads, find } = open();
+  const first = find('of an operator');
+  await nextTurn();
+  reads[0]?.answer(['of an operator']);
+  assert.equal(await first, 'of an operator');
+
+  const strangers = [find('the first stranger')];
+  await nextTurn();
+  strangers.push(...Array.from({ length: 2_000 }, (_, at) => find(`stranger ${at}`)));
+  await assert.rejects(find('one stranger more'), { code: 'internal' });
+  const again = find('of an operator');
+  await nextTurn();
+  assert.deepEqual(
+    reads.slice(1).map(({ names }) => names.length),
+    [1, 1],
+  );
+  reads[2]?.answer(['of an operator']);
+  assert.equal(await again, 'of an operator');
+
+  // A record that is gone is a name like any other.
+  const gone = find('of an operator');
+  await nextTurn();
+  reads[3]?.answer([]);
+  assert.equal(await gone, undefined);
+  await assert.rejects(find('of an operator'), { code: 'internal' });
+
+  for (let read = 1; read <= 7; read += 1) {
+    reads[read]?.answer([]);
+    await nextTurn();
+  }
+  await Promise.all(strangers);
+});
