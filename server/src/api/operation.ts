@@ -164,7 +164,7 @@ export interface OperationRow<Input, Output> {
   furtherActions?(input: Input): readonly string[];
   /** Classes that the call counts in beside the operation's own, for what it asks. */
   furtherClasses?(input: Input): readonly ThrottleClass[];
-  /** Bytes that the audit record keeps of the caller's own words, where they may be many for the rate of such calls. */
+  /** Bytes that the audit record keeps of the caller's own words, where they may be many. */
   recordedBytes?(input: Input): number;
   /** The resource that the audit log names for a change, where it is not the last one of `resource`. */
   auditResource?(input: Input, arns: Arns): string;
@@ -192,7 +192,7 @@ export interface Additions<Input = never, Output = unknown> {
   furtherActions?(input: Input): readonly string[];
   /** Classes that the call counts in beside the operation's own, for what it asks. */
   furtherClasses?(input: Input): readonly ThrottleClass[];
-  /** Bytes that the audit record keeps of the caller's own words, where they may be many for the rate of such calls. */
+  /** Bytes that the audit record keeps of the caller's own words, where they may be many. */
   recordedBytes?(input: Input): number;
   /** Answers as the operation's own handler does when none of the members that are ours are given. */
   handler(call: Call<Input>): MaybePromise<Output>;

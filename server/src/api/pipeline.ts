@@ -129,7 +129,7 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     );
 
     // Throttle again, what the input asks for beside the operation's own work: nothing has been done yet.
-    for (const further of furtherClassesOf(throttle, principal, form, input)) count(principal, further);
+    count.further(principal, operation, form, input);
 
     // Authorize: 403 that names the action and the resource, and leaves a record too.
     const resources = operation.resource(input, arns);
@@ -193,13 +193,27 @@ function shuttingDown(): Refusal {
 }
 
 /** Counts a call, and throws `throttled` when it is one too many. */
-function createCount(throttle: Pick<Throttle, 'take'>, metrics: Pick<Metrics, 'throttled'>) {
-  return (principal: Principal, throttleClass: ThrottleClass): void => {
-    const excess = throttle.take(principal.holder, throttleClass);
+function createCount(
+  throttle: Pick<Throttle, 'take' | 'isMuchOnRecord' | 'takeLongRecord'>,
+  metrics: Pick<Metrics, 'throttled'>,
+) {
+  function refuse(excess: Excess | undefined, principal: Principal, throttleClass: ThrottleClass): void {
     if (excess === undefined) return;
     metrics.throttled(throttleClass);
     throw rateExceeded(excess, principal);
-  };
+  }
+  const count = (principal: Principal, throttleClass: ThrottleClass): void =>
+    refuse(throttle.take(principal.holder, throttleClass), principal, throttleClass);
+  return Object.assign(count, {
+    /** The same for what the input asks for beside the operation's own work, and for what it puts on record. */
+    further(principal: Principal, operation: Operation, form: Form, input: Input): void {
+      const recorded = form.recordedBytes?.(input) ?? 0;
+      for (const further of form.furtherClasses?.(input) ?? []) count(principal, further);
+      const isMuch = operation.throttleClass !== 'write' && throttle.isMuchOnRecord(principal.holder, recorded);
+      if (isMuch) count(principal, 'write');
+      refuse(throttle.takeLongRecord(principal.holder, recorded), principal, 'write');
+    },
+  });
 }
 
 /** What is known about a request so far, for the log. */
@@ -265,17 +279,6 @@ function matched(match: Matched, { method, rawPath }: HttpRequest): Matched & { 
     case 'malformed_uri':
       throw new Refusal(match.kind, `The path '${excerptOf(rawPath)}' must be percent-encoded UTF-8`);
   }
-}
-
-/** The classes that a call counts in beside that of its operation. */
-function furtherClassesOf(
-  throttle: Pick<Throttle, 'isMuchOnRecord'>,
-  { holder }: Principal,
-  form: Form,
-  input: Input,
-): readonly ThrottleClass[] {
-  const asked = form.furtherClasses?.(input) ?? [];
-  return throttle.isMuchOnRecord(holder, form.recordedBytes?.(input) ?? 0) ? [...asked, 'write'] : asked;
 }
 
 function methodsReply(requestId: string, allowed: readonly string[]): HttpReply {

@@ -43,3 +43,18 @@ test('brief words on record are many beyond 128 KiB a second and 4 MiB at once, 
   assert.equal(throttle.isMuchOnRecord('another', 4_096), false);
   assert.equal(isMuch(0), false);
 });
+
+test('long records have the same bytes in time, and few words none', () => {
+  const clock = new ManualClock();
+  const throttle = createThrottle({ settings: SETTINGS, clock });
+  const take = (bytes: number) => throttle.takeLongRecord('caller', bytes);
+  for (let round = 0; round < 64; round += 1) assert.equal(take(65_536), undefined);
+  assert.deepEqual(take(65_536), { of: 'bytes on record', waitMs: 500 });
+  assert.equal(take(4_096), undefined);
+  assert.equal(throttle.takeLongRecord('another', 65_536), undefined);
+  clock.advance(500);
+  assert.equal(take(65_536), undefined);
+  // What is longer than may come at once waits until nothing else was there.
+  clock.advance(60_000);
+  assert.equal(take(10_000_000), undefined);
+});

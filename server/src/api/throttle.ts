@@ -44,6 +44,11 @@ export interface Throttle {
   /** Counts the bytes that a record keeps of a caller's own words, and says whether they are many for a mere disconnect. */
   isMuchOnRecord(principal: string, bytes: number): boolean;
   /**
+   * Counts those of a record that has many of them, of whatever call. Returns undefined when it may be made now: at the rate
+   * of write calls, the longest records would fill the audit log within two hours.
+   */
+  takeLongRecord(principal: string, bytes: number): Excess | undefined;
+  /**
    * Milliseconds until a stream may go on. It leaves half of the bytes that the principal may have at once to its calls.
    */
   streamWaitMs(principal: string): number;
@@ -77,6 +82,8 @@ export function createThrottle({
   } satisfies Record<ThrottleClass, number>;
   const replyBytes = bucketsOf(settings.replyBytesPerSecond, settings.replyBytesBurst);
   const recordedBytes = bucketsOf(RECORDED_BYTES_PER_SECOND, RECORDED_BYTES_BURST);
+  const waitForRecorded = (principal: string, bytes: number) =>
+    recordedBytes.take(principal, Math.min(bytes * managementNodes(), RECORDED_BYTES_BURST));
   return {
     take(principal, throttleClass) {
       const bytesWaitMs = throttleClass === 'disconnect' ? 0 : replyBytes.peek(principal);
@@ -88,7 +95,11 @@ export function createThrottle({
     replied: (principal, bytes) => replyBytes.spend(principal, bytes * managementNodes()),
     isMuchOnRecord(principal, bytes) {
       if (bytes === 0 || bytes > MAX_BRIEF_BYTES) return bytes > 0;
-      return recordedBytes.take(principal, Math.min(bytes * managementNodes(), RECORDED_BYTES_BURST)) > 0;
+      return waitForRecorded(principal, bytes) > 0;
+    },
+    takeLongRecord(principal, bytes) {
+      const waitMs = bytes > MAX_BRIEF_BYTES ? waitForRecorded(principal, bytes) : 0;
+      return waitMs > 0 ? { of: 'bytes on record', waitMs } : undefined;
     },
     streamWaitMs: (principal) => replyBytes.peek(principal, settings.replyBytesBurst / 2),
   };

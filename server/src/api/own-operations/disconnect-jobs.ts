@@ -23,7 +23,7 @@ import {
 } from './connection-filters.ts';
 import { ownOperation } from './own-operation.ts';
 import { sharedTime } from './shared-time.ts';
-import { farewellOf, wordingMembers } from './wording.ts';
+import { farewellOf, MANY_ON_RECORD, recordedBytesOf, wordingMembers } from './wording.ts';
 
 const JOBS = '/respark/game/{GameName}/stage/{StageName}/disconnect-job';
 const IN_STAGE = ['GameName', 'StageName'] as const;
@@ -209,11 +209,13 @@ export const startDisconnectJob = ownOperation({
   resource: stageResource,
   resourceTags: stageTags,
   furtherActions: ({ Selector }) => actionsOfFilter(Selector),
+  recordedBytes: (input) => recordedBytesOf(input),
   decisions: [
     'Ends many connections of a stage, on all nodes, a part at a time. It ends those that are there when the job begins and that `Selector` means; players who connect later are left alone, also when the job has sent them away. Each node tells by its own clock what is later, so the nodes’ clocks need not agree. Each node is asked for its own connections, and nothing looks through the directory.',
     SELECTORS,
     '`DryRun` ends nothing and starts nothing: the reply has how many `Connections` of how many `Players` are meant now, and at which `Nodes`; a player who is connected to several nodes counts at each. It is on record as well.',
     '`RatePerSecond`, 500 by default, is for all nodes together. Players are closed with 4500 and do not come back by themselves. With `ReturnWithinSeconds` they are closed with 4000, and their clients come back, each after a random time within this one. `Reason`, `Message`, `Messages` and `Evidence` are what they are for DisconnectPlayer; the close frame has the request id of this call.',
+    MANY_ON_RECORD,
     'When more than `ConfirmAbove` connections are meant, the job waits for ConfirmDisconnectJob with another access key; so it does when it comes to more of them than it has counted. `ConfirmAbove` may not exceed `RESPARK_JOB_CONFIRM_ABOVE`, which it is by default.',
     'A `ClientToken` is valid for 24 hours and belongs to one access key. Repeating the call with it returns the job that the first call started, as it is now, so a call whose answer was lost is safe to repeat. Using it with other parameters, or after its job has left the list, is a `ConflictException`.',
     `Each node has ten seconds to count, for a job as for a dry run. ${sharedTime('the counts of jobs')} Dry runs take turns with jobs, too, so they keep none waiting.`,

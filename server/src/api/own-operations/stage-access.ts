@@ -3,7 +3,7 @@ import { stageResource, stageTags } from '../operations/resources.ts';
 import { boolean, structure } from '../shape.ts';
 import { block, durationMembers, durationOf, listedBlock, stageMembers, toBlock } from './block-shapes.ts';
 import { ownOperation } from './own-operation.ts';
-import { wordingMembers, wordingOf } from './wording.ts';
+import { MANY_ON_RECORD, recordedBytesOf, wordingMembers, wordingOf } from './wording.ts';
 
 const PATH = '/respark/game/{GameName}/stage/{StageName}/closure';
 const REQUIRED = ['GameName', 'StageName'] as const;
@@ -18,10 +18,12 @@ export const closeStageToPlayers = ownOperation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
+  recordedBytes: (input) => recordedBytesOf(input),
   decisions: [
     'Closes a stage to newcomers, for maintenance: once the call has returned, nobody who comes is welcomed, on any node. They are closed with 4007, whose reason has `Message` as far as it fits and, while an end is known, `until` and `retryAfterMs`; their clients come back by themselves.',
     'Those who are connected may stay, and are told nothing. With `SendAway` they are closed with 4000 and the same hint, on every node; the call fails, and is gone on with, when a node does not say that it has done so.',
     '`Reason`, `Message`, `Messages` and `Evidence` have the form that they have for DisconnectPlayer. The stage opens again at `Until`, after `Seconds`, or with OpenStageToPlayers. The game, its operations and its deployments go on as before.',
+    MANY_ON_RECORD,
   ],
   async handler({ input, services, change }) {
     const stage = { gameName: input.GameName, stageName: input.StageName };

@@ -20,6 +20,7 @@ import {
   type Value,
 } from '../shape.ts';
 import { ownOperation } from './own-operation.ts';
+import { MANY_ON_RECORD } from './wording.ts';
 
 const claimName = string({ min: 1, max: 128 });
 const sessionSeconds = integer({ min: 60, max: 315_360_000 });
@@ -81,13 +82,15 @@ export const updateStageIdentity = ownOperation({
   errors: [...COMMON_ERRORS, 'not_found'],
   resource: stageResource,
   resourceTags: stageTags,
+  recordedBytes: ({ Providers = [] }) =>
+    Buffer.byteLength(JSON.stringify(Providers.map(({ Issuer, JwksUrl }) => [Issuer, JwksUrl]))),
   decisions: [
     'What is left out stays as it is. `Providers` is the whole list of them, and an empty one removes all.',
     'Hellos heed the change at once on the node that made it, and within a second on others. Connections stay open, and so does the way back for players who have a token of the stage’s own, guests included, until that token expires.',
     '`JwksUrl` begins with https://, or with http:// where the host is localhost, 127.0.0.1 or [::1], and is not asked before the first token comes. `ClockSkewSeconds` is 0, `PlayerIdClaim` `sub`, `PlayerIdForm` `PLAIN`, `PlayerIdPrefix` empty and `Claims` empty where they are left out.',
     'With `PLAIN`, the player’s id is the prefix and the claim, which must give 1-44 letters, digits, `_` and `-`, or the token is refused. With `HASHED` it is the prefix and the first 27 characters of the SHA-256, in base64url, of the issuer, a line feed and the claim. Of several providers, no prefix may be the beginning of another’s, so that none of them can name a player of another’s.',
     '`SessionSeconds` says for how long tokens of the stage’s own stand in for a provider’s, counted from the hello; it is never longer than `RESPARK_PLAYER_TOKEN_LIFETIME_MS`.',
-    'The call is on record, with the issuers.',
+    `The call is on record, with the issuers and the URLs. ${MANY_ON_RECORD}`,
   ],
   async handler({ input, services, change }) {
     const asked = {

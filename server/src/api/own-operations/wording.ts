@@ -42,9 +42,13 @@ export function farewellOf({ Message, Messages, Reason }: WordingInput): Farewel
   return { reason: Reason, message: Message, messages: Messages };
 }
 
+/** What documentation says of the bytes of long records, once. */
+export const MANY_ON_RECORD =
+  'One access key may put 128 KiB a second on record by calls with more than 4,096 bytes of such words, and 4 MiB at once; beyond that such a call is a `ThrottlingException` that changes nothing.';
+
 /** What documentation says of `recordedBytesOf`, once. */
 export const LONG_RECORDS =
-  'A call whose texts take more than 4,096 bytes of JSON together counts as a write call too, and so do shorter ones beyond 128 KiB a second of an access key (4 MiB at once): the audit log keeps them, and must not be filled at the rate of disconnects.';
+  'A call whose texts take more than 4,096 bytes of JSON together counts as a write call too, and so do shorter ones beyond 128 KiB a second of an access key (4 MiB at once): the audit log keeps them, and must not be filled at the rate of disconnects. Of the long ones together an access key may put as many bytes on record; beyond that such a call is a `ThrottlingException` that changes nothing.';
 
 /** How much of a call's own words, and of the ids that it lists, the audit record keeps. */
 export function recordedBytesOf({ Evidence, Message, Messages, Reason }: WordingInput, ids: object = {}): number {
