@@ -23,14 +23,14 @@ export const listPermissions = ownOperation({
     },
     ['Allowed', 'Denied', 'Games', 'PrincipalArn', 'PrincipalId'],
   ),
-  errors: [...COMMON_ERRORS, 'not_found'],
+  errors: COMMON_ERRORS,
   resource: () => [],
   decisions: [
     'Says who the caller is, and which actions the caller’s policies allow and deny: of all operations in the stage, when `GameName` and `StageName` are given; without the stage, of those that are about a game or none, and without either, of those that are about none. It changes nothing, and leaves no record.',
     'It is the evaluation that the calls themselves go through, from this address and now. Of conditions on tags, those of the game or the stage count, and the call is taken to add none. A policy that names players is asked about `PlayerId`, or without one about a player with an empty id.',
     '`Reason` is `EXPLICIT_DENY` when a statement denies the action, and `NO_ALLOW` when none allows it.',
     '`Games` are those that the caller’s policies allow something in and name, each with the stages that they name, whether or not they exist: so a page knows where somebody is at home who may not list games. What a policy means by wildcards is not among them.',
-    'A game or stage that does not exist is a `ResourceNotFoundException` only for callers whose policies depend on tags.',
+    'A game or stage that does not exist is one without tags: nobody learns from this call whether there is one.',
   ],
   async handler({ input, permissions }) {
     const place = { gameName: input.GameName, stageName: input.StageName, playerId: input.PlayerId };
