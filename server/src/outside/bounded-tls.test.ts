@@ -8,6 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import { tlsFiles } from '../../test/support/tls-files.ts';
 import { BoundedTlsAgent } from './bounded-tls.ts';
+import { exchange } from './http-exchange.ts';
 
 const TRUSTING = { rejectUnauthorized: false };
 
@@ -75,26 +76,34 @@ async function startServerElsewhere(t: TestContext): Promise<number> {
   return (await once(worker, 'message'))[0] as number;
 }
 
-test('the handshakes of many connections to one host let those of others through', async (t) => {
+test('the handshakes of one owner let those of others through, whatever hosts they are with', async (t) => {
   const [many, other] = await Promise.all([startServerElsewhere(t), startServerElsewhere(t)]);
-  const agent = new BoundedTlsAgent(TRUSTING);
-  const order: number[] = [];
-  const open = (port: number) => {
-    const socket = agent.createConnection({ host: '127.0.0.1', port, ...TRUSTING } as never);
-    t.after(() => socket.destroy());
-    return once(socket, 'secureConnect').then(() => {
-      order.push(port);
-      // What a certificate may take.
+  const order: string[] = [];
+  const agent = new BoundedTlsAgent({
+    ca: filesOf('first').cert,
+    checkServerIdentity(host) {
+      order.push(host);
+      // What certificates may take.
       const until = performance.now() + 20;
       while (performance.now() < until);
-    });
+      return undefined;
+    },
+  });
+  const addresses = [{ address: '127.0.0.1', family: 4 }];
+  const limits = { signal: AbortSignal.timeout(30_000), maxBytes: 1_000 };
+  const send = async (host: string, port: number, owner: string) => {
+    const url = `https://${host}:${port}/`;
+    await exchange({ url, method: 'GET', headers: {}, body: undefined, addresses, owner }, agent, limits);
   };
-  const all = [...Array.from({ length: 40 }, () => many), other].map(open);
+  const all = [
+    ...Array.from({ length: 40 }, (_, at) => send(`many-${at}.example`, many, 'one')),
+    send('other.example', other, 'another'),
+  ];
   // The connections are made, and then the thread has something else to do until all servers have answered.
   await new Promise((resolve) => setTimeout(resolve, 1));
   await new Promise(setImmediate);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000);
   await Promise.all(all);
-  const place = order.indexOf(other);
-  assert.ok(place < 10, `it was the connection number ${place + 1} of 41`);
+  const place = order.indexOf('other.example');
+  assert.ok(place >= 0 && place < 10, `it was the connection number ${place + 1} of 41`);
 });

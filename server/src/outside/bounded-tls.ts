@@ -25,9 +25,14 @@ const BYTES_OF_TLS = 2;
  */
 const HANDSHAKE = { ciphers: `${DEFAULT_CIPHERS}:!DHE`, secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const;
 
+/** Whose request a connection is made for; without one it is that of its host. */
+export interface Owned {
+  readonly owner?: string;
+}
+
 /**
- * All handshakes of a thread take turns by their hosts: to check certificates takes up to a tenth of a second, and the
- * hundreds of connections to one host must not hold up those to others.
+ * All handshakes of a thread take turns by their owners: to check certificates takes up to a tenth of a second, and the
+ * hundreds of connections of one must not hold up those of others.
  */
 const turns = createTurns({ clock: systemClock });
 
@@ -42,7 +47,8 @@ export class BoundedTlsAgent extends Agent {
   // Node.js types it for plain connections.
   override createConnection(options: ClientRequestArgs): TLSSocket {
     const raw = connect(options as NetConnectOpts);
-    const meter = new Meter(raw, `${options.host}:${options.port}`);
+    const { owner = `${options.host}:${options.port}` } = options as Owned;
+    const meter = new Meter(raw, owner);
     const ours = { ALPNProtocols: ['http/1.1'], ...(options as ConnectionOptions), ...HANDSHAKE };
     const secure = connectTls({ ...ours, socket: meter });
     meters.set(secure, meter);
@@ -71,7 +77,7 @@ export function endOf(socket: object | null | undefined): OutsideFault | undefin
   return meters.get(socket ?? {})?.fault;
 }
 
-/** Hands on what comes, as long as there may be more, and what belongs to the handshake when it is the turn of its host. */
+/** Hands on what comes, as long as there may be more, and what belongs to the handshake when it is the turn of its owner. */
 class Meter extends Duplex {
   readonly #raw: Socket;
   readonly #lane: string;
@@ -123,7 +129,7 @@ class Meter extends Duplex {
     if (!this.destroyed && !this.push(chunk)) this.#raw.pause();
   }
 
-  /** Has what comes from now on wait for the next turn of the host. */
+  /** Has what comes from now on wait for the next turn of the owner. */
   #wait(): void {
     if (this.#waiting !== undefined) return;
     this.#waiting = [];

@@ -2,7 +2,7 @@ import type { LookupAddress } from 'node:dns';
 import { type Agent, type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { readReply } from './bounded-reply.ts';
-import { awaitBytes, BoundedTlsAgent, endOf } from './bounded-tls.ts';
+import { awaitBytes, BoundedTlsAgent, endOf, type Owned } from './bounded-tls.ts';
 import { always } from './look-up.ts';
 import { connectionFault, OutsideFault } from './outside-fault.ts';
 
@@ -25,6 +25,8 @@ export interface HttpRequest {
   /** By lower-case name; those of the connection itself, and that of the body's length, are added. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
+  /** Who takes turns with others for the handshakes of TLS, such as a game; without one, each host does. */
+  readonly owner?: string;
   /** Where the connection may go; without them, the operating system looks the URL's host up. */
   readonly addresses?: readonly LookupAddress[];
 }
@@ -71,12 +73,13 @@ export async function exchange(
 }
 
 function start(
-  { url, method, headers, body, addresses }: HttpRequest,
+  { url, method, headers, body, addresses, owner }: HttpRequest,
   agent: Agent | false,
   signal: AbortSignal,
 ): ClientRequest {
   const isSecure = url.startsWith('https:');
   const request = isSecure ? requestHttps : requestHttp;
+  const owned: Owned = owner === undefined ? {} : { owner };
   return request(url, {
     method,
     agent: isSecure && agent === false ? new BoundedTlsAgent() : agent,
@@ -89,6 +92,7 @@ function start(
       ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
     },
     ...(addresses === undefined ? {} : { lookup: always(addresses) }),
+    ...owned,
   });
 }
 

@@ -82,7 +82,7 @@ export function createWebhookPost({
   }
 
   async function send(
-    { url: text, headers, body }: Parameters<WebhookPost['post']>[0],
+    { url: text, headers, body, game }: Parameters<WebhookPost['post']>[0],
     signal: AbortSignal,
   ): Promise<WebhookAnswer> {
     const fault = faultOf(text);
@@ -92,7 +92,7 @@ export function createWebhookPost({
     const where = isAddress ? {} : { addresses: await checkedAddresses(url) };
     signal.throwIfAborted();
     const request = {
-      ...{ url: url.href, method: 'POST', body, ...where },
+      ...{ url: url.href, method: 'POST', body, owner: game, ...where },
       headers: { 'content-type': 'application/json', ...headers },
     };
     const limits = { signal, maxBytes: MAX_ANSWER_BYTES };

@@ -17,6 +17,8 @@ export interface WebhookPost {
     readonly url: string;
     readonly headers: Readonly<Record<string, string>>;
     readonly body: string;
+    /** Whose webhook it is: games take turns. */
+    readonly game: string;
   }): Promise<WebhookAnswer>;
   /** What is wrong with a URL that the settings do not allow; undefined for one that may be tried. */
   faultOf(url: string): string | undefined;

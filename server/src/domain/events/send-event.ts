@@ -23,7 +23,7 @@ export async function sendEvent(
   const body = JSON.stringify(toWire(event));
   const headers = signatureHeaders({ id: event.id, nowMs: clock.now(), body, secrets });
   try {
-    const { status, retryAfterMs } = await post.post({ url, headers, body });
+    const { status, retryAfterMs } = await post.post({ url, headers, body, game: event.game });
     const message = `the receiver answers with the status ${status}`;
     return { isAccepted: status >= 200 && status < 300, status, retryAfterMs, message };
   } catch (error) {
