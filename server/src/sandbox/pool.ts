@@ -316,8 +316,7 @@ export class SandboxPool implements Sandbox {
     if (job.hasScriptsSent) {
       this.#release(thread);
       job.reject(new Error('a thread for scripts has no room for those of one runtime'));
-      this.#runNext();
-      return;
+      return void this.#runNext();
     }
     if (this.#crew.isLoading(job.invocation.runtime.gameId)) {
       job.isUnloaded = true;
@@ -332,6 +331,8 @@ export class SandboxPool implements Sandbox {
       if (!this.#isClosed) this.#log.error({ err: error, runtimeId: runtime.id }, 'scripts could not be loaded');
     });
     this.#watch(thread);
+    // What came before that, and found a thread that seemed to be done with its message soon, need not wait for this.
+    this.#runNext();
   }
 
   async #call(

@@ -185,6 +185,18 @@ test('messages of a game whose scripts take long to be loaded leave a thread to 
   for (const kind of await Promise.all(slow)) assert.match(kind, /stopped|busy/);
 });
 
+test('a message that came just before a thread began to load the scripts of another is run elsewhere', async (t) => {
+  const { invoke, release, ended } = await open(t, 1);
+  // Both threads are ready when this has been answered.
+  const timer = setInterval(release, 10);
+  t.after(() => clearInterval(timer));
+  await Promise.all([invoke('waiting', 'p', 'Waiting'), invoke('other', 'p', 'Good')]);
+  const slow = invoke('slow', 'p', 'Good', 'hostile game', SLOW_TO_LOAD);
+  assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+  assert.ok(!ended.some((line) => line.startsWith('slow')), ended.join(', '));
+  await slow;
+});
+
 test('scripts that are ready are not loaded again', async (t) => {
   const { invoke, prepare } = await open(t, 1);
   const scripts = new Map([['Good', names(12_000)]]);
