@@ -1,3 +1,4 @@
+import type { Offences } from './offences.ts';
 import { type Job, type Thread, takeBack } from './pool-thread.ts';
 
 /**
@@ -7,11 +8,13 @@ import { type Job, type Thread, takeBack } from './pool-thread.ts';
 export class Crew {
   readonly members = new Set<Thread>();
   readonly #startThread: () => Thread;
+  readonly #offences: Pick<Offences, 'mustLoadInTurn'>;
   #spare: Thread | undefined;
   #reserve: Thread | undefined;
 
-  constructor(startThread: () => Thread) {
+  constructor(startThread: () => Thread, offences: Pick<Offences, 'mustLoadInTurn'>) {
     this.#startThread = startThread;
+    this.#offences = offences;
   }
 
   get spare(): Thread | undefined {
@@ -43,9 +46,10 @@ export class Crew {
     return this.members.has(thread) || this.#spare === thread || this.#reserve === thread;
   }
 
-  /** Whether a thread loads scripts of the game. */
+  /** Whether a thread loads scripts of the game, or others after which it must wait for its turn. */
   isLoading(gameId: string): boolean {
-    for (const { loading } of this.all()) if (loading.some(({ runtime }) => runtime.gameId === gameId)) return true;
+    const isBefore = ({ runtime }: Thread['loading'][number]) => this.#offences.mustLoadInTurn(gameId, runtime.gameId);
+    for (const { loading } of this.all()) if (loading.some(isBefore)) return true;
     return false;
   }
 

@@ -39,6 +39,19 @@ test('a stage is quick until a long invocation, and again after many short ones'
   assert.equal(offences.isQuick('stage'), true);
 });
 
+test('games for which threads that loaded scripts had to be ended load one after the other for a while', () => {
+  const clock = new ManualClock();
+  const offences = new Offences({ clock });
+  for (const gameId of ['one', 'two'])
+    offences.killed({ stageId: `stage of ${gameId}`, gameId }, { whileLoading: true });
+  offences.killed({ stageId: 'stuck', gameId: 'stuck' });
+  const inTurn = (...games: [string, string]) => offences.mustLoadInTurn(...games);
+  assert.deepEqual([inTurn('one', 'two'), inTurn('two', 'one'), inTurn('other', 'other')], [true, true, true]);
+  assert.deepEqual([inTurn('one', 'other'), inTurn('other', 'two'), inTurn('stuck', 'one')], [false, false, false]);
+  clock.advance(60_000);
+  assert.equal(inTurn('one', 'two'), false);
+});
+
 test('while a game has had threads ended, its stages of which little is known count as slow', () => {
   const clock = new ManualClock();
   const offences = new Offences({ clock });

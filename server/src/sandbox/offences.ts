@@ -38,6 +38,8 @@ export class Offences {
   readonly #stages = new Map<string, Record>();
   /** Game → when a thread had to be ended for one of its stages the last time. */
   readonly #games = new Map<string, number>();
+  /** The same, of those that had to be ended while they loaded scripts. */
+  readonly #slowToLoad = new Map<string, number>();
 
   constructor({ clock }: { clock: Clock }) {
     this.#clock = clock;
@@ -53,8 +55,21 @@ export class Offences {
   }
 
   #hadThreadEnded(gameId: string): boolean {
-    const at = this.#games.get(gameId);
+    return this.#isRecent(this.#games.get(gameId));
+  }
+
+  #isRecent(at: number | undefined): boolean {
     return at !== undefined && this.#clock.monotonic() - at < WINDOW_MS;
+  }
+
+  /**
+   * Whether only one thread at a time loads scripts of these games: of one game, and of those whose scripts have lately taken
+   * too long. Each could otherwise take a thread from all others for seconds, again and again, and there may be more such
+   * games than threads.
+   */
+  mustLoadInTurn(gameId: string, other: string): boolean {
+    const isSlow = (game: string) => this.#isRecent(this.#slowToLoad.get(game));
+    return gameId === other || (isSlow(gameId) && isSlow(other));
   }
 
   isQuick(stageId: string): boolean {
@@ -74,9 +89,10 @@ export class Offences {
     record.typicalMs += (ms - record.typicalMs) * (1 - Math.exp(-ms / MEMORY_MS));
   }
 
-  killed({ stageId, gameId }: Place): void {
+  killed({ stageId, gameId }: Place, { whileLoading = false } = {}): void {
     const now = this.#clock.monotonic();
     putNewest(this.#games, gameId, now, MAX_GAMES);
+    if (whileLoading) putNewest(this.#slowToLoad, gameId, now, MAX_GAMES);
     const record = this.#of(stageId);
     record.kills = [...record.kills.filter((at) => now - at < WINDOW_MS), now];
     if (record.kills.length < MAX_KILLS) return;

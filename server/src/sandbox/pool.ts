@@ -32,8 +32,8 @@ const MAX_KNOWN = 1_000;
  * it need not sleep in between. Until the thread comes to that message, another one that has nothing to do takes it over.
  *
  * Nothing can stop the engine while it compiles, and what a hostile studio writes may keep it busy for minutes. So a
- * thread that loads scripts does nothing for other stages, a game loads in one thread at a time, and a thread that has to be
- * ended is charged to the stage whose scripts took too long.
+ * thread that loads scripts does nothing for other stages, a game loads in one thread at a time, as do together all games that
+ * took too long in the last minute, and a thread that has to be ended is charged to the stage whose scripts they were.
  */
 export class SandboxPool implements Sandbox {
   readonly #clock: Clock;
@@ -43,7 +43,7 @@ export class SandboxPool implements Sandbox {
   readonly #queue: JobQueue;
   readonly #offences: Offences;
   readonly #answer: ReturnType<typeof createHostAnswers>;
-  readonly #crew = new Crew(() => this.#startThread());
+  readonly #crew: Crew;
   /** Stage id → how many threads run its scripts. */
   readonly #running = new Counts();
   readonly #preparations = new Preparations();
@@ -63,6 +63,7 @@ export class SandboxPool implements Sandbox {
     this.#log = log;
     this.#settings = settings;
     this.#offences = new Offences({ clock });
+    this.#crew = new Crew(() => this.#startThread(), this.#offences);
     this.#queue = new JobQueue({ clock, settings, pausedMs: (stageId) => this.#offences.pausedMs(stageId) });
     this.#answer = createHostAnswers({ clock, log, settings });
   }
@@ -310,8 +311,7 @@ export class SandboxPool implements Sandbox {
       this.#release(thread);
       this.#goOn(thread);
       this.#queue.putBack(job);
-      this.#runNext();
-      return;
+      return void this.#runNext();
     }
     if (job.hasScriptsSent) {
       this.#release(thread);
@@ -321,8 +321,7 @@ export class SandboxPool implements Sandbox {
     if (this.#crew.isLoading(job.invocation.runtime.gameId)) {
       job.isUnloaded = true;
       this.#release(thread);
-      this.#enqueue(job);
-      return;
+      return void this.#enqueue(job);
     }
     job.hasScriptsSent = true;
     // A fault shows when the thread says once more that the scripts are missing.
@@ -387,7 +386,7 @@ export class SandboxPool implements Sandbox {
     this.#crew.remove(thread, { replace: !this.#isClosed });
     void thread.worker.terminate();
     const runtime = loading?.runtime ?? job?.invocation.runtime;
-    if (runtime !== undefined) this.#offences.killed(runtime);
+    if (runtime !== undefined) this.#offences.killed(runtime, { whileLoading: loading !== undefined });
     if (loading !== undefined) this.#preparations.giveUp(loading.runtime, new Error(TOO_LONG_TO_LOAD));
     const why = loading === undefined ? 'it did not end in time and was ended by force' : TOO_LONG_TO_LOAD;
     job?.resolve(withoutLines({ kind: 'stopped', why }));

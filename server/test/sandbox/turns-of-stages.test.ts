@@ -197,6 +197,23 @@ test('a message that came just before a thread began to load the scripts of anot
   await slow;
 });
 
+test('games whose scripts have taken too long to be loaded leave a thread to another game, however many they are', async (t) => {
+  const { invoke, ended } = await open(t, 1);
+  // More than there are threads, with the spare one and the one in reserve.
+  const load = (round: number) =>
+    Array.from({ length: 4 }, (_, n) => invoke(`${n} in ${round}`, 'p', 'Good', `hostile game ${n}`, SLOW_TO_LOAD));
+  await Promise.all(load(1));
+  assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+  const before = ended.length;
+  // They take 20 seconds, one after the other, and are given up when the pool is closed.
+  void Promise.allSettled(load(2));
+  for (let count = 0; count < 10; count += 1) {
+    assert.equal(await invoke('other', 'p', 'Good'), 'returned');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.deepEqual(new Set(ended.slice(before)), new Set(['other p Good returned']));
+});
+
 test('scripts that are ready are not loaded again', async (t) => {
   const { invoke, prepare } = await open(t, 1);
   const scripts = new Map([['Good', names(12_000)]]);
