@@ -73,8 +73,8 @@ const BUGS: readonly PlantedBug[] = [
     file: 'domain/players/bars/bar-enforcement.js',
     changes: [
       [
-        'const { failures } = await enforce(record, asOf);',
-        'if (record.until <= clock.now()) { await store.bars.remove(name, record.version); return true; } const { failures } = await enforce(record, asOf);',
+        'const { failures } = await enforce(record, asOf, { isRepeated: true });',
+        'if (record.until <= clock.now()) { await store.bars.remove(name, record.version); return true; } const { failures } = await enforce(record, asOf, { isRepeated: true });',
       ],
     ],
     // It takes an expiry while the directory is away, and a bar that lasted longer: few histories have both.
