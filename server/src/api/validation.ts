@@ -86,7 +86,7 @@ function visitTimestamp(raw: unknown, path: string, faults: Faults): unknown {
 }
 
 /** Whether a month has the day that a text begins with: `Date` takes February 30 for the second of March. */
-function isDay(text: string): boolean {
+export function isDay(text: string): boolean {
   const [year, month, day] = text.slice(0, 10).split('-').map(Number) as [number, number, number];
   const last = new Date(0);
   last.setUTCFullYear(year, month, 0);

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addClientOptions, createClient, type ManagementClient } from './management-client.ts';
+import { timeIn } from './times.ts';
 import { CommandError, type World } from './world.ts';
 
 const UNIT_SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
@@ -69,7 +70,7 @@ export function durationInput({ for: lasting, until }: PlaceOptions) {
   }
   if (lasting !== undefined) return { Seconds: secondsOf(lasting) };
   if (until === undefined) return {};
-  const time = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.test(until) ? Date.parse(until) : Number.NaN;
+  const time = timeIn(until);
   if (!Number.isNaN(time)) return { Until: new Date(time).toISOString() };
   throw new CommandError(`--until must be a time such as 2026-01-31T12:00:00Z, got "${until}"`, { exitCode: 2 });
 }

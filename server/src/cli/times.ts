@@ -1,3 +1,4 @@
+import { isDay } from '../api/validation.ts';
 import { CommandError } from './world.ts';
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -6,15 +7,18 @@ const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 export function parseSince(text: string, nowMs: number, option = '--since'): number {
   const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (count !== undefined) return Math.max(0, nowMs - Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS]);
-  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.exec(text) ?? [];
-  // JavaScript reads 30 February as 2 March, so that two days would be missing without a word.
-  const lastDay = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
-  const time = Number(day) <= lastDay ? Date.parse(text) : Number.NaN;
+  const time = timeIn(text);
   if (!Number.isNaN(time)) return Math.max(0, time);
   throw new CommandError(
     `${option} must be a duration such as 30m, 1h or 2d, or a time such as 2026-01-31T12:00:00Z, got "${text}"`,
     { exitCode: 2 },
   );
+}
+
+/** Milliseconds since 1970 of a time such as 2026-01-31T12:00:00Z, or of the beginning of a day; NaN for any other text. */
+export function timeIn(text: string): number {
+  const isTime = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d)?)?$/.test(text);
+  return isTime && isDay(text) ? Date.parse(text) : Number.NaN;
 }
 
 /** The seconds of a duration. Throws a CommandError (exit code 2) for anything else. */
