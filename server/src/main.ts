@@ -27,6 +27,7 @@ import { ensureRoot, openAccess, type RootKey, writeRootCredentials } from './ap
 import { type Rotation, rotateSecretKey } from './app/secret-rotation.ts';
 import { createServices, type Services } from './app/services.ts';
 import { openSignInSites } from './app/sign-in-sites.ts';
+import { findDamage } from './app/sqlite-files.ts';
 import { resumeWork } from './app/take-over.ts';
 import { warningsOf } from './app/warnings.ts';
 import { type Clock, passing, systemClock, withTimeout } from './clock.ts';
@@ -302,6 +303,7 @@ export async function makeConsoleLink({ url, ...options }: Surroundings & { read
 /** What a command may do with a whole data directory. */
 export const backUpData = writeBackup;
 export const restoreData = restoreBackup;
+export const findDamagedFiles = findDamage;
 
 /** What a command may find out about the servers that hold the directory of a cluster. Rejects when they are away. */
 export async function examineRedis(settings: RedisSettings) {

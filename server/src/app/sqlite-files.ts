@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { backUp, type LiveFiles } from '../data-directory/backup.ts';
@@ -12,6 +12,7 @@ import { AUDIT_JOURNAL_FILE } from '../store/audit/open-journal.ts';
 import { AUDIT_DATABASE_FILE } from '../store/audit/sqlite.ts';
 import {
   AUDIT_FORM,
+  assertUndamaged,
   copyDatabase,
   type DatabaseForm,
   EVENTS_FORM,
@@ -110,3 +111,22 @@ export const LIVE_FILES: LiveFiles = {
   },
   sizeOf: sizeOfDatabase,
 };
+
+/** What can be looked through in a second or two. */
+const MAX_EXAMINED_BYTES = 268_435_456;
+
+/** What is wrong with the databases of a data directory that are not too large to look, a sentence each. Changes nothing. */
+export async function findDamage(path: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of Object.keys(FORMS)) {
+    const file = join(path, name);
+    const { size } = statSync(file, { throwIfNoEntry: false }) ?? {};
+    if (size === undefined || size > MAX_EXAMINED_BYTES) continue;
+    try {
+      assertUndamaged(file);
+    } catch (error) {
+      found.push(error instanceof StartupError ? error.message : describeFileFault(error));
+    }
+  }
+  return found;
+}

@@ -47,6 +47,7 @@ export interface World {
       | 'copyData'
       | 'examineRedis'
       | 'examineDatabase'
+      | 'findDamagedFiles'
     >
   >;
 }

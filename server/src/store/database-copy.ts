@@ -120,6 +120,25 @@ export function examineDatabase({ form, file }: { form: DatabaseForm; file: stri
   }
 }
 
+/**
+ * Throws a `StartupError` when a database is damaged, which may be in use by a server. Changes nothing, and leaves its connection
+ * open, because to close it could move the WAL into the file.
+ */
+export function assertUndamaged(file: string): void {
+  try {
+    const connection = new Libsql(file, { readonly: true, fileMustExist: true });
+    leaveOpen(connection);
+    assertPlainSchema(connection);
+    const faults = connection.prepare('PRAGMA quick_check(1)').all() as { quick_check: string }[];
+    if (faults[0]?.quick_check !== 'ok')
+      throw new Error(
+        `it is damaged: ${excerpt(String(faults[0]?.quick_check), MAX_SENTENCE_CHARACTERS)}: restore a backup`,
+      );
+  } catch (error) {
+    throw new StartupError(`cannot use ${file}: ${describeDatabaseFault(error, file)}`, { cause: error });
+  }
+}
+
 /** The version of a schema older than this program's; undefined for any other, and when there is no schema yet. */
 export function findOutdated({ form, file }: { form: DatabaseForm; file: string }): number | undefined {
   if (!existsSync(file)) return undefined;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { chmodSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import Libsql from 'libsql';
 import { createProgram } from '../../src/cli/program.ts';
 import { findAws } from '../support/aws-cli.ts';
 import { createWorkplace, type Workplace } from '../support/process.ts';
@@ -44,6 +45,24 @@ describe('"respark doctor"', () => {
     const wrong = await place.respark(['doctor'], { env: { RESPARK_PORT: '80a' } });
     assert.equal(wrong.exitCode, 1);
     assert.match(wrong.stdout, /^fail {2}settings: RESPARK_PORT must be 0-65535, got "80a"/m);
+  });
+
+  it('names a database that is damaged where the start of a server, or a call, would meet it', async (t) => {
+    const place = createWorkplace(t);
+    const server = await place.serve();
+    server.child.kill('SIGTERM');
+    await server.ended();
+    assert.deepEqual((await findings(place)).failed, []);
+    const file = join(server.dataDir, 'respark.sqlite');
+    const database = new Libsql(file);
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    database.close();
+    const pages = readFileSync(file);
+    writeFileSync(file, pages.fill(0xa5, 4 * 4_096, 8 * 4_096));
+    const { failed, list } = await findings(place);
+    assert.deepEqual(failed, ['databases']);
+    const { detail = '' } = list.find(({ check }) => check === 'databases') ?? {};
+    assert.match(detail, /^cannot use \S+\/respark\.sqlite: it is damaged: .*: restore a backup$/);
   });
 });
 

@@ -85,6 +85,7 @@ export function createTestWorld({
       copyData: unexpected,
       examineRedis: unexpected,
       examineDatabase: unexpected,
+      findDamagedFiles: unexpected,
       ...main,
     }),
     out: () => written.stdout,

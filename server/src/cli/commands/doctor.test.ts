@@ -66,7 +66,7 @@ async function diagnose({
     local,
     main: {
       ...(openAdministration === undefined ? {} : { openAdministration }),
-      ...{ examineRedis, examineDatabase },
+      ...{ examineRedis, examineDatabase, findDamagedFiles: async () => [] },
     },
   });
   const exitCode = await world.run('doctor', '--json', '--data-dir', dataDir, '--max-connections', '1000');

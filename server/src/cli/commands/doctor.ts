@@ -57,7 +57,7 @@ async function examine(world: World, command: Command): Promise<Finding[]> {
     const database = await checkDatabase(world, settings);
     findings.push(...database);
     // Without the database, its faults would be those of the key too.
-    if (database.every(({ state }) => state !== 'fail')) findings.push(await checkSecretKey(world, settings));
+    if (database.every(({ state }) => state !== 'fail')) findings.push(...(await checkStore(world, settings)));
     findings.push(...(await checkServer(world, settings)));
     findings.push(...(await checkCredentials(world, settings)));
     findings.push(...(await checkProxy(world, settings)));
@@ -102,6 +102,18 @@ async function checkDataDirectory(dataDir: string): Promise<Finding> {
     const { cause = code, cure: advice = 'see what is wrong with it' } = findFileFault(error) ?? {};
     return { check, state: 'fail', detail: `${path}: ${cause} (${code})`, advice };
   }
+}
+
+/** What cannot be opened is not looked through: the first fault says more. */
+async function checkStore(world: World, settings: Settings): Promise<Finding[]> {
+  const secretKey = await checkSecretKey(world, settings);
+  const isHere = (await world.localFiles.rootCredentials(settings.dataDir).catch(() => undefined)) !== undefined;
+  if (secretKey.state !== 'ok' || !isHere || settings.databaseUrl !== undefined) return [secretKey];
+  const check = 'databases';
+  const { findDamagedFiles } = await world.loadMain();
+  const damage = await findDamagedFiles(resolve(settings.dataDir));
+  if (damage.length === 0) return [secretKey, { check, state: 'ok', detail: 'those up to 256 MiB are not damaged' }];
+  return [secretKey, ...damage.map((detail): Finding => ({ check, state: 'fail', detail }))];
 }
 
 /** Opens the store with the configured secret key; this works beside a running server, and changes nothing. */
