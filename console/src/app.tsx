@@ -5,10 +5,12 @@ import { pageOf } from './pages.ts';
 import { LoadingPage } from './parts/later.tsx';
 import { Notice } from './parts/notice.tsx';
 import { Page } from './parts/page.tsx';
+import { Said } from './parts/said.tsx';
 import { Time } from './parts/time.tsx';
 import { useAllowed, useIsKnown, useMay, usePermissions } from './permissions.ts';
 import { place } from './place.ts';
 import { linkTo, route } from './route.ts';
+import { unsay } from './said.ts';
 import { session } from './session.ts';
 import { useSignal } from './store.ts';
 import { language, t } from './texts/language.ts';
@@ -71,7 +73,9 @@ function Console() {
   const isKnown = useIsKnown({ isOfStage });
   const refusal = useMay(...needs);
   // The browser's own way back may lead to another stage or player while a dialog is open. It must not go on about that one.
-  const about = [page, ...(isOfStage ? [game, stage] : []), subject && query[subject]];
+  const about = JSON.stringify([page, ...(isOfStage ? [game, stage] : []), subject && query[subject]]);
+  // What was said is of the page that was shown before.
+  useEffect(unsay, [about]);
   return (
     <div class="console">
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
@@ -80,6 +84,7 @@ function Console() {
       <Navigation />
       <main id="main" ref={main} tabIndex={-1}>
         <EndsSoon />
+        <Said />
         {partOf !== undefined && <Back key={page} to={partOf} />}
         {!isKnown ? (
           <LoadingPage />
@@ -88,7 +93,7 @@ function Console() {
             <Notice kind="info">{refusal}</Notice>
           </Page>
         ) : (
-          <Show key={JSON.stringify(about)} />
+          <Show key={about} />
         )}
       </main>
     </div>

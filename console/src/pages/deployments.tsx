@@ -13,6 +13,7 @@ import { Time } from '../parts/time.tsx';
 import { Id, Untrusted } from '../parts/untrusted.tsx';
 import { useSurelyAllowed } from '../permissions.ts';
 import { place } from '../place.ts';
+import { say } from '../said.ts';
 import { useSignal } from '../store.ts';
 import { counted, formatNumber, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
@@ -232,6 +233,7 @@ function SnapshotDialog({ onClose, onDone }: { onClose: () => void; onDone: () =
           event.preventDefault();
           const done = await create.run({ GameName: game, Description: description || undefined });
           if (done === undefined) return;
+          say(t('snapshotMade', { snapshot: done.Snapshot?.Id ?? '' }));
           onDone();
           onClose();
         }}
@@ -266,6 +268,7 @@ function DeployDialog({ snapshot, onClose, onDone }: { snapshot: string; onClose
       onConfirm={async () => {
         const done = await deploy.run({ GameName: game, StageName: stage, SnapshotId: snapshot });
         if (done === undefined) return;
+        say(t('deploymentBegun', { snapshot, stage }));
         onDone();
         onClose();
       }}

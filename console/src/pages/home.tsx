@@ -10,6 +10,7 @@ import { Id } from '../parts/untrusted.tsx';
 import { useMay, useSurelyAllowed } from '../permissions.ts';
 import { place } from '../place.ts';
 import { linkTo } from '../route.ts';
+import { say } from '../said.ts';
 import { useSignal } from '../store.ts';
 import { counted, formatNumber, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
@@ -172,7 +173,10 @@ function DrainDialog({ node, isOnly, onClose }: { node: Node; isOnly: boolean; o
       error={drain.error}
       onClose={onClose}
       onConfirm={async () => {
-        if ((await drain.run({ NodeId: node.Id ?? '' })) !== undefined) onClose();
+        const { Id: id = '' } = node;
+        if ((await drain.run({ NodeId: id })) === undefined) return;
+        say(t('nodeDrainsNow', { node: id }));
+        onClose();
       }}
     >
       <p class="subject">

@@ -7,6 +7,7 @@ import { Shares } from '../parts/shares.tsx';
 import { Time } from '../parts/time.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
 import { place } from '../place.ts';
+import { say } from '../said.ts';
 import { counted, formatNumber, formatTime, t } from '../texts/language.ts';
 import { useAction } from '../use-call.ts';
 
@@ -136,7 +137,10 @@ export function JobActions({
             isBusy={pause.isBusy}
             onClick={async () => {
               if (onChanged === undefined) onDecide({ kind: 'pause', job });
-              else if ((await pause.run(input)) !== undefined) onChanged();
+              else if ((await pause.run(input)) !== undefined) {
+                say(t('jobPausedNow'));
+                onChanged();
+              }
             }}
           >
             {pauseName}
@@ -149,7 +153,10 @@ export function JobActions({
             isBusy={resume.isBusy}
             onClick={async () => {
               if (onChanged === undefined) onDecide({ kind: 'resume', job });
-              else if ((await resume.run(input)) !== undefined) onChanged();
+              else if ((await resume.run(input)) !== undefined) {
+                say(t('jobResumedNow'));
+                onChanged();
+              }
             }}
           >
             {resumeName}
@@ -211,12 +218,24 @@ function Which({ job }: { job: Job }) {
 }
 
 const PAUSES = {
-  pause: { operation: 'PauseDisconnectJob', name: 'pauseJobNow', words: 'pauseJobExplained', button: 'primary' },
-  resume: { operation: 'ResumeDisconnectJob', name: 'resumeJobNow', words: 'resumeJobExplained', button: 'danger' },
+  pause: {
+    operation: 'PauseDisconnectJob',
+    name: 'pauseJobNow',
+    words: 'pauseJobExplained',
+    button: 'primary',
+    done: 'jobPausedNow',
+  },
+  resume: {
+    operation: 'ResumeDisconnectJob',
+    name: 'resumeJobNow',
+    words: 'resumeJobExplained',
+    button: 'danger',
+    done: 'jobResumedNow',
+  },
 } as const;
 
 function PauseDialog({ kind, job, onClose, onDone }: DialogProps & { readonly kind: keyof typeof PAUSES }) {
-  const { operation, name, words, button } = PAUSES[kind];
+  const { operation, name, words, button, done } = PAUSES[kind];
   const action = useAction(operation);
   return (
     <Confirm
@@ -229,6 +248,7 @@ function PauseDialog({ kind, job, onClose, onDone }: DialogProps & { readonly ki
       onClose={onClose}
       onConfirm={async () => {
         if ((await action.run(inputOf(job))) === undefined) return;
+        say(t(done));
         onDone();
         onClose();
       }}
@@ -251,6 +271,7 @@ function CancelDialog({ job, onClose, onDone }: DialogProps) {
       onClose={onClose}
       onConfirm={async () => {
         if ((await cancel.run(inputOf(job))) === undefined) return;
+        say(t('jobCancelledNow'));
         onDone();
         onClose();
       }}
@@ -275,6 +296,7 @@ function ConfirmDialog({ job, onClose, onDone }: DialogProps) {
       onClose={onClose}
       onConfirm={async () => {
         if ((await confirm.run(inputOf(job))) === undefined) return;
+        say(t('jobConfirmedNow'));
         onDone();
         onClose();
       }}

@@ -11,6 +11,7 @@ import { Id, Untrusted } from '../parts/untrusted.tsx';
 import { useAllowed } from '../permissions.ts';
 import { place } from '../place.ts';
 import { linkTo } from '../route.ts';
+import { say } from '../said.ts';
 import { session } from '../session.ts';
 import { useSignal } from '../store.ts';
 import { t } from '../texts/language.ts';
@@ -193,7 +194,9 @@ export function RevokeDialog({
       error={revoke.error}
       onClose={onClose}
       onConfirm={async () => {
-        if ((await revoke.run({ AccessKeyId: accessKey.AccessKeyId ?? '' })) === undefined) return;
+        const { AccessKeyId: key = '' } = accessKey;
+        if ((await revoke.run({ AccessKeyId: key })) === undefined) return;
+        say(t('keyRevokedNow', { key }));
         onDone();
         onClose();
       }}

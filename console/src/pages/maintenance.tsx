@@ -7,6 +7,7 @@ import { Badge, Page } from '../parts/page.tsx';
 import { Time } from '../parts/time.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
 import { place } from '../place.ts';
+import { say } from '../said.ts';
 import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
@@ -80,6 +81,7 @@ export function Maintenance() {
           onClose={() => setOpening(false)}
           onConfirm={async () => {
             if ((await open.run(input)) === undefined) return;
+            say(t('stageOpenedNow', { stage }));
             access.reload();
             setOpening(false);
           }}
@@ -125,6 +127,7 @@ function CloseDialog({ onClose, onDone }: { onClose: () => void; onDone: () => v
           SendAway: sendsAway,
         });
         if (done === undefined) return;
+        say(t('stageClosedNow', { stage }));
         onDone();
         onClose();
       }}

@@ -1,6 +1,7 @@
 import { Confirm } from '../parts/confirm.tsx';
 import { Id } from '../parts/untrusted.tsx';
 import { place } from '../place.ts';
+import { say } from '../said.ts';
 import { t } from '../texts/language.ts';
 import { useAction } from '../use-call.ts';
 
@@ -21,6 +22,7 @@ export function UnblockDialog({
   const inGame = useAction('UnblockPlayerInGame');
   const { isBusy, error } = isInGame ? inGame : inStage;
   const input = { GameName: game, PlayerId: player };
+  const where = isInGame ? t('inGame', { game }) : t('inStage', { stage });
   return (
     <Confirm
       title={t('unblock')}
@@ -33,6 +35,7 @@ export function UnblockDialog({
       onConfirm={async () => {
         const done = await (isInGame ? inGame.run(input) : inStage.run({ ...input, StageName: stage }));
         if (done === undefined) return;
+        say(t('unblocked', { player, place: where }));
         onDone();
         onClose();
       }}
@@ -40,7 +43,7 @@ export function UnblockDialog({
       <p class="subject">
         <Id id={player} />
       </p>
-      <p>{t('unblockExplained', { place: isInGame ? t('inGame', { game }) : t('inStage', { stage }) })}</p>
+      <p>{t('unblockExplained', { place: where })}</p>
     </Confirm>
   );
 }

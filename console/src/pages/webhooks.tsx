@@ -11,6 +11,7 @@ import { Table } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
 import { place } from '../place.ts';
+import { say } from '../said.ts';
 import { onServer } from '../session.ts';
 import { useSignal } from '../store.ts';
 import { formatTime, t } from '../texts/language.ts';
@@ -165,6 +166,7 @@ function SwitchDialog({ webhook, onClose, onDone }: { webhook: Webhook; onClose:
       onConfirm={async () => {
         const named = { GameName: webhook.GameName ?? '', WebhookId: webhook.Id ?? '' };
         if ((await update.run({ ...named, IsEnabled: !isOn })) === undefined) return;
+        say(t(isOn ? 'switchedOff' : 'switchedOn', { url: webhook.Url ?? '' }));
         onDone();
         onClose();
       }}
@@ -261,6 +263,7 @@ function DeleteDialog({ webhook, onClose, onDone }: { webhook: Webhook; onClose:
       onConfirm={async () => {
         const done = await remove.run({ GameName: webhook.GameName ?? '', WebhookId: webhook.Id ?? '' });
         if (done === undefined) return;
+        say(t('webhookDeleted', { url: webhook.Url ?? '' }));
         onDone();
         onClose();
       }}
@@ -294,7 +297,9 @@ function ReplayDialog({ webhook, onClose }: { webhook: Webhook; onClose: () => v
       onClose={onClose}
       onConfirm={async () => {
         const named = { GameName: webhook.GameName ?? '', WebhookId: webhook.Id ?? '' };
-        if ((await replay.run({ ...named, Since: since.toISOString() })) !== undefined) onClose();
+        if ((await replay.run({ ...named, Since: since.toISOString() })) === undefined) return;
+        say(t('replayed', { url: webhook.Url ?? '', since: formatTime(since) }));
+        onClose();
       }}
     >
       <p class="subject">

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
+import { unsay } from '../said.ts';
 import { t } from '../texts/language.ts';
 
 /**
@@ -24,6 +25,7 @@ export function Dialog({
   const id = useId();
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
+    unsay();
     element.current?.showModal();
     element.current?.querySelector<HTMLElement>('input, select, textarea')?.focus();
   }, []);

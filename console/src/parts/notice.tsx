@@ -50,21 +50,27 @@ export function Failure({ error, plain }: { error: CallError | undefined; plain?
   );
 }
 
-/** A text to hand on, with a button that copies it. */
+/** A text to hand on, with a button that copies it, and says aloud that it has. */
 export function Copied({ text }: { text: string }) {
-  const [isCopied, setCopied] = useState(false);
+  const [outcome, setOutcome] = useState<'copied' | 'notCopied'>();
   const copy = async () => {
-    // Pages that came by plain HTTP have no clipboard. The text can be selected there.
-    await navigator.clipboard?.writeText(text);
-    setCopied(true);
+    // Pages that came by plain HTTP have no clipboard, and browsers may refuse it. The text can be selected there.
+    const isCopied = await navigator.clipboard?.writeText(text).then(
+      () => true,
+      () => false,
+    );
+    setOutcome(isCopied ? 'copied' : 'notCopied');
   };
   return (
     <span class="copied">
       <Id id={text} />
       {navigator.clipboard !== undefined && (
-        <button type="button" class="link" onClick={() => void copy()} aria-label={t('copyOf', { text })}>
-          {isCopied ? t('copied') : t('copy')}
-        </button>
+        <>
+          <button type="button" class="link" onClick={() => void copy()} aria-label={t('copyOf', { text })}>
+            {t('copy')}
+          </button>
+          <span role="status">{outcome !== undefined && t(outcome)}</span>
+        </>
       )}
     </span>
   );

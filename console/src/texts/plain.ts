@@ -56,6 +56,7 @@ export const PLAIN_TEXTS = {
   copied: ['copied', 'kopiert'],
   copy: ['copy', 'kopieren'],
   copyOf: ['Copy {text}', '{text} kopieren'],
+  notCopied: ['not copied: select it instead', 'nicht kopiert: bitte markieren'],
   created: ['Created', 'Angelegt'],
   days1: ['1 day', '1 Tag'],
   days30: ['30 days', '30 Tage'],

@@ -1,5 +1,6 @@
 import { ACTION_TEXTS } from './actions.ts';
 import { CHANGE_TEXTS } from './changes.ts';
+import { DONE_TEXTS } from './done.ts';
 import { HARNESS_TEXTS } from './harness.ts';
 import { JOB_TEXTS } from './jobs.ts';
 import { KEY_TEXTS } from './keys.ts';
@@ -17,6 +18,7 @@ export const PARTS: readonly Texts[] = [
   KEY_TEXTS,
   CHANGE_TEXTS,
   WEBHOOK_TEXTS,
+  DONE_TEXTS,
 ];
 
 /** Every text of the console, in every language. `{name}` is replaced by a value. */
@@ -28,4 +30,5 @@ export const TEXTS = {
   ...KEY_TEXTS,
   ...CHANGE_TEXTS,
   ...WEBHOOK_TEXTS,
+  ...DONE_TEXTS,
 } as const satisfies Texts;
