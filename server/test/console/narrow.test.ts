@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { policyOfRole } from '../../src/domain/access/roles.ts';
 import { administer } from '../support/administration.ts';
-import { type ConsolePage, chromium, signIn } from '../support/console-page.ts';
+import { type ConsolePage, chromium, openConsole, signIn } from '../support/console-page.ts';
 import { rawCall } from '../support/raw-call.ts';
 import { GAME, ROOT, STAGE, startTestServer } from '../support/server.ts';
 
@@ -91,4 +91,29 @@ test('[chromium] on a phone the page begins at the top, under a bar that says wh
   await opened.page.waitForSelector("button[aria-label='Pages: Audit'][aria-expanded=false]");
   assert.doesNotMatch(await opened.shows('Audit'), /Sign out/);
   await opened.assertSound();
+});
+
+test('[chromium] what a finger presses in a row is high enough not to press its neighbour', { skip }, async (t) => {
+  const server = await startTestServer(t);
+  const player = await server.connect();
+  await rawCall(server, 'POST', `/respark/game/${GAME}/webhook`, { body: { Url: 'https://hooks.example/all' } });
+  const opened = await openConsole(server.url, { hash: `#/home?${PLACE}` });
+  await opened.page.setViewport({ width: 390, height: 844, hasTouch: true, isMobile: true });
+  await opened.fill('Access key id', ROOT.accessKeyId);
+  await opened.fill('Secret access key', ROOT.secretAccessKey);
+  await opened.press('Sign in');
+  await opened.page.waitForSelector('.console main');
+  assert.equal(await opened.page.evaluate("matchMedia('(pointer: coarse)').matches"), true);
+  for (const [page, action] of Object.entries({ player: 'Disconnect…', webhooks: 'Switch off…', audit: 'Show' })) {
+    const of = page === 'player' ? `&player=${player.playerId}` : '';
+    await opened.page.evaluate(`location.hash = '#/${page}?${PLACE}${of}'`);
+    await opened.page.waitForFunction(`document.querySelector('td.action')?.innerText.includes('${action}')`);
+    const low = await opened.page.evaluate(`[...document.querySelectorAll('td :is(button, a)')]
+      .filter((each) => each.getBoundingClientRect().height < 32)
+      .map((each) => each.textContent + ' ' + each.getBoundingClientRect().height)`);
+    assert.deepEqual(low, [], page);
+    const tooWide = await opened.page.evaluate('document.documentElement.scrollWidth - innerWidth');
+    assert.ok(Number(tooWide) <= 0, `${page} is ${tooWide} pixels wider than the screen`);
+    await opened.assertSound();
+  }
 });
