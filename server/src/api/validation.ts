@@ -1,3 +1,4 @@
+import { isDay } from '../calendar.ts';
 import type { Json } from '../domain/configuration/document.ts';
 import { jsonTextOf } from '../domain/configuration/json-text.ts';
 import { ServiceError } from '../errors.ts';
@@ -83,14 +84,6 @@ function visitTimestamp(raw: unknown, path: string, faults: Faults): unknown {
     typeof raw === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/.test(raw);
   const unixMs = isIso8601 && isDay(raw) ? Date.parse(raw) : Number.NaN;
   return Number.isNaN(unixMs) ? faults.add(raw, path, 'Member must be an ISO 8601 date and time') : unixMs;
-}
-
-/** Whether a month has the day that a text begins with: `Date` takes February 30 for the second of March. */
-export function isDay(text: string): boolean {
-  const [year, month, day] = text.slice(0, 10).split('-').map(Number) as [number, number, number];
-  const last = new Date(0);
-  last.setUTCFullYear(year, month, 0);
-  return day <= last.getUTCDate();
 }
 
 function visitBlob(shape: BlobShape, raw: unknown, path: string, faults: Faults): unknown {

@@ -1,4 +1,4 @@
-import { isDay } from '../api/validation.ts';
+import { isDay } from '../calendar.ts';
 import { CommandError } from './world.ts';
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;

@@ -1,3 +1,4 @@
+import { isDay } from '../../calendar.ts';
 import { parseIpAddress, parseIpRange } from '../../ip-address.ts';
 import { compileWildcard } from '../wildcard.ts';
 
@@ -214,12 +215,10 @@ function parseNumber(text: string): number | undefined {
 /** Milliseconds since 1970 of an ISO 8601 date or of nine- or ten-digit seconds since 1970. */
 function parseDate(text: string): number | undefined {
   if (/^\d{9,10}$/.test(text)) return Number(text) * 1000;
-  const [, year, month, day, time] =
-    /^(\d{4})-(\d\d)-(\d\d)(T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/.exec(text) ?? [];
-  // JavaScript reads 30 February as 2 March.
-  const lastDay = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
-  const ms = Date.parse(time === undefined ? `${text}T00:00:00Z` : text);
-  return Number(day) <= lastDay && !Number.isNaN(ms) ? ms : undefined;
+  const found = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/.exec(text);
+  if (found === null || !isDay(text)) return undefined;
+  const ms = Date.parse(found[1] === undefined ? `${text}T00:00:00Z` : text);
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 function compileCidr(wanted: string): Test | undefined {
