@@ -5,6 +5,7 @@ import { gameResource, gameTags } from '../operations/resources.ts';
 import { gameName, stageName } from '../operations/shapes.ts';
 import { boolean, integer, label, list, nullable, string, structure, timestamp } from '../shape.ts';
 import { ownOperation } from './own-operation.ts';
+import { MANY_ON_RECORD } from './wording.ts';
 
 const url = string({ min: 1, max: 2_048 });
 const description = nullable(string({ min: 0, max: 256 }));
@@ -38,6 +39,17 @@ const named = { GameName: label(gameName), WebhookId: label(webhookId) };
 const errors = [...COMMON_ERRORS, 'not_found'] as const;
 const onGame = { resource: gameResource, resourceTags: gameTags };
 
+/** How much of what a webhook is asked to send the audit record keeps. */
+function recordedBytesOf({
+  EventTypes,
+  Stages,
+}: {
+  readonly EventTypes?: readonly string[] | undefined;
+  readonly Stages?: readonly string[] | undefined;
+}): number {
+  return Buffer.byteLength(JSON.stringify([EventTypes, Stages]));
+}
+
 const SECRET_PATHS =
   'To callers whose policies do not allow `respark:UpdateWebhook`, `Url` says the scheme and the host, and `/…` for all that follows: it may be a secret of the receiver’s.';
 
@@ -67,10 +79,12 @@ export const createWebhook = ownOperation({
   output: structure({ Secret: secret, Webhook: webhook }),
   errors: [...errors, 'quota_exceeded'],
   ...onGame,
+  recordedBytes: recordedBytesOf,
   decisions: [
     'Has the server post each event of the game, from now on, to the URL. Without `EventTypes` or `Stages`, or with empty ones, all are sent. A game may have ten webhooks.',
     'The URL must begin with `https://` and lead to addresses of the public internet, unless `RESPARK_WEBHOOK_PRIVATE_HOSTS` lists its host.',
     '`Secret`, with which the receiver checks signatures, is shown this once. On other nodes of a cluster, connections count from a second later at the latest.',
+    MANY_ON_RECORD,
   ],
   async handler({ input, services, change }) {
     const { GameName, Url, Description, EventTypes, Stages } = input;
@@ -177,10 +191,12 @@ export const updateWebhook = ownOperation({
   output: structure({ Secret: secret, Webhook: webhook }),
   errors,
   ...onGame,
+  recordedBytes: recordedBytesOf,
   decisions: [
     'Changes what is given. A webhook that is enabled again goes on where it was: what has happened meanwhile is sent, as far as it is kept.',
     '`RotateSecret` makes another secret, which the reply shows this once. For a day each event is signed with both, and after that with the new one alone.',
     'What is being sent while the call is answered may still go to the URL from before.',
+    MANY_ON_RECORD,
   ],
   async handler({ input, services, change }) {
     const { GameName, WebhookId, Url, Description, EventTypes, Stages, IsEnabled, RotateSecret } = input;
