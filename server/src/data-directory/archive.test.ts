@@ -111,6 +111,7 @@ test('what is not a backup, or one of a later form, or has a file that none has,
     [await changed(t, (tar) => withLength(tar, '-0000000005')), /is not a backup of Respark/],
     [await changed(t, (tar) => replaced(tar, '"respark"', '"another"')), /damaged \(its table of contents/],
     [await changed(t, (tar) => replaced(tar, '"format": 1', '"format": 2')), /made by respark 1\.2\.3 in a form/],
+    [await changed(t, (tar) => replaced(tar, '"block"', '"empty"')), /damaged \(it has empty twice\)/],
     [
       await changed(t, (tar) => replaced(tar, '"a.sqlite"', '"../../xx"')),
       /it has a file "..\/..\/xx" that no backup has/,

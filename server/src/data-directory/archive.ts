@@ -157,6 +157,10 @@ async function readManifest(
   }
   const unknown = manifest.parts.find(({ name }) => !names.includes(name));
   if (unknown !== undefined) throw damaged(file, `it has a file ${JSON.stringify(unknown.name)} that no backup has`);
+  const twice = manifest.parts.find(
+    ({ name }, index) => manifest.parts.findIndex((part) => part.name === name) < index,
+  );
+  if (twice !== undefined) throw damaged(file, `it has ${twice.name} twice`);
   return manifest;
 }
 
