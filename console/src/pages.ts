@@ -5,7 +5,6 @@ import { Blocks } from './pages/blocks.tsx';
 import { Deployments } from './pages/deployments.tsx';
 import { Home } from './pages/home.tsx';
 import { Logs } from './pages/logs.tsx';
-import { Maintenance } from './pages/maintenance.tsx';
 import { PlayerPage } from './pages/player.tsx';
 import { Players } from './pages/players.tsx';
 import { later } from './parts/later.tsx';
@@ -55,7 +54,7 @@ export const PAGES: readonly PageRow[] = [
     group: 'operate',
     needs: ['GetStageAccess'],
     isOfStage: true,
-    Show: Maintenance,
+    Show: later(async () => (await import('./pages/maintenance.tsx')).Maintenance),
   },
   {
     id: 'jobs',

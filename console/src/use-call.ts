@@ -1,8 +1,11 @@
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import { CallError } from './api/calls.ts';
 import type { Inputs, OperationName, Outputs } from './api/operations.ts';
+import { failureWords, isQuestion } from './failure-words.ts';
+import { say } from './said.ts';
 import { session } from './session.ts';
 import { useSignal } from './store.ts';
+import { useIsGone } from './use-is-gone.ts';
 
 export interface Answer<T> {
   /** What was answered last; it stays while the next answer is under way, and when that fails. */
@@ -87,11 +90,13 @@ export function useCall<N extends OperationName>(
 
 /**
  * A call that a person makes by a button. Once the person has signed out, no call begins any more, not even the next of
- * several that one press makes, and the next person to sign in sees none of the answers.
+ * several that one press makes, and the next person to sign in sees none of the answers. Whoever has closed the dialog before
+ * the answer reads on the page that nothing was done, or that nobody knows.
  */
 export function useAction<N extends OperationName>(name: N) {
   const signedIn = useSignal(session);
   const [state, setState] = useState<{ data?: Outputs[N]; error?: CallError; isBusy: boolean }>({ isBusy: false });
+  const isGone = useIsGone();
   return {
     ...state,
     reset: () => setState({ isBusy: false }),
@@ -103,8 +108,10 @@ export function useAction<N extends OperationName>(name: N) {
         if (session.get() !== signedIn) return undefined;
         setState({ isBusy: false, data });
         return data;
-      } catch (error) {
-        setState({ isBusy: false, error: asCallError(name, error) });
+      } catch (failure) {
+        const error = asCallError(name, failure);
+        if (isGone() && session.get() === signedIn && !isQuestion(error)) say(failureWords(error).join(' '), 'bad');
+        setState({ isBusy: false, error });
         return undefined;
       }
     },

@@ -8,8 +8,9 @@ import { Id } from '../parts/untrusted.tsx';
 import { place } from '../place.ts';
 import { counted, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
+import { useIsGone } from '../use-is-gone.ts';
 import { BLOCK_TIMES } from './durations.ts';
-import { EndedNotice } from './ended-notice.tsx';
+import { EndedNotice, sayEnded } from './ended-notice.tsx';
 import { REASONS } from './reasons.ts';
 
 /** Keeps a player out of this stage or of the whole game. The number of connections that end is said before and after. */
@@ -32,6 +33,7 @@ export function BlockDialog({
   const [evidence, setEvidence] = useState('');
   const inStage = useAction('BlockPlayer');
   const inGame = useAction('BlockPlayerInGame');
+  const isGone = useIsGone();
   const done = inStage.data ?? inGame.data;
   const named = player.trim();
   const status = useCall(
@@ -50,7 +52,9 @@ export function BlockDialog({
     };
     const input = { GameName: game, PlayerId: named, ...wording };
     const blocked = await (isWhole ? inGame.run(input) : inStage.run({ ...input, StageName: stage }));
-    if (blocked !== undefined) onDone();
+    if (blocked === undefined) return;
+    onDone();
+    if (isGone()) sayEnded('blockedLater', named, blocked);
   }
 
   return (

@@ -12,7 +12,9 @@ import { place } from '../place.ts';
 import { onServer } from '../session.ts';
 import { counted, t } from '../texts/language.ts';
 import { useAction } from '../use-call.ts';
+import { useIsGone } from '../use-is-gone.ts';
 import { BLOCK_TIMES } from './durations.ts';
+import { sayEnded } from './ended-notice.tsx';
 import { REASONS } from './reasons.ts';
 
 type Kicked = NonNullable<Outputs['DisconnectPlayer']['Connections']>[number];
@@ -47,6 +49,7 @@ export function KickDialog({
   const [wording, setWording] = useState(NOTHING);
   const preview = useAction('DisconnectPlayer');
   const kick = useAction('DisconnectPlayer');
+  const isGone = useIsGone();
   const [order, setOrder] = useState<Inputs['DisconnectPlayer']>();
   const { game, stage } = place.get();
   const input: Inputs['DisconnectPlayer'] = {
@@ -85,8 +88,9 @@ export function KickDialog({
             kick.reset();
           }}
           onConfirm={async () => {
-            await kick.run({ ...order, ...(wording.wantsReceipt && { Receipt: true }) });
+            const kicked = await kick.run({ ...order, ...(wording.wantsReceipt && { Receipt: true }) });
             onDone();
+            if (kicked !== undefined && isGone()) sayEnded('kickedLater', player, kicked);
           }}
         >
           <Failure error={kick.error} />

@@ -17,10 +17,11 @@ import { route } from '../route.ts';
 import { useSignal } from '../store.ts';
 import { counted, t } from '../texts/language.ts';
 import { useAction, useCall } from '../use-call.ts';
+import { useIsGone } from '../use-is-gone.ts';
 import { usePages } from '../use-pages.ts';
 import { AuditTable, placeOf } from './audit-table.tsx';
 import { BlockDialog } from './block-dialog.tsx';
-import { EndedNotice } from './ended-notice.tsx';
+import { EndedNotice, sayEnded } from './ended-notice.tsx';
 import { KickDialog } from './kick-dialog.tsx';
 import { LogTable } from './log-table.tsx';
 import { UnblockDialog } from './unblock-dialog.tsx';
@@ -256,6 +257,7 @@ function History({ player }: { player: string }) {
 function RevokeDialog({ player, onClose, onDone }: { player: string; onClose: () => void; onDone: () => void }) {
   const { game, stage } = place.get();
   const revoke = useAction('RevokePlayerTokens');
+  const isGone = useIsGone();
   const input = { GameName: game, StageName: stage, PlayerId: player };
   const status = useCall('GetPlayerConnectionStatus', input);
   const [isKept, setKept] = useState(false);
@@ -295,7 +297,10 @@ function RevokeDialog({ player, onClose, onDone }: { player: string; onClose: ()
             needs={['RevokePlayerTokens']}
             isBusy={revoke.isBusy}
             onAction={async () => {
-              if ((await revoke.run({ ...input, KeepConnections: isKept })) !== undefined) onDone();
+              const revoked = await revoke.run({ ...input, KeepConnections: isKept });
+              if (revoked === undefined) return;
+              onDone();
+              if (isGone()) sayEnded('revokedLater', player, revoked);
             }}
           />
         </>

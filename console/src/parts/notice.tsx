@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import type { CallError } from '../api/calls.ts';
-import { OPERATIONS } from '../api/operations.ts';
+import { failureWords } from '../failure-words.ts';
 import { t } from '../texts/language.ts';
 import { Id, Untrusted } from './untrusted.tsx';
 
@@ -19,16 +19,12 @@ export function Notice({ kind, children }: { kind: 'good' | 'bad' | 'warning' | 
  */
 export function Failure({ error, plain }: { error: CallError | undefined; plain?: string | undefined }) {
   if (error === undefined) return null;
-  // A proxy answers so in the place of a server that may have done it: its own failures have a name.
-  const isAway = error.status === 0 || (error.status >= 502 && error.code === undefined);
-  const isGet = OPERATIONS[error.operation][0] === 'GET';
-  const lost = isGet ? 'serverAwayAdvice' : error.isPreview ? 'previewLost' : 'answerLost';
+  const [what, why] = failureWords(error);
   return (
     <Notice kind="bad">
       {plain === undefined ? (
         <p>
-          <strong>{isAway ? t('serverAway') : t('callFailed', { operation: error.operation })}</strong>{' '}
-          <Untrusted text={isAway ? t(lost) : error.message} />
+          <strong>{what}</strong> <Untrusted text={why} />
         </p>
       ) : (
         <>

@@ -5,13 +5,13 @@ import { Untrusted } from './untrusted.tsx';
 
 /** What was done last. The place for it is always there: screen readers read what comes into it, and may miss one that comes with it. */
 export function Said() {
-  const text = useSignal(said);
+  const last = useSignal(said);
   useEffect(() => unsay, []);
   return (
     <div class="said" role="status">
-      {text !== undefined && (
-        <p class="notice good">
-          <Untrusted text={text} />
+      {last !== undefined && (
+        <p class={`notice ${last.kind}`}>
+          <Untrusted text={last.text} />
         </p>
       )}
     </div>

@@ -1,5 +1,6 @@
 /** What was done, said on the page once the dialog that has done it is closed. */
 export const DONE_TEXTS = {
+  blockedLater: ['{player} is blocked.', '{player} ist gesperrt.'],
   deploymentBegun: [
     'The deployment of {snapshot} to {stage} has begun.',
     'Das Ausrollen von {snapshot} auf {stage} hat begonnen.',
@@ -8,12 +9,14 @@ export const DONE_TEXTS = {
   jobConfirmedNow: ['The job was confirmed, and begins.', 'Der Job wurde bestätigt und beginnt.'],
   jobPausedNow: ['The job was paused.', 'Der Job wurde angehalten.'],
   jobResumedNow: ['The job goes on.', 'Der Job geht weiter.'],
+  kickedLater: ['{player} was disconnected.', '{player} wurde getrennt.'],
   keyRevokedNow: ['The key {key} was revoked.', 'Der Key {key} wurde widerrufen.'],
   nodeDrainsNow: ['The node {node} drains.', 'Der Knoten {node} leert sich.'],
   replayed: [
     'Everything since {since} is sent to {url} again.',
     'Alles seit {since} wird noch einmal an {url} gesendet.',
   ],
+  revokedLater: ['The tokens of {player} were revoked.', 'Die Tokens von {player} wurden widerrufen.'],
   snapshotMade: ['The snapshot {snapshot} was made.', 'Der Snapshot {snapshot} wurde angelegt.'],
   stageClosedNow: ['The stage {stage} is closed to players.', 'Die Stage {stage} ist für Spieler geschlossen.'],
   stageOpenedNow: ['The stage {stage} is open to players.', 'Die Stage {stage} ist für Spieler offen.'],

@@ -120,3 +120,30 @@ test('[chromium] whoever copies a secret hears that it was copied, or that the b
     await opened.assertSound();
   }
 });
+
+test('[chromium] whoever closes a dialog before its answer reads on the page what was done, or that it failed', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const opened = await signIn(server.url, ROOT, { hash: `#/blocks?${PLACE}` });
+  const { page } = opened;
+  await page.setRequestInterception(true);
+  let answer: (() => Promise<void>) | undefined;
+  let isLost = false;
+  page.on('request', (request) => {
+    if (!request.url().endsWith('/block') || request.method() !== 'POST') void request.continue();
+    else answer = () => (isLost ? request.abort('connectionreset') : request.continue());
+  });
+  for (const said of ['anna is blocked. 0 connections closed.', 'So nobody knows here whether it was done.']) {
+    await opened.press('Block a player…');
+    await opened.fill('Player id', 'anna');
+    await opened.press('Block and close 0 connections');
+    while (answer === undefined) await page.evaluate('0');
+    await page.keyboard.press('Escape');
+    await page.waitForFunction("document.querySelector('dialog') === null");
+    await answer();
+    await opened.shows(said);
+    answer = undefined;
+    isLost = true;
+  }
+});
