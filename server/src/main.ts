@@ -38,7 +38,7 @@ import { DEMO_FILE, RUNNING_FILE } from './data-directory/local-files.ts';
 import type { Access } from './domain/access/access.ts';
 import { createRefusals } from './domain/access/refusals.ts';
 import { createArns } from './domain/arn.ts';
-import { createAudit, createRecording } from './domain/audit.ts';
+import { createAudit, createRecording } from './domain/audit/audit.ts';
 import { createRecordLocally, type RecordLocally } from './domain/local-changes.ts';
 import { createAuditWithinRoom } from './domain/short-room.ts';
 import { createExaminer } from './examiner/examiner.ts';

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Principal } from '../domain/access/principal.ts';
 import type { Refusals } from '../domain/access/refusals.ts';
 import type { Arns } from '../domain/arn.ts';
-import type { Change } from '../domain/audit.ts';
+import type { Change } from '../domain/audit/audit.ts';
 import type { LongWork } from '../domain/long-work.ts';
 import { type ErrorCode, ServiceError } from '../errors.ts';
 import type { HttpReply, HttpRequest } from '../http/exchange.ts';

@@ -3,7 +3,7 @@ import type { Settings } from '../config/config.ts';
 import type { Manifest, Progress } from '../data-directory/archive.ts';
 import { backUp } from '../data-directory/backup.ts';
 import { type Restored, restore } from '../data-directory/restore.ts';
-import { createRecording } from '../domain/audit.ts';
+import { createRecording } from '../domain/audit/audit.ts';
 import { createRecordLocally } from '../domain/local-changes.ts';
 import type { Log } from '../log.ts';
 import type { RandomBytes } from '../random.ts';

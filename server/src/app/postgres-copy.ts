@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
 import type { DataDirectory } from '../data-directory/data-directory.ts';
 import { DATABASE_FILE } from '../data-directory/server-files.ts';
-import { createRecording } from '../domain/audit.ts';
+import { createRecording } from '../domain/audit/audit.ts';
 import type { Installation } from '../domain/installation.ts';
 import { createRecordLocally } from '../domain/local-changes.ts';
 import type { Log } from '../log.ts';

@@ -5,7 +5,7 @@ import { createTeamSignInSite } from '../console/team-sign-in.ts';
 import type { Access } from '../domain/access/access.ts';
 import type { Refusals } from '../domain/access/refusals.ts';
 import { createTeamSignIn } from '../domain/access/team-sign-in.ts';
-import type { Audit } from '../domain/audit.ts';
+import type { Audit } from '../domain/audit/audit.ts';
 import type { Site } from '../http/exchange.ts';
 import type { Keyring } from '../keyring.ts';
 import type { RandomBytes } from '../random.ts';

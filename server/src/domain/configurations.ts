@@ -2,7 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { ConfigurationRecord, Store } from '../store/store.ts';
-import type { Audit, Change } from './audit.ts';
+import type { Audit, Change } from './audit/audit.ts';
 import {
   exportedBytesOf,
   type MadeSections,

@@ -6,7 +6,7 @@ import type { Log } from '../log.ts';
 import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { PageQuery } from '../store/page-query.ts';
 import type { DeploymentRecord, SnapshotRecord, Store } from '../store/store.ts';
-import type { Audit, Change } from './audit.ts';
+import type { Audit, Change } from './audit/audit.ts';
 import type { BackgroundWork } from './background.ts';
 import { createClaimedWork, isUnfinished, type WorkKind } from './claimed-work.ts';
 import { createOnceInStage } from './client-tokens.ts';

@@ -3,7 +3,7 @@ import { ServiceError } from '../errors.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import type { PageQuery } from '../store/page-query.ts';
 import type { GameRecord, Store, Tags } from '../store/store.ts';
-import type { Audit, Change } from './audit.ts';
+import type { Audit, Change } from './audit/audit.ts';
 import { createOnce } from './client-tokens.ts';
 import type { Deletions } from './deletions.ts';
 import type { ListTurn } from './list-turns.ts';

@@ -6,7 +6,7 @@ import { CHANGE, type DomainOptions, openDomain } from '../../test/support/domai
 import type { ErrorCode } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { openTestStore } from '../store/test-store.ts';
-import type { Audit } from './audit.ts';
+import type { Audit } from './audit/audit.ts';
 import { examineInThisThread } from './examination.ts';
 
 const SECTIONS = {

@@ -7,7 +7,7 @@ import { type RandomBytes, uuidV7After } from '../random.ts';
 import type { PageQuery } from '../store/page-query.ts';
 import type { GeneratedCodeJobRecord, Store } from '../store/store.ts';
 import { excerpt } from '../text.ts';
-import type { Audit, Change } from './audit.ts';
+import type { Audit, Change } from './audit/audit.ts';
 import type { BackgroundWork } from './background.ts';
 import { createClaimedWork, isUnfinished, type WorkKind } from './claimed-work.ts';
 import { describeFault } from './configuration/fault.ts';

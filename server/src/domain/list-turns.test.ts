@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { ServiceError } from '../errors.ts';
 import type { AuditQuery, AuditRecord } from '../store/audit/audit-log.ts';
-import { createAuditRecords } from './audit-records.ts';
+import { createAuditRecords } from './audit/records.ts';
 import { createListShare, createListTurn, fittingOnPage } from './list-turns.ts';
 import { createPaginate } from './pagination.ts';
 

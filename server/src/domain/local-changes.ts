@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
-import type { Audit, Change } from './audit.ts';
+import type { Audit, Change } from './audit/audit.ts';
 
 /** What an operator changes on the server's own machine, by a command or by other settings, instead of by a call. */
 export const LOCAL_OPERATIONS = [

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Cluster, NodeRecord } from '../cluster/cluster.ts';
 import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { Audit, Change } from './audit.ts';
+import type { Audit, Change } from './audit/audit.ts';
 import { orUnavailable } from './or-unavailable.ts';
 
 /** `silent`: the node is in the directory and does not answer; it is dead, held up or cut off. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../errors.ts';
 import { createTokenBuckets } from '../token-bucket.ts';
-import type { Audit, Change } from './audit.ts';
+import type { Audit, Change } from './audit/audit.ts';
 
 /** Changes that end something: they are urgent, need little room, or give some back. */
 const ENDING = /^(?:Disconnect|Delete|Block|Revoke)/;

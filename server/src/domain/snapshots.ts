@@ -4,7 +4,7 @@ import { ServiceError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { PageQuery } from '../store/page-query.ts';
 import type { SnapshotRecord, SnapshotSummary, Store } from '../store/store.ts';
-import type { Audit, Change } from './audit.ts';
+import type { Audit, Change } from './audit/audit.ts';
 import type { SectionJobs } from './configuration/stored-sections.ts';
 import { findOrEmpty, ownerOf, readDescribed } from './configurations.ts';
 import type { Downloads } from './downloads.ts';

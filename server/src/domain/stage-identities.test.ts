@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { test } from 'node:test';
 import { CHANGE, openDomain, ROLE } from '../../test/support/domain.ts';
-import type { Audit } from './audit.ts';
+import type { Audit } from './audit/audit.ts';
 import type { IdentityProvider } from './players/provider-tokens.ts';
 
 const PROVIDER: IdentityProvider = {

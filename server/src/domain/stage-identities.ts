@@ -4,7 +4,7 @@ import { ServiceError } from '../errors.ts';
 import type { RandomBytes } from '../random.ts';
 import type { Store } from '../store/store.ts';
 import { withoutCredentials } from '../text.ts';
-import type { Audit, Change } from './audit.ts';
+import type { Audit, Change } from './audit/audit.ts';
 import { createIdentify, type Identified, type NotIdentified } from './players/identify.ts';
 import type { PlayerTokens } from './players/player-tokens.ts';
 import type { ProviderTokens } from './players/provider-tokens.ts';

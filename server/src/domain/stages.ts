@@ -4,7 +4,7 @@ import { andThen, type MaybePromise } from '../maybe-promise.ts';
 import { type RandomBytes, randomAlphanumeric, uuidV7 } from '../random.ts';
 import type { PageQuery } from '../store/page-query.ts';
 import type { StageRecord, Store, Tags } from '../store/store.ts';
-import type { Audit, Change } from './audit.ts';
+import type { Audit, Change } from './audit/audit.ts';
 import { createOnce } from './client-tokens.ts';
 import type { Deletions } from './deletions.ts';
 import { gameNotFound, getGame, nameTaken } from './games.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CHANGE, openDomain, ROLE, UNRECORDED } from '../../test/support/domain.ts';
 import { createArns } from './arn.ts';
-import type { Audit } from './audit.ts';
+import type { Audit } from './audit/audit.ts';
 import { createResourceTags } from './tags.ts';
 
 async function openTags(t: TestContext) {

@@ -4,7 +4,7 @@ import { ServiceError } from '../errors.ts';
 import type { GameRecord, StageRecord, Store, Tags } from '../store/store.ts';
 import { printable } from '../text.ts';
 import type { Arns } from './arn.ts';
-import type { Audit, Change } from './audit.ts';
+import type { Audit, Change } from './audit/audit.ts';
 
 export type { Tags } from '../store/store.ts';
 

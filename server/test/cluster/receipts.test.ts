@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { DisconnectPlayerCommand } from '@aws-sdk/client-gamesparks';
-import { readReceipt, readReceiptKey } from '../../src/domain/receipt-verification.ts';
+import { readReceipt, readReceiptKey } from '../../src/domain/audit/receipt-verification.ts';
 import { startCluster, until, whyNoCluster } from '../support/cluster.ts';
 import { usePostgres } from '../support/postgres.ts';
 import { rawCall } from '../support/raw-call.ts';

@@ -4,7 +4,7 @@ import { createServices } from '../../src/app/services.ts';
 import { LocalCluster } from '../../src/cluster/local.ts';
 import { type Access, createAccess } from '../../src/domain/access/access.ts';
 import { createArns } from '../../src/domain/arn.ts';
-import type { Audit, Change } from '../../src/domain/audit.ts';
+import type { Audit, Change } from '../../src/domain/audit/audit.ts';
 import type { BackgroundWork } from '../../src/domain/background.ts';
 import type { Json, Sections } from '../../src/domain/configuration/document.ts';
 import type { DeletionsParts } from '../../src/domain/deletions.ts';

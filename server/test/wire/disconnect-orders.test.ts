@@ -4,7 +4,7 @@ import { DisconnectPlayerCommand } from '@aws-sdk/client-gamesparks';
 import { FAREWELL, parseCloseReason } from '@respark/protocol';
 import { signRequest } from '../../src/api/signature/sigv4.ts';
 import type { Settings } from '../../src/config/config.ts';
-import { readReceipt, readReceiptKey } from '../../src/domain/receipt-verification.ts';
+import { readReceipt, readReceiptKey } from '../../src/domain/audit/receipt-verification.ts';
 import { createKey } from '../support/administration.ts';
 import { rawCall } from '../support/raw-call.ts';
 import {

@@ -1,7 +1,7 @@
 import type { Arns } from '../../domain/arn.ts';
+import type { ReceiptOrReason } from '../../domain/audit/receipts.ts';
 import type { ConnectionOutcome } from '../../domain/players/disconnect.ts';
 import type { DisconnectRequest } from '../../domain/players/disconnect-request.ts';
-import type { ReceiptOrReason } from '../../domain/receipts.ts';
 import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { additions, type Call, COMMON_ERRORS, operation } from '../operation.ts';
 import { durationMembers } from '../own-operations/block-shapes.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openApi } from '../../../test/support/api.ts';
-import type { Change } from '../../domain/audit.ts';
+import type { Change } from '../../domain/audit/audit.ts';
 import type { Sections } from '../../domain/configuration/document.ts';
 import { sectionJobs } from '../../domain/configuration/stored-sections.ts';
 import type { Deployment } from '../../domain/deployments.ts';

@@ -1,4 +1,4 @@
-import type { AuditedConnection, AuditRecord } from '../../domain/audit-records.ts';
+import type { AuditedConnection, AuditRecord } from '../../domain/audit/records.ts';
 import { COMMON_ERRORS } from '../operation.ts';
 import { maxResults, NAME_PATTERN, nextToken, playerId } from '../operations/shapes.ts';
 import { wireErrorOf } from '../reply.ts';

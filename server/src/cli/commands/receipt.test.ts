@@ -4,8 +4,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createTestWorld } from '../../../test/support/world.ts';
+import type { ReceiptPayload } from '../../domain/audit/receipt-verification.ts';
 import { jwkOf, thumbprintOf } from '../../domain/installation.ts';
-import type { ReceiptPayload } from '../../domain/receipt-verification.ts';
 import { temporaryDirectory } from '../../store/test-store.ts';
 
 const PAYLOAD: ReceiptPayload = {

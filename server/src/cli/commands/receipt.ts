@@ -6,7 +6,7 @@ import {
   type ReceiptPayload,
   readReceipt,
   readReceiptKey,
-} from '../../domain/receipt-verification.ts';
+} from '../../domain/audit/receipt-verification.ts';
 import { printable } from '../../text.ts';
 import { readInputText } from '../files.ts';
 import { addClientOptions, createClient } from '../management-client.ts';

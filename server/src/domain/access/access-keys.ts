@@ -1,6 +1,6 @@
 import { ServiceError } from '../../errors.ts';
 import { shown } from '../../text.ts';
-import type { Audit, Change } from '../audit.ts';
+import type { Audit, Change } from '../audit/audit.ts';
 import type { Page, PageRequest, Paginate } from '../pagination.ts';
 import type { Access, AccessKeyPair, AccessKeySummary, KeyMaker } from './access.ts';
 import { assertMayGrant } from './grants.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CHANGE, recordedLog } from '../../../test/support/domain.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
-import type { Change } from '../audit.ts';
+import type { Change } from '../audit/audit.ts';
 import { createRefusals } from './refusals.ts';
 
 function open() {

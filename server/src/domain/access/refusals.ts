@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
-import type { AuditOfRefusals, Change } from '../audit.ts';
+import type { AuditOfRefusals, Change } from '../audit/audit.ts';
 
 /** A call that did not prove which key had signed it. */
 export interface Unauthenticated {

@@ -6,7 +6,7 @@ import type { Log } from '../../log.ts';
 import { type RandomBytes, uuidV7 } from '../../random.ts';
 import { createRareWarnings } from '../../rare-warnings.ts';
 import { excerpt, printable, shown } from '../../text.ts';
-import type { Audit, Change } from '../audit.ts';
+import type { Audit, Change } from '../audit/audit.ts';
 import { type Access, type AccessKeyPair, type KeyMaker, MAX_DESCRIPTION_CHARACTERS } from './access.ts';
 import type { Refusals } from './refusals.ts';
 import { describeRole, policyOfRole, type Role, type RoleLimits } from './roles.ts';

@@ -8,7 +8,7 @@ import type { Store } from '../../store/store.ts';
 import type { WebhookChange, WebhookRecord } from '../../store/webhooks.ts';
 import { shown } from '../../text.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
-import type { Audit, Change } from '../audit.ts';
+import type { Audit, Change } from '../audit/audit.ts';
 import { getActiveGame, getGame } from '../games.ts';
 import type { Deliveries } from './deliveries.ts';
 import { EVENT_TYPE_NAMES } from './event-types.ts';

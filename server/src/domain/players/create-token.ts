@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import { ServiceError } from '../../errors.ts';
 import type { Store } from '../../store/store.ts';
 import { excerpt } from '../../text.ts';
-import type { Audit, Change } from '../audit.ts';
+import type { Audit, Change } from '../audit/audit.ts';
 import { getActiveStage } from '../stages.ts';
 import { type Claims, faultOfClaims, NO_CLAIMS } from './claims.ts';
 import type { PlayerTokens, Session } from './player-tokens.ts';

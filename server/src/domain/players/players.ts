@@ -9,7 +9,7 @@ import type { RandomBytes } from '../../random.ts';
 import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
 import type { BarRecord } from '../../store/bars.ts';
 import type { Store } from '../../store/store.ts';
-import type { Audit, Change } from '../audit.ts';
+import type { Audit, Change } from '../audit/audit.ts';
 import type { Events } from '../events/events.ts';
 import type { RuntimeName } from '../runtime/message.ts';
 import { getActiveStageInTime, isBeingDeleted, type NamedStage } from '../stages.ts';

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import type { Cluster, DirectoryEntry } from '../../cluster/cluster.ts';
 import { ServiceError } from '../../errors.ts';
 import type { RehearsedEnd } from '../../rehearsal-order.ts';
-import type { Audit, Change } from '../audit.ts';
+import type { Audit, Change } from '../audit/audit.ts';
 import { orUnavailable } from '../or-unavailable.ts';
 import { getActiveStageInTime, type Stage, type StagesByName } from '../stages.ts';
 import { listConnections } from './directory-look-up.ts';

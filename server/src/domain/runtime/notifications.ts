@@ -8,7 +8,7 @@ import { PayloadFault } from '../../payloads.ts';
 import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
 import { shown } from '../../text.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
-import type { Audit, Change } from '../audit.ts';
+import type { Audit, Change } from '../audit/audit.ts';
 import { createListShare } from '../list-turns.ts';
 import { orUnavailable } from '../or-unavailable.ts';
 import { onRecordOf, readSelection, type Selection } from '../players/connection-filter.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { FindingKind } from '../../domain/audit-chain-walk.ts';
-import { type Verification, verifyAudit } from '../../domain/audit-verification.ts';
+import type { FindingKind } from '../../domain/audit/chain-walk.ts';
+import { type Verification, verifyAudit } from '../../domain/audit/verification.ts';
 import { uuidV7 } from '../../random.ts';
 import { SAMPLE_OUTCOME, sampleIntent } from './audit-log.contract.ts';
 import type { AuditLog, AuditReader } from './audit-log.ts';

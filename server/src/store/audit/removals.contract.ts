@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type RemovalNote, rangesOf, removedItems } from '../../audit-chain.ts';
-import type { KnownLink } from '../../domain/audit-chain-walk.ts';
+import type { KnownLink } from '../../domain/audit/chain-walk.ts';
 import { sampleIntent } from './audit-log.contract.ts';
 import type { AuditLink } from './audit-log.ts';
 import { briefly, type ChainedLog, DAY_MS, NOW, verify, writeBatches } from './chain.contract.ts';

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import Libsql from 'libsql';
 import { recordedLog } from '../../../test/support/domain.ts';
 import { systemClock } from '../../clock.ts';
-import { verifyAudit } from '../../domain/audit-verification.ts';
+import { verifyAudit } from '../../domain/audit/verification.ts';
 import { temporaryDirectory } from '../test-store.ts';
 import { findRecords, SAMPLE_OUTCOME, sampleIntent } from './audit-log.contract.ts';
 import type { AuditRecord } from './audit-log.ts';

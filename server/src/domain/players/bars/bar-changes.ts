@@ -2,7 +2,7 @@ import type { Clock } from '../../../clock.ts';
 import { ServiceError } from '../../../errors.ts';
 import type { BarRecord, NewBar } from '../../../store/bars.ts';
 import type { Store } from '../../../store/store.ts';
-import type { Change } from '../../audit.ts';
+import type { Change } from '../../audit/audit.ts';
 import { gameNotFound } from '../../games.ts';
 import { getActiveStage } from '../../stages.ts';
 import type { DisconnectResult } from '../disconnect.ts';

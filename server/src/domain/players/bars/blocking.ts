@@ -1,6 +1,6 @@
 import type { FarewellWords } from '../../../disconnect-order.ts';
 import type { BarRecord } from '../../../store/bars.ts';
-import type { Change } from '../../audit.ts';
+import type { Change } from '../../audit/audit.ts';
 import type { Events } from '../../events/events.ts';
 import type { DisconnectResult } from '../disconnect.ts';
 import { checkFarewell } from '../disconnect-request.ts';

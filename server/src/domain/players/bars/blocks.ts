@@ -2,7 +2,7 @@ import type { Clock } from '../../../clock.ts';
 import { ServiceError } from '../../../errors.ts';
 import type { BarRecord, ListedBar } from '../../../store/bars.ts';
 import type { Store } from '../../../store/store.ts';
-import type { Audit, Change } from '../../audit.ts';
+import type { Audit, Change } from '../../audit/audit.ts';
 import { type ListTurn, MAX_PAGE_BYTES } from '../../list-turns.ts';
 import type { Page, PageRequest, Paginate } from '../../pagination.ts';
 import type { DisconnectResult } from '../disconnect.ts';

@@ -1,5 +1,5 @@
 import type { BarRecord } from '../../../store/bars.ts';
-import type { Audit, Change } from '../../audit.ts';
+import type { Audit, Change } from '../../audit/audit.ts';
 import type { NamedStage } from '../../stages.ts';
 import { detailsOf } from '../disconnect-request.ts';
 import { type BarChanges, checkWording, type Duration, type Wording } from './bar-changes.ts';

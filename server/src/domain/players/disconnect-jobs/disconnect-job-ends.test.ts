@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { CHANGE, openDomain, ROLE } from '../../../../test/support/domain.ts';
-import type { Audit, Change } from '../../audit.ts';
+import type { Audit, Change } from '../../audit/audit.ts';
 import type { BackgroundWork } from '../../background.ts';
 
 const STAGE = { gameName: 'Demo', stageName: 'Dev' };

@@ -4,7 +4,7 @@ import type { Log } from '../../../log.ts';
 import type { DisconnectJobRecord } from '../../../store/disconnect-jobs.ts';
 import type { Store } from '../../../store/store.ts';
 import type { Arns } from '../../arn.ts';
-import type { Audit, Change } from '../../audit.ts';
+import type { Audit, Change } from '../../audit/audit.ts';
 import { type BackgroundWork, createBackground } from '../../background.ts';
 import type { Events } from '../../events/events.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CHANGE, openDomain, ROLE } from '../../../../test/support/domain.ts';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
-import type { Audit, Change } from '../../audit.ts';
+import type { Audit, Change } from '../../audit/audit.ts';
 
 const STAGE = { gameName: 'Demo', stageName: 'Dev' };
 const EVERYBODY = { selection: { isEverybody: true, filter: {} } };

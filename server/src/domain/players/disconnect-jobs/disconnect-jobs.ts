@@ -7,7 +7,7 @@ import type { DisconnectJobChange, DisconnectJobRecord } from '../../../store/di
 import type { PageQuery } from '../../../store/page-query.ts';
 import type { Store } from '../../../store/store.ts';
 import { assertNotEnded } from '../../access/access.ts';
-import type { Audit, Change } from '../../audit.ts';
+import type { Audit, Change } from '../../audit/audit.ts';
 import { isUnfinished } from '../../claimed-work.ts';
 import { createOnceInStage, type RepeatableCall } from '../../client-tokens.ts';
 import { createListShare } from '../../list-turns.ts';

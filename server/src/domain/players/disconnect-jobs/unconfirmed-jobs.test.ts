@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { CHANGE, openDomain, ROLE } from '../../../../test/support/domain.ts';
-import type { Audit, Change } from '../../audit.ts';
+import type { Audit, Change } from '../../audit/audit.ts';
 import type { BackgroundWork } from '../../background.ts';
 
 const HOUR_MS = 3_600_000;

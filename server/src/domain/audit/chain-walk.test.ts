@@ -8,9 +8,9 @@ import {
   linkHash,
   type RemovalNote,
   rootOf,
-} from '../audit-chain.ts';
-import type { AuditChain, AuditItem, AuditLink } from '../store/audit/audit-log.ts';
-import { ChainWalk, type Finding } from './audit-chain-walk.ts';
+} from '../../audit-chain.ts';
+import type { AuditChain, AuditItem, AuditLink } from '../../store/audit/audit-log.ts';
+import { ChainWalk, type Finding } from './chain-walk.ts';
 
 const NOW = 1_700_000_000_000;
 const DAY_MS = 86_400_000;

@@ -1,7 +1,7 @@
-import { type Clock, withTimeout } from '../clock.ts';
-import { ServiceError } from '../errors.ts';
-import type { AuditedConnection, AuditItemPlace, AuditLog, PlacedRecord } from '../store/audit/audit-log.ts';
-import type { Installation } from './installation.ts';
+import { type Clock, withTimeout } from '../../clock.ts';
+import { ServiceError } from '../../errors.ts';
+import type { AuditedConnection, AuditItemPlace, AuditLog, PlacedRecord } from '../../store/audit/audit-log.ts';
+import type { Installation } from '../installation.ts';
 import { RECEIPT_TYPE, type ReceiptPayload } from './receipt-verification.ts';
 
 /** A receipt waits so long for its record to be in the chain. */

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { parseJson } from '@respark/protocol';
-import { jwkOf, thumbprintOf } from './installation.ts';
+import { jwkOf, thumbprintOf } from '../installation.ts';
 
 /** The `typ` of a receipt's header, so that no other statement of this key passes for one. */
 export const RECEIPT_TYPE = 'respark-receipt+jws';

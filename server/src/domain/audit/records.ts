@@ -1,9 +1,9 @@
-import type { Clock } from '../clock.ts';
-import type { AuditFilter, AuditOrder, AuditPosition, AuditReader, AuditRecord } from '../store/audit/audit-log.ts';
-import { createListShare, type ListTurn, MAX_PAGE_BYTES } from './list-turns.ts';
-import type { Page, PageRequest, PageTokens } from './pagination.ts';
+import type { Clock } from '../../clock.ts';
+import type { AuditFilter, AuditOrder, AuditPosition, AuditReader, AuditRecord } from '../../store/audit/audit-log.ts';
+import { createListShare, type ListTurn, MAX_PAGE_BYTES } from '../list-turns.ts';
+import type { Page, PageRequest, PageTokens } from '../pagination.ts';
 
-export type { AuditedConnection, AuditRecord } from '../store/audit/audit-log.ts';
+export type { AuditedConnection, AuditRecord } from '../../store/audit/audit-log.ts';
 
 /** The record of what was changed, and by whom. */
 export interface AuditRecords {

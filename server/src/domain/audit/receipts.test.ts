@@ -3,14 +3,14 @@ import { createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import Libsql from 'libsql';
-import { recordedLog } from '../../test/support/domain.ts';
-import { ManualClock } from '../../test/support/manual-clock.ts';
-import { createKeyring } from '../keyring.ts';
-import { uuidV7 } from '../random.ts';
-import { sampleIntent } from '../store/audit/audit-log.contract.ts';
-import { openSqliteAuditLog } from '../store/audit/sqlite.ts';
-import { openTestStore, temporaryDirectory } from '../store/test-store.ts';
-import { openInstallation } from './installation.ts';
+import { recordedLog } from '../../../test/support/domain.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { createKeyring } from '../../keyring.ts';
+import { uuidV7 } from '../../random.ts';
+import { sampleIntent } from '../../store/audit/audit-log.contract.ts';
+import { openSqliteAuditLog } from '../../store/audit/sqlite.ts';
+import { openTestStore, temporaryDirectory } from '../../store/test-store.ts';
+import { openInstallation } from '../installation.ts';
 import { readReceipt, readReceiptKey } from './receipt-verification.ts';
 import { createReceipts } from './receipts.ts';
 
@@ -112,7 +112,7 @@ test('the key of an installation stays, is sealed, and can be opened with its se
 });
 
 test('the key id is the thumbprint of RFC 8037’s example key', async () => {
-  const { thumbprintOf } = await import('./installation.ts');
+  const { thumbprintOf } = await import('../installation.ts');
   const x = '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo';
   assert.equal(thumbprintOf({ kty: 'OKP', crv: 'Ed25519', x }), 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k');
 });

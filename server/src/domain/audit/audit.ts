@@ -1,10 +1,10 @@
-import type { Clock } from '../clock.ts';
-import { type ErrorCode, ServiceError } from '../errors.ts';
-import type { Log } from '../log.ts';
-import { inSteps, type MaybePromise, orElse, type Steps, settled } from '../maybe-promise.ts';
-import type { Metrics } from '../metrics.ts';
-import { createSettledTime } from '../settled-time.ts';
-import type { AuditIntent, AuditLog, AuditOutcome, AuditWriter } from '../store/audit/audit-log.ts';
+import type { Clock } from '../../clock.ts';
+import { type ErrorCode, ServiceError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { inSteps, type MaybePromise, orElse, type Steps, settled } from '../../maybe-promise.ts';
+import type { Metrics } from '../../metrics.ts';
+import { createSettledTime } from '../../settled-time.ts';
+import type { AuditIntent, AuditLog, AuditOutcome, AuditWriter } from '../../store/audit/audit-log.ts';
 
 const PRUNE_PERIOD_MS = 3_600_000;
 /** The clock must have said for so long that a record is old: it may be set back, and a removed record does not come back. */

@@ -1,5 +1,5 @@
-import { type BeginNote, type ChainHead, type ItemsNote, linkHash, type RemovalNote } from '../audit-chain.ts';
-import type { AuditChain, AuditLink } from '../store/audit/audit-log.ts';
+import { type BeginNote, type ChainHead, type ItemsNote, linkHash, type RemovalNote } from '../../audit-chain.ts';
+import type { AuditChain, AuditLink } from '../../store/audit/audit-log.ts';
 
 const REASONS: ReadonlySet<string> = new Set<RemovalNote['reason']>(['retention', 'size']);
 /** The shortest time for which a server keeps records, less what its clock may have been set back by. */

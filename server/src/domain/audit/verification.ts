@@ -1,7 +1,7 @@
-import type { ChainReader } from '../store/audit/audit-log.ts';
-import { ChainWalk, type Finding, type KnownLink, type Report, type VerifiedChain } from './audit-chain-walk.ts';
+import type { ChainReader } from '../../store/audit/audit-log.ts';
+import { ChainWalk, type Finding, type KnownLink, type Report, type VerifiedChain } from './chain-walk.ts';
 
-export type { ChainReader } from '../store/audit/audit-log.ts';
+export type { ChainReader } from '../../store/audit/audit-log.ts';
 
 /** Findings beyond these are only counted. */
 const MAX_FINDINGS = 1_000;

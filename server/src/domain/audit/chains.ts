@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
-import type { AuditChain, AuditLink, ChainReader, LooseRecords } from '../store/audit/audit-log.ts';
-import { createListShare } from './list-turns.ts';
+import type { Clock } from '../../clock.ts';
+import type { AuditChain, AuditLink, ChainReader, LooseRecords } from '../../store/audit/audit-log.ts';
+import { createListShare } from '../list-turns.ts';
 
 /** The chains of the audit log, for callers. Throws `throttled` when too many calls wait. */
 export interface AuditChains {

@@ -6,10 +6,10 @@ import {
   type RemovalNote,
   removedItems,
   rootOf,
-} from '../audit-chain.ts';
-import { putNewest } from '../newest-entries.ts';
-import type { AuditChain, AuditItem, AuditLink, ChainReader } from '../store/audit/audit-log.ts';
-import { oldestOf, parseNote, type Removal, Removals, timeOf } from './audit-removals.ts';
+} from '../../audit-chain.ts';
+import { putNewest } from '../../newest-entries.ts';
+import type { AuditChain, AuditItem, AuditLink, ChainReader } from '../../store/audit/audit-log.ts';
+import { oldestOf, parseNote, type Removal, Removals, timeOf } from './removals.ts';
 
 const LINKS_OF_PAGE = 100;
 /** A link whose hash is that of another place is looked for this far away. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { recordedLog } from '../../test/support/domain.ts';
-import { ManualClock } from '../../test/support/manual-clock.ts';
-import { NO_METRICS } from '../../test/support/metrics.ts';
-import { NO_CHAIN } from '../../test/support/no-chain.ts';
-import { ServiceError } from '../errors.ts';
-import type { AuditIntent, AuditLog, AuditOutcome } from '../store/audit/audit-log.ts';
+import { recordedLog } from '../../../test/support/domain.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { NO_METRICS } from '../../../test/support/metrics.ts';
+import { NO_CHAIN } from '../../../test/support/no-chain.ts';
+import { ServiceError } from '../../errors.ts';
+import type { AuditIntent, AuditLog, AuditOutcome } from '../../store/audit/audit-log.ts';
 import { type Change, createAudit } from './audit.ts';
 
 const DAY_MS = 86_400_000;
