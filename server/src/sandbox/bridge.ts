@@ -9,9 +9,9 @@ const NUMBER = 0;
 const LENGTH = 1;
 
 /**
- * The memory in which a thread gets the answer to a call, for which it waits without going on. Each call has a number,
- * and the thread goes on only when it sees that of its own: without it, a thread that was woken late for one answer
- * could take it for that to the next call. The host answers each call exactly once.
+ * The memory through which the host answers a call of a thread, which is blocked meanwhile. Each call has a number, and
+ * the thread goes on only when it sees the number of its own call: otherwise a thread that wakes late could take one
+ * answer for the answer to the next call. The host answers each call exactly once.
  */
 export class AnswerBox {
   readonly memory: SharedArrayBuffer;
@@ -41,7 +41,7 @@ export class AnswerBox {
   }
 }
 
-/** An answer as the thread takes it. */
+/** The text of an answer for the box. */
 export function answerText(answer: HostAnswer): string {
   const text = 'resultJson' in answer ? `{"result":${answer.resultJson}}` : JSON.stringify(answer);
   if (Buffer.byteLength(text) <= MAX_ANSWER_BYTES) return text;
@@ -49,7 +49,10 @@ export function answerText(answer: HostAnswer): string {
   return JSON.stringify({ error: { code: 'too_large', message } });
 }
 
-/** The parameters of a call; undefined for text that is none, which only a script that has broken its guest can send. */
+/**
+ * The parameters of a call. Undefined for text that is not a JSON array, which only a script that has broken its guest
+ * can send.
+ */
 export function parametersOf(json: string): readonly unknown[] | undefined {
   try {
     const parameters = parseJson(json);

@@ -30,7 +30,7 @@ export class Crew {
     this.#spare = this.#startThread();
   }
 
-  /** The thread in reserve, which may have to be started. */
+  /** Returns the thread in reserve, and starts it if it does not run yet. */
   callReserve(): Thread {
     this.#reserve ??= this.#startThread();
     return this.#reserve;
@@ -53,7 +53,10 @@ export class Crew {
     return false;
   }
 
-  /** Takes back, one by one, what members were sent ahead, have not come to, and is meant. */
+  /**
+   * Takes back, one at a time, the jobs that were sent ahead to members, that they have not begun, and that `isMeant`
+   * chooses.
+   */
   *takeSentAhead(isMeant: (job: Job, thread: Thread) => boolean = () => true): Generator<Job, undefined> {
     for (const thread of this.members) {
       const job = thread.next !== undefined && isMeant(thread.next.job, thread) ? takeBack(thread) : undefined;
@@ -62,7 +65,7 @@ export class Crew {
     return undefined;
   }
 
-  /** Removes a thread that has ended, or is to end. Without `replace`, no other is started for it. */
+  /** Removes a thread that has ended or is about to. Only with `replace`, another takes its place. */
   remove(thread: Thread, { replace }: { readonly replace: boolean }): void {
     if (this.#reserve === thread) {
       this.#reserve = undefined;

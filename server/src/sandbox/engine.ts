@@ -10,7 +10,7 @@ import {
 import type { EngineExports } from './guest-memory.ts';
 import type { CompiledEngine } from './web-assembly.ts';
 
-/** The package declares the types of its CommonJS form, and Node.js imports the other. */
+/** The package declares the types of its CommonJS form, but Node.js imports its form for ES modules. */
 const VARIANT = releaseSync as unknown as QuickJSSyncVariant;
 
 /** Pages of WebAssembly memory, of 64 KiB each. The engine's own data and its stack take 81. */
@@ -24,7 +24,7 @@ export interface Engine {
   readonly exports: EngineExports;
 }
 
-/** Compiles QuickJS, which takes some milliseconds. Threads can share what it resolves with. */
+/** Compiles QuickJS in some milliseconds. Threads can share the result. */
 export async function compileEngine(): Promise<CompiledEngine> {
   const file = createRequire(import.meta.url).resolve('@jitl/quickjs-wasmfile-release-sync/wasm');
   return await WebAssembly.compile(await readFile(file));

@@ -1,26 +1,29 @@
-/** Lanes without work that are remembered, so that none can shed what it used by pausing for a moment. */
+/**
+ * How many lanes there may be before those without work are forgotten: a lane must not shed what it has used by pausing
+ * for a moment.
+ */
 const MAX_IDLE_LANES = 1_000;
-/** How much work one piece of work displaces at most: looking for a great deal of short work would hold everything else up. */
+/** How many pieces of work one may displace: looking for very many short ones would hold everything else up. */
 const MAX_GIVEN = 16;
 
-/** What somebody has had of the turns, and what of theirs waits. */
+/** What a group or a lane has used, and what of its work waits. */
 interface Share {
   /** What the work has cost, counted from where the share began. */
   used: number;
   waiting: number;
-  /** Bytes that what waits takes. */
+  /** The bytes of the work that waits. */
   bytes: number;
 }
 
 /** How far shares that take turns have got. Neither number ever falls. */
 interface Level {
-  /** Where shares begin that come: at what the one whose turn it was last had used. */
+  /** Where a new share begins: at what the share whose turn it was last had used. */
   start: number;
-  /** What the share has used that has used most. */
+  /** The most that any share has used. */
   most: number;
 }
 
-/** Lanes of one owner. However many they are, they have the turns and the places of one. */
+/** The lanes of one owner. However many they are, together they get the turns and the places of one. */
 interface Group<T> extends Share {
   readonly level: Level;
   readonly lanes: Set<Lane<T>>;
@@ -28,16 +31,16 @@ interface Group<T> extends Share {
 
 interface Lane<T> extends Share {
   readonly group: Group<T>;
-  /** Work that was taken and put back, which comes before all other work. The next is the last. */
+  /** Work that was taken and put back. It comes before all other work, the last first. */
   readonly returned: Returned<T>[];
-  /** The party whose turn is next is first. */
+  /** In the order of their turns. */
   readonly parties: Map<string, Party<T>>;
 }
 
 interface Party<T> {
   /** In the order in which it came. */
   readonly entries: Entry<T>[];
-  /** Bytes that those take. */
+  /** The bytes of all entries. */
   bytes: number;
 }
 
@@ -50,7 +53,7 @@ interface Returned<T> extends Entry<T> {
   readonly party: string;
 }
 
-/** Who has places that others may need: a group, or one party of a lane. */
+/** A group, or one party of a lane, with places that others may need. */
 interface Holder<T> extends Pick<Share, Measure> {
   readonly lanes: Iterable<Lane<T>>;
   readonly party?: string;
@@ -58,14 +61,14 @@ interface Holder<T> extends Pick<Share, Measure> {
 
 type Measure = 'waiting' | 'bytes';
 
-/** What there is too little of for some work, and what its own holder has with it. */
+/** What is missing for a new piece of work, and what its own holder would have with it. */
 interface Need {
   readonly isFull: boolean;
   readonly missingBytes: number;
   readonly own: () => Pick<Share, Measure>;
 }
 
-/** Work where it waits. */
+/** A piece of work, and where it waits. */
 interface Held<T> {
   readonly lane: Lane<T>;
   readonly party: string;
@@ -81,9 +84,9 @@ export interface QueueLimits {
 }
 
 /**
- * Work that waits, in lanes. The group of lanes that has used least goes first, however much waits in the others; within it
- * so does the lane that has used least, and within a lane its parties take turns. When all places are taken, a group that
- * has few of them takes one of the group that has most; when all of a lane are, so do its parties.
+ * Work that waits, in lanes. The group of lanes that has used least goes first, however much waits in the others;
+ * within it, the lane that has used least goes first, and within a lane, parties take turns. When all places are taken,
+ * a group that has few takes one from the group that has most; when all places of a lane are, so do its parties.
  */
 export class FairQueue<T> {
   readonly #limits: QueueLimits;
@@ -101,9 +104,9 @@ export class FairQueue<T> {
       groupOf = (laneName) => laneName,
       displaced = () => {},
     }: {
-      /** The group of a lane, which never changes. Each lane is one of its own without it. */
+      /** The group of a lane, which never changes. Without this, each lane is a group of its own. */
       readonly groupOf?: (laneName: string, work: T) => string;
-      /** Told of work that is forgotten for the sake of another group's, or another party's. */
+      /** Called with work that gives way to work of another group or another party. */
       readonly displaced?: (work: T) => void;
     } = {},
   ) {
@@ -116,14 +119,14 @@ export class FairQueue<T> {
     return this.#waiting;
   }
 
-  /** Returns false, and forgets the work, when too much waits. */
+  /** Returns false, without taking the work, when too much waits. */
   add(laneName: string, party: string, work: T, bytes: number): boolean {
     const lane = this.#laneOf(laneName, work);
     const { group } = lane;
     const displaced = this.#displacedBy(lane, party, bytes);
     if (displaced === undefined) return false;
     for (const held of displaced) this.#displace(held);
-    // When nothing waited, no group took anything from another.
+    // While nothing waited, no group kept another waiting.
     if (this.#waiting === 0) this.#level.start = this.#level.most;
     if (group.waiting === 0) {
       group.used = Math.max(group.used, this.#level.start);
@@ -138,10 +141,7 @@ export class FairQueue<T> {
     return true;
   }
 
-  /**
-   * The work whose turn it is, of the lanes that may have theirs done now. With the name of a lane: only if it is the turn
-   * of that lane.
-   */
+  /** Takes the work whose turn it is, among that which `mayRun`; with `onlyLane`, only if it is that lane's turn. */
   take(mayRun: (lane: string, work: T) => boolean, onlyLane?: string): T | undefined {
     let next: Lane<T> | undefined;
     let nextName: string | undefined;
@@ -159,7 +159,7 @@ export class FairQueue<T> {
     return work;
   }
 
-  /** Takes work again that could not be done: it is the first that its lane has done, and no bound refuses it. */
+  /** Takes back work that could not be done. It is the next of its lane, and no bound refuses it. */
   putBack(laneName: string, party: string, work: T, bytes: number): void {
     const lane = this.#laneOf(laneName, work);
     lane.returned.push({ party, work, bytes });
@@ -177,7 +177,7 @@ export class FairQueue<T> {
     this.#level.most = Math.max(this.#level.most, group.used);
   }
 
-  /** Empties the queue. */
+  /** Empties the queue, and returns what waited. */
   clear(): T[] {
     const all = [...this.#lanes.values()].flatMap(({ returned, parties }) => [
       ...returned,
@@ -200,8 +200,8 @@ export class FairQueue<T> {
   }
 
   /**
-   * The work in whose place work of the party can wait: that of another party where the lane is full, that of another group
-   * where everything is, and none where there is room. Undefined where nothing that may be displaced is enough.
+   * The work that must give way to new work of the party: that of another party if the lane is full, that of another
+   * group if the queue is full, and none if there is room. Undefined if giving way to it would not be enough.
    */
   #displacedBy(lane: Lane<T>, party: string, bytes: number): readonly Held<T>[] | undefined {
     const { maxWaiting, maxBytes, maxWaitingPerLane, maxBytesPerLane } = this.#limits;
@@ -277,8 +277,8 @@ function groupWithMost<T>(groups: Iterable<Group<T>>, measure: Measure): Holder<
 }
 
 /**
- * Looks among the parties that have more than one piece of work. It is called for each piece that finds the lane full, and there
- * may be as many parties as places, so it allocates nothing for those that have less.
+ * Considers only parties with more than one piece of work. It is called for each piece that finds the lane full, and
+ * there may be as many parties as places, so it allocates nothing for the others.
  */
 function partyWithMost<T>(lane: Lane<T>, measure: Measure): Holder<T> | undefined {
   const { parties } = lane;
@@ -295,7 +295,10 @@ function partyWithMost<T>(lane: Lane<T>, measure: Measure): Holder<T> | undefine
   return { waiting: entries.length, bytes, lanes: [lane], party };
 }
 
-/** What the holder that has most gives up for others' work, if it has more than they have with it. Its last work stays. */
+/**
+ * What the holder that has most gives up for new work, if it has more than that work's own holder. It keeps its last
+ * work.
+ */
 function givenBy<T>(withMost: (measure: Measure) => Holder<T> | undefined, need: Need): readonly Held<T>[] | undefined {
   if (!need.isFull && need.missingBytes <= 0) return [];
   const own = need.own();
@@ -315,7 +318,7 @@ function newestOf<T>(holder: Holder<T> | undefined, than: number): Held<T> | und
   return lane && party !== undefined && entry ? { lane, party, entry } : undefined;
 }
 
-/** The longest work of a holder, as long as it has more bytes than `than`; undefined if that is not enough. */
+/** The longest work of a holder, while that has more bytes than `than`; undefined if that does not free enough. */
 function longestOf<T>(
   holder: Holder<T> | undefined,
   missingBytes: number,
@@ -355,7 +358,7 @@ function firstOf<T>({ returned, parties }: Lane<T>): Entry<T> | undefined {
   return returned.at(-1) ?? next?.entries[0];
 }
 
-/** Takes the first work of a lane that has some, and has its party wait for all others. */
+/** Takes the first work of a lane that has some, and moves its party behind the others. */
 function takeFirst<T>({ returned, parties }: Lane<T>): Entry<T> {
   const back = returned.pop();
   const [party = ''] = back === undefined ? parties.keys() : [back.party];

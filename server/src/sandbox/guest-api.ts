@@ -5,9 +5,9 @@ interface HostFunctions {
 }
 
 /**
- * What the guest's own side offers to its instance. `run` answers with a letter and JSON text: `r` and the response, `e`
- * and the script's own error, `n` and what a script returned that gave no response, `f` and the failure of a script that
- * threw.
+ * What the guest's side offers to the host. `run` returns a letter and a text: `r` and the JSON of the response, `e`
+ * and that of the script's own error, `n` and a word for what the script returned that gave no response, `f` and the
+ * JSON of the failure of a script that threw.
  */
 export interface GuestRuntime {
   define(handler: string, script: (message: unknown) => unknown): void;
@@ -15,9 +15,9 @@ export interface GuestRuntime {
 }
 
 /**
- * Installs `GameSparks()` in the guest. This function is never called here: its text is run inside of the sandbox, so it
- * must not use anything but its argument and the language. What a script changes in its guest, `Array.prototype` for
- * one, it changes for itself alone and for one invocation; nothing here has to withstand that for the sake of others.
+ * Installs `GameSparks()` in the guest. This function is never called here: its text is run inside the sandbox, so it
+ * must use nothing but its argument and the language. What a script changes in its guest, such as `Array.prototype`, it
+ * changes for itself alone and for one invocation, so nothing here has to withstand that for the sake of others.
  */
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: Its text has to be complete in itself.
 export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
@@ -39,7 +39,7 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
     }
   }
 
-  /** What a call throws that fails. */
+  /** What a failed call throws. */
   class CallError extends Error {
     readonly code: string;
     constructor(code: string, message: string) {
@@ -49,10 +49,10 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
     }
   }
 
-  /** What the script answers instead of a response; it may return it or throw it. */
+  /** An error with which the script answers instead of a response; it may return or throw it. */
   class OwnError extends CallError {}
 
-  /** The JSON text of a list, which a `toJSON` that the script gives to all lists or objects does not change. */
+  /** The JSON text of a list, even where the script has given all lists or objects a `toJSON`. */
   function listText(items: readonly unknown[]): string {
     let text = '[';
     for (let index = 0; index < items.length; index += 1) {
@@ -82,35 +82,35 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
     return text;
   }
 
-  function refuseNoNumber(key: string, value: unknown): unknown {
+  function refuseNonFinite(key: string, value: unknown): unknown {
     if (typeof value !== 'number' || isFiniteNumber(value)) return value;
     throw new CallError('bad_argument', `SetData takes finite numbers only, got ${value} for ${stringify(key)}`);
   }
 
   /**
-   * JSON has null for numbers that are none, and null removes a key: that would lose data without a word. The search
-   * ends where each null of the text has been found, because to look at every value takes as long as to write it.
+   * JSON writes NaN and infinity as null, and null removes a key: data would be lost silently. The search ends once it
+   * has found as many nulls as the text has, because looking at every value takes as long as writing it.
    */
-  function refuseNoNumbers(values: object, text: string): void {
+  function refuseNonFiniteIn(values: object, text: string): void {
     let unexplained = text.split('null').length - 1;
     const objects = [values as Record<string, unknown>];
     for (let at = 0; at < objects.length; at += 1) {
       const object = objects[at] ?? {};
-      if (object.toJSON !== undefined) return void stringify(values, refuseNoNumber);
+      if (object.toJSON !== undefined) return void stringify(values, refuseNonFinite);
       for (const name of keys(object)) {
         const value = object[name];
         if (value === null) {
           unexplained -= 1;
           if (unexplained === 0) return;
         } else if (typeof value === 'object') objects[objects.length] = value as typeof object;
-        else if (typeof value === 'number') refuseNoNumber(name, value);
+        else if (typeof value === 'number') refuseNonFinite(name, value);
       }
     }
   }
 
   function setData(id: string, values: unknown): void {
     const text = stringify(values) ?? 'null';
-    if (text.includes('null') && typeof values === 'object' && values !== null) refuseNoNumbers(values, text);
+    if (text.includes('null') && typeof values === 'object' && values !== null) refuseNonFiniteIn(values, text);
     send('SetData', `[${stringify(id) ?? 'null'},${text}]`);
   }
 
@@ -161,7 +161,7 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
   // draw the same numbers.
   defineProperty(Math, 'random', { value: () => random(), writable: true, configurable: true });
 
-  /** The generator sfc32 of 128 bits of state. */
+  /** Returns an sfc32 generator, which has 128 bits of state. */
   function seed(...seeds: readonly [number, number, number, number]): () => number {
     let [a, b, c, d] = seeds;
     return () => {
@@ -209,12 +209,12 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
     return `{"name":${stringify(name)},"message":${stringify(message)},"stack":${stringify(stack)}}`;
   }
 
-  /** What is thrown may throw once more when it is asked what it is, and the script has failed all the same. */
+  /** What was thrown may throw again when it is asked what it is; the script has failed all the same. */
   function thrownOf(thrown: unknown): string {
     try {
       if (thrown instanceof OwnError) return ownErrorOf(thrown);
     } catch {
-      // It is no error of the script's own that can be told.
+      // So it is not treated as the script's own error.
     }
     return `f${failureOf(thrown)}`;
   }

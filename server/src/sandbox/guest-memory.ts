@@ -10,13 +10,19 @@ export interface EngineExports {
 }
 
 const PAGE_BYTES = 4_096;
-/** Below the top of the C stack, more than a script can use: QuickJS stops at 96 KiB, and what it calls uses little. */
+/**
+ * How much of the C stack is cleared, from its top: more than a script can use, because QuickJS stops at 96 KiB and
+ * what it calls uses little.
+ */
 const CLEARED_STACK_BYTES = 262_144;
-/** Above the static data that is not zero, there may be some that was. */
+/** How much is cleared above the static data that is not zero: some data there may have been zero. */
 const CLEARED_DATA_BYTES = 65_536;
-/** What lies below must still be zero after an invocation; otherwise the stack went deeper than it can. */
+/**
+ * How much below the cleared stack must still be zero after an invocation; otherwise the stack went deeper than it
+ * should.
+ */
 const GUARD_BYTES = 16_384;
-/** The static data of the module takes less. */
+/** More than the static data of the module takes. */
 const STATIC_BYTES = 1_048_576;
 const PROBE_BYTES = 65_536;
 const ZEROS = Buffer.alloc(GUARD_BYTES);
@@ -28,7 +34,7 @@ interface Run {
 
 /** The memory of an instance at rest. */
 export interface Snapshot {
-  /** The pages that are not all zero, neighbours in one. */
+  /** The pages that are not all zero. Neighbouring pages share a run. */
   readonly runs: readonly Run[];
   /** Where the heap ended. */
   readonly breakAt: number;
@@ -112,14 +118,14 @@ export class GuestMemory {
   }
 }
 
-/** Takes at most GUARD_BYTES. A loop over the bytes would take most of the time of a save. */
+/** Takes at most `GUARD_BYTES` bytes. A loop over them would take most of the time of a save. */
 function isZero(bytes: Uint8Array): boolean {
   return ZEROS.compare(bytes, 0, bytes.length, 0, bytes.length) === 0;
 }
 
 /**
- * The allocator keeps the end of the heap in a static word whose address only the linker knows. It is the word that
- * grows with each large allocation and is the highest of those that do: the others point into the heap.
+ * The allocator keeps the end of the heap in a static word whose address only the linker knows. Among the words that
+ * grow with a large allocation, it has the highest value: the others point into the heap.
  */
 function findBreakWord(memory: WebAssembly.Memory, { v: malloc, M: free }: EngineExports): number {
   const staticWords = () => new Uint32Array(memory.buffer.slice(0, STATIC_BYTES));
@@ -134,6 +140,6 @@ function findBreakWord(memory: WebAssembly.Memory, { v: malloc, M: free }: Engin
     const mayBeEnd = growth >= PROBE_BYTES / 2 && growth <= 2 * PROBE_BYTES && value > pointer + PROBE_BYTES;
     if (mayBeEnd && value <= memory.buffer.byteLength && value > (after[found ?? -1] ?? 0)) found = index;
   }
-  if (found === undefined) throw new Error('this build of QuickJS keeps the end of its heap in no static word');
+  if (found === undefined) throw new Error('no static word holds the end of the heap in this build of QuickJS');
   return found * Uint32Array.BYTES_PER_ELEMENT;
 }

@@ -10,42 +10,51 @@ import type { CompiledEngine } from './web-assembly.ts';
 export interface GuestLimits {
   /** The engine counts a tick each 10,000 calls and jumps back, the same number for the same work on any machine. */
   readonly maxTicks: number;
-  /** Time without that of host calls: recursion that is caught can run for seconds within few ticks. */
+  /** Does not include host calls. It bounds recursion that is caught, which can run for seconds within few ticks. */
   readonly maxBusyMs: number;
-  /** How much further than at rest the heap may reach before the instance is replaced. */
+  /** How far the heap may grow beyond its size at rest before the instance is replaced. */
   readonly maxGrowthBytes: number;
 }
 
-/** What the guest can reach. Its texts are read only when they are wanted: each takes as long as it is long. */
+/** What the guest can reach. Texts are read only when they are wanted, because reading a long one takes long. */
 export interface GuestHost {
-  /** Runs one row of the host API, and returns its answer as JSON: `{"result":…}` or `{"error":{"code":…,"message":…}}`. */
+  /**
+   * Runs one operation of the host API, and returns its answer as JSON: `{"result":…}` or
+   * `{"error":{"code":…,"message":…}}`.
+   */
   readonly call: (operation: string, readParameters: () => string) => string;
   readonly log: (level: LogLevel, readText: () => string) => void;
 }
 
-/** A script may use so much of the engine's own 5 MiB. Deeper recursion, also of its parsers, ends as an error of the script. */
+/**
+ * How much of the engine's own stack of 5 MiB a script may use. Deeper recursion, also of the engine's parsers, is an
+ * error of the script.
+ */
 const STACK_BYTES = 98_304;
 
 /**
- * A deployment refuses a script that would run when it is compiled, because it ends its function and goes on. Should one
- * come through, it is ended here, so that it keeps no thread from others. The first tick may come at once.
+ * A deployment refuses a script that closes the function around it, so that the rest would run while it is compiled.
+ * Should one come through, it is stopped after so many ticks and does not occupy its thread. The first tick may come at
+ * once.
  */
 const MAX_TICKS_TO_COMPILE = 2;
 
-/** How much longer a script may take that has hardly computed anything, as a multiple of its time. */
+/** The extra time of a script that has hardly computed anything, as a multiple of its limit. */
 const GRACE = 3;
 
-/** The first line of a script begins behind this. */
+/** What precedes the first line of a script. */
 export const WRAPPER_START = '(function(message){';
 
-/** As long as the other, for a script that declares a `message` of its own with `let`, `const` or `class`. */
+/**
+ * The same length without the parameter, for a script that declares its own `message` with `let`, `const` or `class`.
+ */
 const WRAPPER_WITHOUT_MESSAGE = '(function(       ){';
 
 export const OUT_OF_MEMORY = 'it used more memory than a script may (32 MiB)';
 
 export type Finished =
   | { readonly kind: 'returned'; readonly text: string }
-  /** The script used up one of these. */
+  /** The script used up what `by` names. */
   | { readonly kind: 'stopped'; readonly by: 'ticks' | 'time' | 'calls' }
   /** Memory ran out, or the engine failed. */
   | { readonly kind: 'broken'; readonly cause: string };
@@ -57,13 +66,13 @@ export interface ScriptSet {
   readonly names: ReadonlyMap<string, QuickJSHandle>;
 }
 
-/** What the random numbers of one invocation begin with, of 32 bits each. */
+/** The seeds of the random numbers of one invocation, of 32 bits each. */
 export type Seeds = readonly [number, number, number, number];
 
 /**
- * One instance of QuickJS, for one game. Before each invocation its memory is put back to what it was when the scripts had
- * been compiled, so that nothing of an earlier invocation is left. An instance that can't be put back is spoiled, and
- * must be replaced. It runs one invocation at a time.
+ * One instance of QuickJS, for one game. Before each invocation, its memory is put back to what it was when the scripts
+ * had been compiled, so that nothing of an earlier invocation is left. An instance that can't be put back is spoiled,
+ * and must be replaced. It runs one invocation at a time.
  */
 export class Guest {
   readonly #engine: Engine;
@@ -74,10 +83,13 @@ export class Guest {
   readonly #define: QuickJSHandle;
   readonly #run: QuickJSHandle;
   readonly #base: Snapshot;
-  /** What the memory is now, unless an invocation has changed it. */
+  /** What the memory holds now; undefined when something has changed it since. */
   #atRest: Snapshot | undefined;
   #isSpoiled = false;
-  /** What is under way of a script; nothing else is limited. While scripts are compiled, nothing of them should run. */
+  /**
+   * What the engine does with a script now: nothing else is limited. While it compiles, nothing of the script should
+   * run.
+   */
   #underWay: 'compiling' | 'invocation' | undefined;
   #ticks = 0;
   #isExhausted = false;
@@ -103,7 +115,7 @@ export class Guest {
     this.#limitTime(runtime);
     const context = runtime.newContext();
     this.#context = context;
-    // They are made when they are first asked for, which must not be after the snapshot.
+    // The context makes these when they are first asked for, which must not be after the snapshot.
     void [context.undefined, context.null, context.true, context.false, context.global];
     const installed = this.#install(host);
     this.#define = context.getProp(installed, 'define');
@@ -122,19 +134,22 @@ export class Guest {
     return this.#base.bytes;
   }
 
-  /** Forgets all scripts, so that others can be loaded. A guest whose scripts took much memory is spoiled by that instead. */
+  /**
+   * Forgets all scripts, so that others can be loaded. If the scripts took too much memory for that, the guest is
+   * spoiled.
+   */
   clear(): void {
     if (!this.#isSpoiled) this.#isSpoiled = !this.#restored(this.#base);
   }
 
   /**
-   * Compiles scripts, handler name → body of a function. One that the engine does not take, because it nests too deeply
-   * for one thing, fails whenever it is invoked, and the others are as good as without it.
+   * Compiles scripts, given as handler name → body of a function. One that does not compile, for instance because it
+   * nests too deeply, fails whenever it is invoked; the others are as good as without it.
    */
   load(scripts: ReadonlyMap<string, string>): ScriptSet {
     this.#restore(this.#base);
     this.#atRest = undefined;
-    // When something is thrown on the way, the contents of the memory are unknown.
+    // If anything is thrown on the way, the contents of the memory are unknown.
     this.#isSpoiled = true;
     const names = new Map<string, QuickJSHandle>();
     for (const [handler, script] of scripts) names.set(handler, this.#defineOne(handler, script));
@@ -162,8 +177,8 @@ export class Guest {
         context.newNumber(seeds[2]),
         context.newNumber(seeds[3]),
       );
-      // The handles are not released: what they point to is gone when the memory is put back.
-      // Some of the engine's own functions turn the end of a script into an error that it can catch.
+      // The handles are not released: what they point to is gone when the memory is put back. Some of the engine's own
+      // functions turn the stop of a script into an error that the script can catch.
       if (this.#isStopped) return this.#stopped();
       if (result.error === undefined) return { kind: 'returned', text: context.getString(result.value) };
       this.#isSpoiled = true;
@@ -178,17 +193,17 @@ export class Guest {
   }
 
   /**
-   * Puts the memory back after an invocation, so that the next one need not wait for that. Spoils a guest that has since
-   * had scripts that took much more memory.
+   * Puts the memory back after an invocation, so that the next one need not wait for that. The guest is spoiled if
+   * other scripts have since taken too much memory for it.
    */
   rest({ snapshot }: ScriptSet): void {
     if (!this.#isSpoiled) this.#isSpoiled = !this.#restored(snapshot);
   }
 
   /**
-   * Whether the script has used up what it may use, and only has not come to its end yet. Of one that has hardly computed,
-   * most of the time may be that of other threads, which the system let go first. The first tick may come at once,
-   * because the count that leads to it goes on from where it was in the snapshot.
+   * Whether the script has used up its ticks or its time, and will be stopped at its next tick. One that has hardly
+   * computed gets extra time, because the system may have run other threads meanwhile. Its first tick may come at once:
+   * the count towards a tick goes on from where it was in the snapshot.
    */
   get isOver(): boolean {
     const { maxTicks, maxBusyMs } = this.#limits;
@@ -196,12 +211,12 @@ export class Guest {
     return this.#ticks > maxTicks || this.#clock.monotonic() > this.#busyUntil + graceMs;
   }
 
-  /** Time that the script spent waiting for the host does not count. */
+  /** Gives the script back time that it spent waiting for the host. */
   addTime(ms: number): void {
     this.#busyUntil += ms;
   }
 
-  /** Makes the script end at the next tick, because of the number of its calls. */
+  /** Stops the script at its next tick, because it has made too many calls. */
   exhaust(): void {
     this.#isExhausted = true;
     this.#ticks = this.#limits.maxTicks + 1;
@@ -215,7 +230,7 @@ export class Guest {
   #install(host: GuestHost): QuickJSHandle {
     const context = this.#context;
     const hostHandle = context.newObject();
-    // The handles are kept for good: once the guest let go of them, no restore would bring the functions back.
+    // These handles are never released: otherwise no restore would bring the functions back.
     const call = context.newFunction('call', (operation, parameters) =>
       context.newString(host.call(context.getString(operation), () => context.getString(parameters))),
     );
@@ -228,7 +243,7 @@ export class Guest {
     return context.unwrapResult(context.callFunction(install, context.undefined, hostHandle));
   }
 
-  /** Returns the name of the handler. It is kept for good, as long as the memory is what it is with these scripts. */
+  /** Returns the name of the handler, in a handle that is good for as long as the memory holds these scripts. */
   #defineOne(handler: string, script: string): QuickJSHandle {
     const context = this.#context;
     const compiled = this.#compile(handler, script);
@@ -288,7 +303,7 @@ export class Guest {
   }
 }
 
-/** Stands in for a script that does not compile: it throws why, from where that is. */
+/** Stands in for a script that does not compile: it throws the fault from where that is in the script. */
 function failingScript(handler: string, fault: unknown): string {
   const { name, message, stack } = { name: 'SyntaxError', message: 'it does not compile', stack: '', ...Object(fault) };
   const at = String(stack)

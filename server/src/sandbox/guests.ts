@@ -8,19 +8,19 @@ import type { CompiledEngine } from './web-assembly.ts';
 interface LoadedRuntime {
   readonly scripts: ReadonlyMap<string, string>;
   readonly findResponseReader: (handler: string) => PayloadReader | undefined;
-  /** About what the shapes of its responses take. */
+  /** Roughly the memory that the shapes of its responses take. */
   readonly shapesBytes: number;
-  /** What the scripts are compiled to in the instance that the game has now. */
+  /** The scripts as compiled in the game's present instance; undefined until they are. */
   set: ScriptSet | undefined;
 }
 
 interface GuestOfGame {
   guest: Guest;
-  /** By id. The one used last comes last. */
+  /** By id, the least recently used first. */
   readonly runtimes: Map<string, LoadedRuntime>;
 }
 
-/** A guest that is ready to run and not in use, and the scripts in it. */
+/** A guest that is free to run, and the scripts in it. */
 export interface Ready {
   readonly guest: Guest;
   readonly set: ScriptSet;
@@ -31,7 +31,7 @@ export interface Ready {
 export class Guests {
   readonly #parts: { engine: CompiledEngine; host: GuestHost; limits: GuestLimits; clock: Clock };
   readonly #maxBytes: number;
-  /** Game id → its guest. The one used last comes last. */
+  /** Game id → its guest, the least recently used first. */
   readonly #games = new Map<string, GuestOfGame>();
   readonly #gameOfRuntime = new Map<string, string>();
 
@@ -49,7 +49,7 @@ export class Guests {
     this.#maxBytes = maxBytes;
   }
 
-  /** A guest for no game. */
+  /** Makes a guest that belongs to no game. */
   make(): Promise<Guest> {
     return Guest.create(this.#parts);
   }
@@ -60,7 +60,7 @@ export class Guests {
     scripts,
     responses = new Map(),
   }: Omit<ScriptedRuntime, 'stageId'>): Promise<void> {
-    // The scripts of a runtime never change, and it is made ready whenever its first player comes.
+    // A runtime is loaded whenever its first player comes, but its scripts never change.
     if ((await this.find(runtimeId)) !== undefined) return;
     const game = await this.#emptyGameOf(gameId);
     const set = game.guest.load(scripts);
@@ -70,7 +70,10 @@ export class Guests {
     this.#shrink();
   }
 
-  /** Undefined when the runtime was never loaded, or has been dropped. Fails when its scripts cannot be loaded again. */
+  /**
+   * Finds a guest that has the runtime's scripts; undefined when the runtime was never loaded or has been dropped.
+   * Fails when its scripts cannot be loaded again.
+   */
   readonly find = inSteps((runtimeId: string) => this.#find(runtimeId));
 
   *#find(runtimeId: string): Steps<Ready | undefined> {
@@ -94,7 +97,7 @@ export class Guests {
     return await this.#gameOf(gameId);
   }
 
-  /** The guest of the game, a new one in place of one that is spoiled. */
+  /** The guest of the game. If it is spoiled, a new one replaces it. */
   #gameOf(gameId: string): MaybePromise<GuestOfGame> {
     const game = this.#games.get(gameId);
     if (game === undefined || game.guest.isSpoiled) return this.#makeGame(gameId, game);
@@ -113,7 +116,7 @@ export class Guests {
     return game;
   }
 
-  /** Drops what was used longest ago: of the oldest game first its older runtimes, then the guest. */
+  /** Drops what was used longest ago: of the least recently used game, first its older runtimes, then its guest. */
   #shrink(): void {
     let bytes = 0;
     for (const game of this.#games.values()) bytes += bytesOf(game);

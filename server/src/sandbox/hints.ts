@@ -3,7 +3,7 @@ const NO_TIMERS = 'scripts have no timers, and are gone when they have returned'
 const NO_MODULES = 'scripts have no modules';
 const HTTP = 'GameSparks().Http().Fetch(…) asks other servers, and waits for the answer by itself';
 
-/** What authors look for that scripts do not have, and what there is instead. */
+/** Names that authors know from elsewhere and scripts do not have, with what to use instead. */
 const HINTS: ReadonlyMap<string, string> = new Map([
   ['console', LOG],
   ['print', LOG],
@@ -24,10 +24,10 @@ const HINTS: ReadonlyMap<string, string> = new Map([
 const NO_FUNCTION =
   'what is called there does not exist; is a name misspelled, such as that of a call of GameSparks()?';
 
-/** The text of an error, and what to do if it is about a name that is misspelled, or that other places have. */
+/** Adds advice to an error about a name that is misspelled, or that scripts do not have. */
 export function withHint(text: string): string {
   const name = /^ReferenceError: '?(\w{1,20})'? is not defined$/.exec(text)?.[1] ?? '';
-  // The engine does not say of a call which name is none of a function.
+  // When what is called is not a function, the engine does not say its name.
   const ofCall = text === 'TypeError: not a function' ? NO_FUNCTION : undefined;
   const hint = name.toLowerCase() === 'gamesparks' ? 'it is spelled GameSparks()' : (HINTS.get(name) ?? ofCall);
   return hint === undefined ? text : `${text}: ${hint}`;

@@ -4,7 +4,7 @@ import type { Log } from '../log.ts';
 import { createRareWarnings } from '../rare-warnings.ts';
 import type { HostAnswer, Invocation } from './sandbox.ts';
 
-/** Answers the calls of scripts in time. Each settles once: a late answer could be taken for that to the next call. */
+/** Answers each call of a script once, and in time: a late answer could be taken for the answer to the next call. */
 export function createHostAnswers({
   clock,
   log,
@@ -29,7 +29,7 @@ export function createHostAnswers({
       );
       void call(operation, parameters)
         .catch((error: unknown): HostAnswer => {
-          // While the database is away, each message of each player fails so.
+          // While the database is away, the calls of every message fail this way.
           if (mayPass(error))
             warn(operation, { err: error, operation }, 'a call of a script failed and may be tried again');
           else log.error({ err: error, operation }, 'a call of a script failed');

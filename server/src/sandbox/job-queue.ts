@@ -5,12 +5,14 @@ import type { Job } from './pool-thread.ts';
 import type { Ending, InvocationResult } from './sandbox.ts';
 import type { SandboxSettings } from './settings.ts';
 
-/** What waits for a thread, as JSON. Beside each text there is the payload that was read from it, which takes more. */
+/**
+ * How much JSON may wait for a thread. Beside each text there is the message that it was made from, which takes more.
+ */
 const MAX_WAITING_BYTES = 67_108_864;
 
 const TOO_MANY = 'too many messages wait for their handlers';
 
-/** The messages that wait for a thread: the games take turns, in each of them its stages, and in each of those its players. */
+/** The messages that wait for a thread. Games take turns, the stages of a game do, and so do the players of a stage. */
 export class JobQueue {
   readonly #queue: FairQueue<Job>;
   readonly #clock: Clock;
@@ -60,7 +62,7 @@ export class JobQueue {
     }
   }
 
-  /** Takes a message again that has been taken, and has not run. It is the next of its stage. */
+  /** Takes back a message that was taken and has not run. It is the next of its stage. */
   putBack(job: Job): void {
     const { runtime, playerId } = job.invocation;
     if (this.#isClosed) job.reject(new Interrupted());
@@ -68,9 +70,8 @@ export class JobQueue {
   }
 
   /**
-   * The message whose turn it is, of those that may be run now; with a stage, only if it is the turn of that one. Those
-   * that have waited so long that their players have given up are left out, those whose players were sent away, and those
-   * whose stage was paused meanwhile.
+   * Takes the message whose turn it is, among those that `mayRun`; with a stage, only if it is that stage's turn. It
+   * answers those that have waited too long, whose players were sent away, or whose stage was paused meanwhile.
    */
   take(mayRun: (job: Job) => boolean, onlyStageId?: string): Job | undefined {
     for (;;) {
@@ -82,7 +83,7 @@ export class JobQueue {
     }
   }
 
-  /** Why a message that has waited is not run; undefined when it is. */
+  /** Why a message that has waited must not run; undefined when it may. */
   whyNot(job: Job): string | undefined {
     if (job.invocation.isDropped?.()) return 'the player was sent away';
     const isLate = this.#clock.monotonic() - job.enqueuedAt > this.#maxMs;
@@ -99,7 +100,7 @@ export class JobQueue {
     this.#queue.charge(stageId, ms);
   }
 
-  /** Lets go of what waits, and of whatever comes back later. */
+  /** Rejects all that waits, and whatever comes later. */
   close(): void {
     this.#isClosed = true;
     for (const { reject } of this.#queue.clear()) reject(new Interrupted());

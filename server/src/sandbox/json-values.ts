@@ -2,11 +2,11 @@ const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [LIST, LIST_END, OBJECT, OBJECT_END] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /**
- * Whether a JSON text without white space has more than `max` values: itself, and the items and members of all lists and
- * objects. Reading a text costs by its values much more than by its bytes.
+ * Whether a JSON text without white space has more than `max` values: itself, and the items and members of all lists
+ * and objects. The cost of reading a text depends on its values much more than on its bytes.
  */
 export function hasMoreValues(json: string, max: number): boolean {
-  // Each value takes at least two characters, but for the first.
+  // Every value but the first takes at least two characters.
   if (json.length < 2 * max) return false;
   let count = 1;
   for (let at = 0; at < json.length && count <= max; at += 1) {

@@ -5,17 +5,17 @@ import type { ScriptedRuntime } from './sandbox.ts';
 const MAX_KILLS = 3;
 const WINDOW_MS = 60_000;
 const PAUSE_MS = 60_000;
-/** Stages that are remembered; beyond that, the one that was looked at first is forgotten. */
+/** How many stages are remembered; beyond that, the one that was added first is forgotten. */
 const MAX_STAGES = 10_000;
-/** About this much of a stage's latest time in threads counts. */
+/** The typical length of a stage's invocations covers about this much of its latest time in threads. */
 const MEMORY_MS = 200;
-/** A stage that has had less time in threads than this, some dozens of short messages, has not shown yet how long its scripts take. */
+/** Less time in threads than this, some dozens of short messages, does not show yet how long a stage's scripts take. */
 const KNOWN_MS = 20;
-/** Games that are remembered; beyond that, the one whose threads had to be ended longest ago is forgotten. */
+/** How many games are remembered; beyond that, the one for which a thread was ended longest ago is forgotten. */
 const MAX_GAMES = 10_000;
 /** A stage is slow when it spends most of its time in threads on invocations that take longer than this. */
 const SLOW_MS = 20;
-/** The same where they are shorter than this: a stage is quick. */
+/** A stage is quick when its invocations typically take no longer than this. */
 export const QUICK_MS = 2;
 
 interface Record {
@@ -23,7 +23,7 @@ interface Record {
   typicalMs: number;
   /** All of the stage's time in threads. */
   spentMs: number;
-  /** When threads had to be ended for the stage, the last few. */
+  /** The latest times at which a thread had to be ended for the stage. */
   kills: number[];
   pausedUntil: number;
 }
@@ -36,7 +36,7 @@ type Place = Pick<ScriptedRuntime, 'stageId' | 'gameId'>;
 export class Offences {
   readonly #clock: Clock;
   readonly #stages = new Map<string, Record>();
-  /** Game → when a thread had to be ended for one of its stages the last time. */
+  /** Game → when a thread was last ended for one of its stages. */
   readonly #games = new Map<string, number>();
   /** The same, of those that had to be ended while they loaded scripts. */
   readonly #slowToLoad = new Map<string, number>();

@@ -5,12 +5,12 @@ import { SentAhead } from './sent-ahead.ts';
 import type { ThreadData, ThreadLimits } from './thread-messages.ts';
 import type { CompiledEngine } from './web-assembly.ts';
 
-/** Deep recursion in a script becomes recursion of the engine's, on the thread's own stack. */
+/** Deep recursion in a script becomes recursion of the engine on the thread's own stack. */
 const STACK_MEGABYTES = 16;
 
 /** A message that waits for a thread, or has one. */
 export interface Job {
-  /** Another for each message. */
+  /** Unique among all messages. */
   readonly id: number;
   readonly invocation: Invocation;
   readonly inputJson: string;
@@ -18,7 +18,7 @@ export interface Job {
   readonly reject: (error: unknown) => void;
   readonly enqueuedAt: number;
   hasScriptsSent: boolean;
-  /** Whether a thread lacked its scripts while another one loaded some of the same game. */
+  /** Whether a thread lacked its scripts while another one was loading scripts of the same game. */
   isUnloaded: boolean;
 }
 
@@ -35,14 +35,16 @@ export interface Thread {
   readonly answers: AnswerBox;
   job: Job | undefined;
   readonly sentAhead: SentAhead;
-  /** What it has been sent to do after its job. */
+  /** The job that it was sent ahead, and its number. */
   next: { readonly job: Job; readonly number: number } | undefined;
   /** Whether the script of the job waits for the answer to a call. */
   isWaiting: boolean;
   startedAt: number;
-  /** Loads that the thread has been sent and has not answered, the first first. */
+  /** Loads that the thread was sent and has not answered, in order. */
   readonly loading: Loading[];
-  /** The ids of the runtimes that the thread has loaded. It may have dropped some, and says so when one is to run. */
+  /**
+   * The ids of the runtimes that the thread has loaded. It may have dropped some, which it reports when one is to run.
+   */
   readonly loaded: Set<string>;
   cancelWatchdog: () => void;
   cancelDeadline: () => void;
@@ -60,11 +62,11 @@ export function openThread(engine: CompiledEngine, limits: ThreadLimits): Thread
   const data: ThreadData = { engine, answers: answers.memory, sentAhead: sentAhead.memory, limits };
   const worker = new Worker(new URL('./script-worker.js', import.meta.url), {
     workerData: data,
-    // A script must find nothing of the server's environment, not even if it left its guest.
+    // A script must find nothing of the server's environment, not even if it escapes from its guest.
     env: {},
     resourceLimits: { stackSizeMb: STACK_MEGABYTES },
   });
-  // The server stays up for its listeners, and a command is not kept up by what it no longer needs.
+  // A server runs for as long as its listeners do, and threads must not keep a command from ending.
   worker.unref();
   return {
     worker,
@@ -87,12 +89,12 @@ export function isFree(thread: Thread | undefined): thread is Thread {
   return thread?.isReady === true && thread.job === undefined && thread.loading.length === 0;
 }
 
-/** Whether what the thread does may take long without a message being served. */
+/** Whether the thread is waiting for an answer or loading scripts, either of which may take long. */
 export function isHeld({ isWaiting, loading }: Thread): boolean {
   return isWaiting || loading.length > 0;
 }
 
-/** Takes back what the thread was sent to do after its job, unless it has begun with that. */
+/** Takes back the job that the thread was sent ahead, unless the thread has begun it. */
 export function takeBack(thread: Thread): Job | undefined {
   const { next, sentAhead } = thread;
   if (next === undefined || !sentAhead.take(next.number)) return undefined;

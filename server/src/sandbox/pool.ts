@@ -15,25 +15,24 @@ import { limitsOf, type SandboxSettings } from './settings.ts';
 import type { FromThread, ToThread } from './thread-messages.ts';
 import type { CompiledEngine } from './web-assembly.ts';
 
-/** Many times what the largest configuration takes. */
+/** Many times as long as it takes to load the largest configuration. */
 const LOAD_TIMEOUT_MS = 5_000;
 
 /** How many loaded runtimes are remembered for each thread. */
 const MAX_KNOWN = 1_000;
 
 /**
- * Runs scripts in threads, which are there once there is something to run. A thread that does not answer is ended and
- * replaced. One more than is needed, the spare one, is kept ready, because a start takes a tenth of a second. While the scripts
- * in all others wait for answers, which takes no processor, the spare one runs those of stages that have no thread. A game may
- * have more stages than there are threads, so while the spare one waits too, another in reserve, which is started when it is
- * first needed, runs scripts of games that have no thread.
+ * Runs scripts in threads, which are started once there is something to run. A thread that does not answer is ended and
+ * replaced. A spare thread is kept ready, because a start takes a tenth of a second. While the scripts in all other
+ * threads wait for answers, which takes no processor, the spare one runs those of stages that have no thread. While it
+ * waits too, a thread in reserve, started when it is first needed, runs those of games that have no thread.
  *
- * A busy thread is sent the next message of its stage before it is done, if the stage is quick and it is its turn, so that
- * it need not sleep in between. Until the thread comes to that message, another one that has nothing to do takes it over.
+ * A busy thread is sent the next message of its stage ahead of time, if the stage is quick and it is its turn, so that
+ * the thread need not sleep in between. Until the thread comes to that message, an idle thread may take it over.
  *
- * Nothing can stop the engine while it compiles, and what a hostile studio writes may keep it busy for minutes. So a
- * thread that loads scripts does nothing for other stages, a game loads in one thread at a time, as do together all games that
- * took too long in the last minute, and a thread that has to be ended is charged to the stage whose scripts they were.
+ * Nothing can stop the engine while it compiles, and a hostile script may keep it busy for minutes. So a thread that
+ * loads scripts does nothing for other stages, a game loads in one thread at a time, all games that took too long in the
+ * last minute load one after the other, and the end of a thread counts against the stage whose scripts took too long.
  */
 export class SandboxPool implements Sandbox {
   readonly #clock: Clock;
@@ -68,7 +67,7 @@ export class SandboxPool implements Sandbox {
     this.#answer = createHostAnswers({ clock, log, settings });
   }
 
-  /** Starts the threads, unless it has: for a server that will have scripts to run. */
+  /** Starts the threads, unless it has. A server that will have scripts to run calls this in advance. */
   start(): void {
     if (!this.#isClosed && !this.#crew.isStarted) this.#crew.start(this.#settings.scriptThreads);
   }
@@ -93,7 +92,7 @@ export class SandboxPool implements Sandbox {
     });
   }
 
-  /** What waits for its turn is found to be dropped then. What was sent ahead would be run without another look at it. */
+  /** What is in the queue is looked at again when its turn comes. What was sent ahead is not, so it is taken back. */
   dropped(): void {
     const jobs = [...this.#crew.takeSentAhead(({ invocation }) => invocation.isDropped?.() === true)];
     for (const job of jobs) this.#queue.putBack(job);
@@ -128,7 +127,7 @@ export class SandboxPool implements Sandbox {
     });
   }
 
-  /** Makes runtimes ready in threads that have nothing else to do: one at a time, so that the others serve messages. */
+  /** Prepares runtimes in idle threads, one at a time, so that the other threads serve messages. */
   #prepareNext(): void {
     for (const thread of this.#crew.members) if (thread.job === undefined && thread.loading.length > 0) return;
     const mayLoad = ({ gameId }: ScriptedRuntime) => !this.#crew.isLoading(gameId);
@@ -156,7 +155,7 @@ export class SandboxPool implements Sandbox {
     this.#prepareNext();
   }
 
-  /** Has what was sent ahead to a thread whose script waits long be done in its turn, whatever else there is to do. */
+  /** Puts back into the queue what was sent ahead to threads whose scripts have waited long. */
   #takeBackFromHeld(): void {
     const isHeldLong = (_: Job, thread: Thread) =>
       isHeld(thread) && this.#clock.monotonic() - thread.startedAt > QUICK_MS;
@@ -200,7 +199,7 @@ export class SandboxPool implements Sandbox {
     return this.#queue.take((job) => mayLoad(job) && mayRun(job), onlyStageId);
   }
 
-  /** The slow stages of a game leave a thread to the others, if there is more than one. */
+  /** The slow stages of one game leave a thread to other stages, if there is more than one. */
   #mayRun({ invocation: { runtime } }: Job): boolean {
     if (!this.#offences.isSlow(runtime)) return true;
     const isAlike = (other: ScriptedRuntime) => other.gameId === runtime.gameId && this.#offences.isSlow(other);
@@ -213,7 +212,7 @@ export class SandboxPool implements Sandbox {
     this.#sendJob(thread, job);
   }
 
-  /** The thread has a job now. */
+  /** Counts the job as running, and limits its time. */
   #begin(thread: Thread, job: Job): void {
     const { stageId } = job.invocation.runtime;
     thread.job = job;
@@ -223,7 +222,7 @@ export class SandboxPool implements Sandbox {
     this.#watch(thread);
   }
 
-  /** The thread goes on with what it was sent ahead, once it is done with its job. */
+  /** Begins the job that the thread was sent ahead, once it is done with the one before. */
   #goOn(thread: Thread): void {
     const { next } = thread;
     if (next === undefined) return;
@@ -239,7 +238,7 @@ export class SandboxPool implements Sandbox {
     thread.cancelWatchdog();
     const delayMs = thread.loading.length > 0 ? LOAD_TIMEOUT_MS : this.#settings.scriptWatchdogMs;
     thread.cancelWatchdog = this.#clock.after(delayMs, () => {
-      // If this thread was busy itself, what the other has sent meanwhile is read first, and calls the watchdog off.
+      // If this thread was busy, it first reads what the other has sent meanwhile, which may call the watchdog off.
       const killing = setImmediate(() => this.#kill(thread));
       thread.cancelWatchdog = () => clearImmediate(killing);
     });
@@ -269,7 +268,7 @@ export class SandboxPool implements Sandbox {
     }
   }
 
-  /** Ends a thread that speaks of another message than the one it is thought to handle, unless it is to end anyway. */
+  /** Ends a thread that reports on another message than its own, unless the thread was removed before. */
   #distrust(thread: Thread): void {
     if (!this.#crew.has(thread)) return;
     this.#log.error({}, 'a thread for scripts handled another message than it should have, and is ended');
@@ -289,9 +288,9 @@ export class SandboxPool implements Sandbox {
     this.#runNext();
   }
 
-  /** Runs the job for which the thread has loaded scripts, unless it is to be dropped: that may have taken seconds. */
+  /** Runs the job for which the thread has loaded scripts, if it may still run: loading may have taken seconds. */
   #runLoaded(thread: Thread, job: Job): void {
-    // The stage is not charged for what it takes to load its scripts, or its next messages would wait for that as well.
+    // The stage is not charged for loading its scripts, or its next messages would wait for that as well.
     thread.startedAt = this.#clock.monotonic();
     const why = this.#queue.whyNot(job);
     if (why !== undefined) return void this.#release(thread)?.resolve(busy(why));
@@ -299,7 +298,7 @@ export class SandboxPool implements Sandbox {
     this.#sendJob(thread, job);
   }
 
-  /** The thread did not have the scripts, or has dropped them to make room for others. */
+  /** Sends the scripts to a thread that did not have them, or has dropped them to make room for others. */
   #sendAgain(thread: Thread): void {
     const { job } = thread;
     if (job === undefined) return;
@@ -307,7 +306,7 @@ export class SandboxPool implements Sandbox {
     const after = takeBack(thread);
     if (after !== undefined) this.#queue.putBack(after);
     if (thread.next !== undefined) {
-      // It has gone on with what it was sent ahead.
+      // The thread has begun the job that it was sent ahead.
       this.#release(thread);
       this.#goOn(thread);
       this.#queue.putBack(job);
@@ -324,7 +323,7 @@ export class SandboxPool implements Sandbox {
       return void this.#enqueue(job);
     }
     job.hasScriptsSent = true;
-    // A fault shows when the thread says once more that the scripts are missing.
+    // If this fails, the thread reports once more that they are missing.
     const { runtime } = job.invocation;
     this.#load(thread, runtime).catch((error: unknown) => {
       if (!this.#isClosed) this.#log.error({ err: error, runtimeId: runtime.id }, 'scripts could not be loaded');
@@ -359,7 +358,7 @@ export class SandboxPool implements Sandbox {
     this.#runNext();
   }
 
-  /** Takes the thread's job off it, and counts what it cost. */
+  /** Takes the job from the thread, and charges its stage for the time. */
   #release(thread: Thread): Job | undefined {
     const { job } = thread;
     if (job === undefined) return undefined;
@@ -375,11 +374,11 @@ export class SandboxPool implements Sandbox {
     return job;
   }
 
-  /** Ends a thread that a script keeps from ending by itself. */
+  /** Ends a thread whose script, or the loading of scripts, takes too long. */
   #kill(thread: Thread): void {
     if (!this.#crew.has(thread)) return;
     const after = takeBack(thread);
-    // It has gone on with that, so its job has ended, and the message that says so is on its way.
+    // The thread has begun that job, so the one before has ended, and the message that says so is on its way.
     if (thread.next !== undefined) return;
     const job = this.#release(thread);
     const [loading] = thread.loading;

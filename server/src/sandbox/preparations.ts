@@ -1,13 +1,13 @@
 import { isFree, type Thread } from './pool-thread.ts';
 import type { ScriptedRuntime } from './sandbox.ts';
 
-/** Runtimes that wait to be made ready. One beyond that is loaded by its first message. */
+/** How many runtimes may wait to be made ready. One beyond that is loaded by its first message. */
 const MAX_PREPARATIONS = 100;
 
 export const TOO_LONG_TO_LOAD =
   'the scripts of the stage take too long to be loaded: give them fewer variables, or split them';
 
-/** A runtime on its way to be ready in all threads that there were when that was asked for. */
+/** A runtime that is being made ready in all threads that existed when that was asked for. */
 interface Preparation {
   readonly runtime: ScriptedRuntime;
   readonly left: Set<Thread>;
@@ -16,17 +16,17 @@ interface Preparation {
   readonly reject: (error: unknown) => void;
 }
 
-/** The runtimes that are to be made ready before their first messages come, in the order in which that was asked for. */
+/** The runtimes that are to be made ready before their first messages come, in the order of the requests. */
 export class Preparations {
   /** By the id of the runtime. */
   readonly #waiting = new Map<string, Preparation>();
 
-  /** Resolves when the runtime is ready in each of the threads that is still there. */
+  /** Resolves when the runtime is ready in each of the threads that still exists. */
   add(runtime: ScriptedRuntime, threads: Iterable<Thread>): Promise<void> {
     const known = this.#waiting.get(runtime.id);
     if (known !== undefined) return known.promise;
     if (this.#waiting.size >= MAX_PREPARATIONS) {
-      return Promise.reject(new Error(`${MAX_PREPARATIONS} runtimes wait to be made ready, as many as may`));
+      return Promise.reject(new Error(`${MAX_PREPARATIONS} runtimes already wait to be made ready, and more may not`));
     }
     let [resolve, reject]: [Preparation['resolve'], Preparation['reject']] = [() => {}, () => {}];
     const promise = new Promise<void>((onDone, onFault) => {
@@ -38,7 +38,7 @@ export class Preparations {
     return promise;
   }
 
-  /** What to load next, and where: in a thread that has nothing else to do. It counts as loaded there. */
+  /** What to load next, and in which idle thread. It counts as loaded there. */
   take({
     threads,
     mayLoad,
@@ -61,7 +61,7 @@ export class Preparations {
     return undefined;
   }
 
-  /** Leaves it to the first message to load the runtime. */
+  /** Gives up a runtime, which leaves its loading to its first message. */
   giveUp({ id }: Pick<ScriptedRuntime, 'id'>, error: unknown): void {
     this.#waiting.get(id)?.reject(error);
     this.#waiting.delete(id);

@@ -9,14 +9,14 @@ export interface ScriptedRuntime {
   readonly stageId: string;
   /** Handler name → the body of a function. */
   readonly scripts: ReadonlyMap<string, string>;
-  /** Handler name → what its response must be; any JSON without one. */
+  /** Handler name → the shape of its response. A handler without one may respond with any JSON. */
   readonly responses?: ReadonlyMap<string, PayloadShape> | undefined;
 }
 
 /** What the host answers to a call of a script. */
 export type HostAnswer =
   | { readonly result: unknown }
-  /** A result that is JSON text already. */
+  /** A result that is already JSON text. */
   | { readonly resultJson: string }
   | { readonly error: { readonly code: string; readonly message: string } };
 
@@ -24,15 +24,15 @@ export interface Invocation {
   readonly runtime: ScriptedRuntime;
   readonly handler: string;
   readonly playerId: string;
-  /** What the player's token says of them, as JSON has it. */
+  /** The claims of the player's token, as JSON values. */
   readonly claims?: Readonly<Record<string, unknown>> | undefined;
   /** The payload, unless there is `messageJson`. */
   readonly message?: unknown;
   /** The payload as JSON text, for one that may be long and has been written already. */
   readonly messageJson?: string | undefined;
-  /** Whether the message is to be dropped if it still waits for a thread. */
+  /** Whether to drop the message instead of running it, if it still waits for a thread. */
   readonly isDropped?: (() => boolean) | undefined;
-  /** Runs a call of the script. A rejection is a fault of the server; the script sees it as one without detail. */
+  /** Carries out a call of the script. A rejection is a fault of the server, of which the script learns no detail. */
   readonly call: (operation: string, parameters: readonly unknown[]) => Promise<HostAnswer>;
 }
 
@@ -42,7 +42,10 @@ export interface ScriptLine {
   readonly text: string;
 }
 
-/** Where a script failed, if its stack says so. Line and column are counted from 1, as its author sees the script. */
+/**
+ * Why a script failed, and where if its stack says so. Line and column count from 1 in the script as its author wrote
+ * it.
+ */
 export interface ScriptFailure {
   readonly text: string;
   readonly line: number | undefined;
@@ -50,9 +53,12 @@ export interface ScriptFailure {
 }
 
 export type Ending =
-  /** The JSON text of the response as its shape has it, and the first few members that no shape has, which were left out. */
+  /**
+   * `response` is JSON text that fits its shape; `unknown` names the first few members that the shape does not have,
+   * which were left out.
+   */
   | { readonly kind: 'returned'; readonly response: string; readonly unknown?: readonly string[] | undefined }
-  /** The response is none of its shape. */
+  /** The response does not fit its shape. */
   | { readonly kind: 'unfit'; readonly fault: string }
   /** The script returned no response; `instead` says in a word what it returned. */
   | { readonly kind: 'returned'; readonly response: undefined; readonly instead: string }
@@ -61,7 +67,10 @@ export type Ending =
   | { readonly kind: 'failed'; readonly failure: ScriptFailure }
   /** The script used more time, memory or output than it may. */
   | { readonly kind: 'stopped'; readonly why: string }
-  /** Nothing ran: too much waits already, the stage is paused because its scripts had to be killed, or it was dropped. */
+  /**
+   * Nothing ran: too many messages wait, the stage is paused because threads had to be ended for it, or the message was
+   * dropped.
+   */
   | { readonly kind: 'busy'; readonly why: string };
 
 export interface InvocationResult {
@@ -72,15 +81,18 @@ export interface InvocationResult {
 }
 
 /**
- * Runs the scripts of games, which may be hostile, where they reach nothing but the host API, and nothing of other
- * invocations. Script by script, whatever one of them does, the others get their turn.
+ * Runs the scripts of games, which may be hostile. A script reaches nothing but the host API, and nothing of other
+ * invocations. Whatever one script does, the others get their turns.
  */
 export interface Sandbox {
-  /** Compiles the runtime's scripts wherever they may be run, so that its first message does not wait for that. */
+  /** Compiles the runtime's scripts ahead of time, so that its first message does not wait for that. */
   prepare(runtime: ScriptedRuntime): Promise<void>;
   /** Never rejects for what a script does. Rejects with `Interrupted` once the sandbox is closed. */
   invoke(invocation: Invocation): Promise<InvocationResult>;
-  /** Must be called when `isDropped` of invocations has become true: those that still wait for a thread are not run then. */
+  /**
+   * Must be called after `isDropped` of an invocation has become true, so that it does not run if it still waits for a
+   * thread.
+   */
   dropped(): void;
   /** Ends everything that runs. */
   close(): Promise<void>;

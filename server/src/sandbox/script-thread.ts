@@ -27,7 +27,10 @@ interface Running {
   calls: number;
 }
 
-/** What a thread of `pool.ts` does: one invocation after the other. During one it waits, and must not await. */
+/**
+ * The work of one thread of `pool.ts`: one invocation after the other. Calls block the thread, so an invocation must
+ * not await.
+ */
 export class ScriptThread {
   readonly #port: MessagePort;
   readonly #answers: AnswerBox;
@@ -36,10 +39,10 @@ export class ScriptThread {
   readonly #clock: Clock;
   readonly #random: RandomBytes;
   readonly #guests: Guests;
-  /** Numbers the calls of all invocations, in 32 bits, as they are kept where the answers are. */
+  /** The number of the latest call of any invocation, in 32 bits, as the answer box keeps it. */
   #callNumber = 0;
   #running: Running | undefined;
-  /** What is done with the newest message, as long as it is not done. */
+  /** The handling of the newest message, until it is done. */
   #last: MaybePromise<void> = undefined;
 
   constructor({
@@ -83,7 +86,7 @@ export class ScriptThread {
     });
   }
 
-  /** The first guest of a thread takes ten times as long as the next. */
+  /** Makes the first guest of the thread, which takes ten times as long as the next. */
   async #warmUp(): Promise<void> {
     const guest = await this.#guests.make();
     const set = guest.load(new Map([['warm-up', 'return GameSparks().Messaging().Response(message);']]));
@@ -107,7 +110,7 @@ export class ScriptThread {
   #invoke(message: Extract<ToThread, { kind: 'invoke' }>): MaybePromise<void> {
     const { jobId, runtimeId, aheadNumber } = message;
     if (aheadNumber !== undefined && !this.#sentAhead.take(aheadNumber)) return;
-    // Scripts that cannot be loaded again count as missing. The pool then sends them once more, and is told why.
+    // Scripts that cannot be loaded again count as missing. The pool then sends them once more, and hears of the fault.
     const found = orElse(
       () => this.#guests.find(runtimeId),
       () => undefined,
@@ -132,7 +135,7 @@ export class ScriptThread {
     guest.rest(set);
   }
 
-  /** Waits for the host's answer, while nothing else happens in this thread. */
+  /** Asks the host and blocks this thread until the answer comes. */
   #call(operation: string, readParameters: () => string): string {
     const running = this.#running;
     if (running === undefined || running.guest.isOver) return refusal('stopped', 'the script has used up its time');
@@ -216,7 +219,7 @@ function responseOf(response: string, limits: ThreadLimits): Ending {
   return { kind: 'returned', response };
 }
 
-/** Reads the response here, where nothing else waits: a long one takes milliseconds. */
+/** Fits the response to its shape in this thread, because a long one takes milliseconds. */
 function fitted(ending: Ending, read: PayloadReader | undefined): Ending {
   if (read === undefined || ending.kind !== 'returned' || ending.response === undefined) return ending;
   const answer = read(parseJson(ending.response));
@@ -244,12 +247,15 @@ function whyStopped(by: 'ticks' | 'time' | 'calls', limits: ThreadLimits): strin
   }
 }
 
-/** The engine's own error, which leaves the engine in good order; a script that throws its like fools only itself. */
+/**
+ * Whether it is the engine's own error, which leaves the engine in good order. A script that throws its like fools only
+ * itself.
+ */
 function isOutOfMemory({ name, message }: Readonly<Record<string, string>>): boolean {
   return name === 'InternalError' && message === 'out of memory';
 }
 
-/** The members of an object that the guest's own side has written. */
+/** The members of an object that `guest-api.ts` has written. */
 function textsOf(json: string): Readonly<Record<string, string>> {
   return JSON.parse(json);
 }

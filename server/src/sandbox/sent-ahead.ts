@@ -1,6 +1,6 @@
 const NOTHING = 0;
 const MAX_NUMBER = 0x7fff_fffe;
-/** A message that the thread has not come to yet, though it is its turn, and the one after it. */
+/** One place for a message whose turn has come and that the thread has not begun, and one for the message after it. */
 const PLACES = 2;
 
 /**
@@ -19,8 +19,8 @@ export class SentAhead {
   }
 
   /**
-   * For the pool, before it sends a message ahead: returns its number. Of those before it, only one may not have been taken,
-   * which keeps its place however many have been sent ahead behind it and taken back.
+   * For the pool: returns the number of the message that it sends ahead next. At most one earlier message may not have
+   * been taken; it keeps its place, however many are sent ahead behind it and taken back.
    */
   next(): number {
     this.#last = following(this.#last);
@@ -29,13 +29,13 @@ export class SentAhead {
     return this.#last;
   }
 
-  /** For both: whether the message of this number is the caller's now. */
+  /** For the pool and the thread: whether the message of this number is the caller's now. */
   take(number: number): boolean {
     return Atomics.compareExchange(this.#numbers, number % PLACES, number, NOTHING) === number;
   }
 }
 
-/** The numbers of two messages that follow each other have different places. */
+/** Consecutive numbers have different places. */
 function following(number: number): number {
   return (number % MAX_NUMBER) + 1;
 }

@@ -17,12 +17,12 @@ export interface SandboxSettings {
   readonly scriptMemoryBytes: number;
 }
 
-/** How much further than at rest a guest's heap may reach before it is replaced. */
+/** How far a guest's heap may grow beyond its size at rest before the guest is replaced. */
 const MAX_GROWTH_BYTES = 4_194_304;
-/** The lines that a script writes for one message. */
+/** How much all lines that a script writes for one message may have together. */
 const MAX_LINE_BYTES = 65_536;
 
-/** What each thread has to know of the settings. */
+/** The limits that each thread needs. */
 export function limitsOf(settings: SandboxSettings): ThreadLimits {
   return {
     maxTicks: settings.scriptMaxTicks,

@@ -9,7 +9,7 @@ export interface ThreadLimits extends GuestLimits {
   readonly maxValues: number;
   readonly maxLines: number;
   readonly maxLineBytes: number;
-  /** What the guests of all games take together, before the one that was used longest ago is dropped. */
+  /** What the guests of all games may take together before the least recently used is dropped. */
   readonly maxGuestBytes: number;
 }
 
@@ -29,11 +29,11 @@ export type ToThread =
       readonly runtimeId: string;
       readonly handler: string;
       readonly inputJson: string;
-      /** The number of a message that was sent ahead: it is not to be run when the pool has taken it back. */
+      /** The number of a message that was sent ahead, which must not run if the pool has taken it back. */
       readonly aheadNumber: number | undefined;
     };
 
-/** `jobId` is that of the message whose handler runs: the pool gives nothing of one player's to another. */
+/** `jobId` names the message whose handler runs, so that the pool gives nothing of one player's to another. */
 export type FromThread =
   /** Sent once, before anything else. */
   | { readonly kind: 'ready' }
@@ -45,7 +45,7 @@ export type FromThread =
       readonly operation: string;
       readonly parametersJson: string;
     }
-  /** The thread does not have the runtime, or no longer. Nothing ran. */
+  /** The thread does not have the runtime, or has dropped it. Nothing ran. */
   | { readonly kind: 'missing'; readonly jobId: number }
   | {
       readonly kind: 'ended';
