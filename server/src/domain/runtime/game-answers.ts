@@ -15,14 +15,17 @@ import { UnderWay } from './under-way.ts';
 export interface GameAnswers {
   /** A rejection is a fault of the server, never of the player or the script. */
   request(runtime: RuntimeName, message: Message): Promise<Outcome>;
-  /** Answers one of the requests that every stage answers by itself; undefined when that is left to the stage. */
+  /**
+   * Lets the game answer a request that every stage answers by itself; undefined when the stage's own answer is to
+   * stand.
+   */
   override(runtime: RuntimeName, message: Message): Promise<Outcome | undefined>;
   event(runtime: RuntimeName, message: Message): Promise<Outcome>;
-  /** Must be called when messages are to be dropped from now on. */
+  /** Must be called after `isDropped` of a message has become true. */
   dropped(): void;
   /** Resolves when no message is being answered, and no event that one has raised. */
   settled(): Promise<void>;
-  /** Gets ready for the runtime's messages, as far as that succeeds. */
+  /** Gets ready for the runtime's messages. A failure is only logged. */
   prepare(stageId: string, runtimeId: string): Promise<void>;
 }
 
@@ -49,9 +52,9 @@ export function createGameAnswers({
     ...hostApiParts,
     raise({ stage, program, player, session, raised, afterwards }, type, payload) {
       const message = { player, session, type, payload, raised: raised + 1 };
-      // Another thread may be free, and would not wait for what the script has still to do.
+      // Otherwise a free thread could handle the event while the script that raised it still runs.
       afterwards(() => {
-        // Lines of the handler, and why it was not run, are in the log of the stage.
+        // The log of the stage has the handler's lines, and says why if it did not run.
         underWay.track(handling.event({ stage, program }, message)).catch((error: unknown) => {
           if (error instanceof Interrupted) return;
           log.error({ err: error, stageId: stage.stageId, type }, 'an event of a script could not be handled');
@@ -77,7 +80,7 @@ export function createGameAnswers({
         const { scripted } = await programs.load(stageId, runtimeId);
         if (scripted.scripts.size > 0) await sandbox.prepare(scripted);
       } catch (error) {
-        // The first message tries again, and says what is wrong if it fails too.
+        // The first message tries again, and fails with the reason if that does not help.
         log.debug({ err: error, runtimeId }, 'a runtime could not be made ready in advance');
       }
     },

@@ -19,11 +19,14 @@ export interface GameProgram {
   /** By type on the wire. */
   readonly requests: ReadonlyMap<string, ProgramMessage>;
   readonly events: ReadonlyMap<string, ProgramMessage>;
-  /** By type on the wire: the requests that every stage answers by itself, where a handler that is on overrides that. */
+  /**
+   * By type on the wire: the requests that every stage answers by itself and for which the game has a handler that is
+   * on.
+   */
   readonly overrides: ReadonlyMap<string, ProgramMessage>;
   /** Readers of payloads, by type on the wire. */
   readonly notifications: ReadonlyMap<string, PayloadReader>;
-  /** What the sandbox runs. A handler goes by the name of its message, which is what scripts see in their errors. */
+  /** What the sandbox runs. A handler has the name of its message, which its authors see in errors. */
   readonly scripted: ScriptedRuntime;
 }
 
@@ -76,7 +79,7 @@ export function createGameProgram(
   };
 }
 
-/** The shapes of a structure that is none of the game's, and has no other in it. */
+/** The shapes of a structure that is not the game's and refers to no other. */
 function alone(structure: Structure): PayloadShape['shapes'] {
   return new Map([[structure.name, structure]]);
 }

@@ -1,18 +1,21 @@
 import type { NewLogLine } from '../../store/stage-logs/stage-logs.ts';
 
 /**
- * Lines that all stages share, and the length of their texts. A stage may hold a third as much as is free of them, so one
- * alone has a quarter of all.
+ * How many lines all stages share, and how many characters. A stage may hold a third of what is still free, so a stage
+ * that is alone gets a quarter of all.
  */
 const SHARED_LINES = 40_000;
 const SHARED_CHARACTERS = 16_777_216;
 const PARTS_LEFT_FREE = 3;
-/** Lines that are held at a time. Only a stage that holds few may go so far, so many that flood leave room for others. */
+/**
+ * How much is held at most. Only a stage that holds few lines may go so far, so that stages which flood leave room for
+ * others.
+ */
 const MAX_LINES = 50_000;
 const MAX_CHARACTERS = 25_165_824;
 const FEW_LINES = 32;
 const FEW_CHARACTERS = 65_536;
-/** What one stage may keep before the others have their turn, and how many stages have theirs at the same time. */
+/** How much of one stage is kept in one turn, and how many stages have their turns at the same time. */
 const LINES_OF_TURN = 128;
 const CHARACTERS_OF_TURN = 262_144;
 const STAGES_OF_ROUND = 8;
@@ -22,7 +25,7 @@ interface HeldStage {
   /** The number of lines that wait or are being kept, and their characters. */
   lines: number;
   characters: number;
-  /** The number of lines that were taken since the stage last held none, and how many of them have settled. */
+  /** How many lines were added since the stage last held none, and how many of them have settled. */
   accepted: number;
   settled: number;
 }
@@ -78,7 +81,7 @@ export class HeldLines {
     return { turns, isMore: this.#lines > taken };
   }
 
-  /** No longer holds these lines, which are kept or left out. */
+  /** Lets go of these lines, which have been kept or left out. */
   settle({ stageId, lines }: Turn): void {
     const stage = this.#stages.get(stageId);
     if (stage === undefined) return;

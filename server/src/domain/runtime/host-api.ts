@@ -23,13 +23,13 @@ export interface CallContext {
   readonly requestId: string;
   /** What the player's token said. */
   readonly session: Session | undefined;
-  /** How many handlers in a row have raised the event that this one handles; 0 for a player's message. */
+  /** How many handlers, one after another, have raised events to come to this one; 0 for a player's message. */
   readonly raised: number;
-  /** Has the work done when the invocation has ended, however it ends; at once when it has ended already. */
+  /** Runs the work when the invocation has ended, however it ends; at once if it has ended already. */
   readonly afterwards: (work: () => void) => void;
 }
 
-/** Runs the calls of one invocation. Errors that the script may see are answers. */
+/** Runs the calls of one invocation. An error that the script may see is an answer. */
 export type HostCalls = (operation: string, parameters: readonly unknown[]) => Promise<HostAnswer>;
 
 export type HostApi = (context: CallContext) => HostCalls;
@@ -50,20 +50,20 @@ export interface HostApiParts {
   readonly notify: (player: PlayerKey, type: string, payload: Readonly<Record<string, unknown>>) => Promise<unknown>;
   /** Whether the stage still exists and is not being deleted. */
   readonly isThere: (stage: RuntimeName['stage']) => MaybePromise<boolean>;
-  /** Has the event's handler run for the same player, after this one. */
+  /** Runs the event's handler for the same player, after this one. */
   readonly raise: (context: CallContext, type: string, payload: ReadPayload) => void;
 }
 
 /** How many handlers in a row may raise events, so that no two of them call each other for ever. */
 const MAX_RAISED = 8;
-/** What the events that one handler has raised may have together, as JSON, because they are kept until it has ended. */
+/** How much JSON the events that one handler raises may have together: they are kept until it has ended. */
 const MAX_RAISED_CHARACTERS = 4_194_304;
 const MAX_REASON_CHARACTERS = 64;
 const MAX_KEYS = 100;
 
 const PLAYER_ID = new RegExp(`^[\\w-]{1,${MAX_PLAYER_ID_LENGTH}}$`);
 
-/** What a script did wrong in a call. It may catch it. */
+/** A mistake of the script in a call, which it may catch. */
 class CallError extends Error {
   readonly code: string;
 
@@ -73,7 +73,7 @@ class CallError extends Error {
   }
 }
 
-/** A result that is JSON already. It may be long, so it is neither read nor written again. */
+/** A result that is already JSON. It may be long, so it is neither parsed nor written again. */
 class JsonText {
   readonly text: string;
 
@@ -88,7 +88,7 @@ type HostOperation = (
     readonly parts: HostApiParts;
     readonly context: CallContext;
     readonly data: ScriptPlayerData;
-    /** What the calls of the invocation have come to. */
+    /** Totals of all calls of the invocation. */
     readonly sum: { raisedCharacters: number };
   },
   parameters: readonly unknown[],
@@ -105,8 +105,8 @@ const OPERATIONS: Readonly<Record<string, HostOperation>> = {
     const player = { stageId: context.player.stageId, playerId: playerIdOf(playerId) };
     await data.set(player.playerId, objectOf(values, 'the argument of SetData'));
     if (await parts.isThere(context.stage)) return;
-    // What was set after the deletion had removed the data of its players would be left for good. Where nobody can say whether
-    // the stage is there, the data stays, because it is all that the player has.
+    // Data that is set after the deletion of the stage has removed its players' data would stay for good. If it is
+    // unknown whether the stage is there, the data stays, because it is all that the player has.
     await parts.playerData.remove(player);
     throw stageGone(context);
   },
@@ -142,7 +142,7 @@ const OPERATIONS: Readonly<Record<string, HostOperation>> = {
 
   async Disconnect({ parts, context }, [playerId, reason]) {
     const text = reason === undefined || reason === null ? undefined : textOf(reason, 'the reason');
-    // A character has one or two units, and to count hundreds of thousands takes milliseconds.
+    // A character has one or two code units, and counting hundreds of thousands of them takes milliseconds.
     const got = text === undefined || text.length > 10 * MAX_REASON_CHARACTERS ? text?.length : [...text].length;
     if (got !== undefined && got > MAX_REASON_CHARACTERS) {
       throw new CallError(
@@ -188,7 +188,7 @@ export function createHostApi(parts: HostApiParts): HostApi {
 
 /** The error that the script sees. Throws what is a fault of the server. */
 function errorFor(error: unknown): { readonly code: string; readonly message: string } {
-  // An error's own message is not enumerable: the error itself, as JSON, would have lost it.
+  // An error's message is not enumerable, so the JSON of the error itself would lack it.
   if (error instanceof CallError) return { code: error.code, message: error.message };
   if (error instanceof ServiceError && error.code !== 'internal') return { code: error.code, message: error.message };
   throw error;

@@ -142,7 +142,7 @@ function createAfterwards(): { readonly afterwards: CallContext['afterwards']; r
   let hasEnded = false;
   return {
     afterwards(work) {
-      // A call for which the script has not waited any longer may come to this after the script.
+      // A call that the script has given up may come here after the script has ended.
       if (hasEnded) work();
       else works.push(work);
     },
@@ -162,7 +162,7 @@ function createWriting({ lines, clock }: { lines: LineWriter; clock: Clock }): W
       lines.write(stageId, { at: clock.now(), level, text, requestId, playerId, handler });
 }
 
-/** Refuses payloads. The game's author sees what the client sends wrongly, without the client's help. */
+/** Refuses payloads. The log says what is wrong with them, so that the game's author need not ask the client. */
 function createBadRequests({ writerOf, clock, random }: { writerOf: WriterOf; clock: Clock; random: RandomBytes }) {
   const refusalLine = createRefusalLines(clock);
   return ({ stage }: Place, { name }: ProgramMessage, { player }: Message, fault: PayloadFault): Outcome => {
@@ -173,7 +173,7 @@ function createBadRequests({ writerOf, clock, random }: { writerOf: WriterOf; cl
   };
 }
 
-/** Counts a message, its outcome and how long that took. */
+/** Counts messages by outcome, and how long each took. */
 function createCounting({ metrics, clock }: { metrics: Pick<Metrics, 'ofStage'>; clock: Clock }) {
   return async (
     { stage }: Place,
@@ -197,7 +197,7 @@ function createCounting({ metrics, clock }: { metrics: Pick<Metrics, 'ofStage'>;
 /** Stands for the stage's own answer. */
 const LEFT: Outcome = { isHandled: true, payloadJson: '{}' };
 
-/** What is answered for an end that is not a response; undefined for one. */
+/** The refusal for an invocation that did not return; undefined for one that did. */
 function refusalOf({ ending }: InvocationResult, write: Write): Outcome | undefined {
   switch (ending.kind) {
     case 'returned':
@@ -223,7 +223,7 @@ function refusalOf({ ending }: InvocationResult, write: Write): Outcome | undefi
   }
 }
 
-/** Why nothing is run for a message. A game without such a message and one that players may not send are not told apart. */
+/** Why nothing is run for a message; undefined when its handler is to run. */
 function refusalBefore(
   kind: 'request' | 'event',
   type: string,

@@ -22,11 +22,11 @@ export interface Message {
   readonly player: PlayerKey;
   readonly type: string;
   readonly payload: Payload | ReadPayload;
-  /** What the token said with which the player's connection was opened. */
+  /** What the token said that opened the player's connection. */
   readonly session?: Session | undefined;
-  /** Whether it is to be dropped unless its handler has begun, because the server has sent its player away. */
+  /** Whether the server has sent the player away: then the message is dropped, unless its handler has begun. */
   readonly isDropped?: (() => boolean) | undefined;
-  /** For an event that a script has raised: how many handlers in a row have raised one, this one included. */
+  /** For an event that a script has raised: how many handlers, one after another, have raised events to come to it. */
   readonly raised?: number;
 }
 
@@ -36,7 +36,7 @@ export interface PlayerMessage extends Message {
   readonly payload: Payload;
 }
 
-/** What came of a message; a code of the protocol, or one of the script's own, says why it was not handled. */
+/** What became of a message. The code, which is the protocol's or the script's own, says why it was not handled. */
 export type Outcome =
   | { readonly isHandled: true; readonly payloadJson: string }
   | { readonly isHandled: false; readonly code: string; readonly message: string };

@@ -16,11 +16,11 @@ import { getActiveStageInTime, type NamedStage, type Stage, type StagesByName } 
 import type { NodeReach, Notify } from './notify.ts';
 import type { Programs } from './programs.ts';
 
-/** What an operator has to say. */
+/** A notification that an operator sends. */
 export interface OperatorNotification {
   /** A type on the wire, such as `Custom.Game.EventStarts`. */
   readonly type: string;
-  /** Any JSON value; what is none of the notification's shape is refused. */
+  /** Any JSON value; one that does not fit the notification's shape is refused. */
   readonly payload: unknown;
   /** Whether to send nothing, and only count the connections that would get it. */
   readonly isDryRun: boolean;
@@ -28,9 +28,10 @@ export interface OperatorNotification {
 
 /**
  * Notifications that operators send. They have the shapes of the configuration that is deployed to the stage, and reach
- * connections on its older runtimes too. Each node's part is told: a notification that a node may or may not have sent is
- * not sent again. Throws `not_found` for a stage that is unknown or being deleted, `validation` for a notification that the
- * stage does not have, `internal` when the directory cannot say whom to ask, and then nobody has been sent anything.
+ * connections on its older runtimes too. The result says how far each node came: a notification that a node may or may
+ * not have sent is not sent again. Throws `not_found` for a stage that is unknown or being deleted, `validation` for a
+ * notification that the stage does not have, and `internal` when the directory cannot say which nodes to ask: nothing
+ * has been sent then.
  */
 export interface Notifications {
   /** To all connections of one player, on any node. */
@@ -40,8 +41,9 @@ export interface Notifications {
     change: Change,
   ): Promise<readonly NodeReach[]>;
   /**
-   * To everybody who is connected to the stage: each node is asked once, for its own connections. Throws `throttled` when
-   * the stage gets them too often, and `validation` for a selection that is none. With one, to those whom it means.
+   * To everybody who is connected to the stage, or to those whom the selection means. Each node is asked once, for its
+   * own connections. Throws `throttled` when the stage gets them too often, and `validation` for a selection that is
+   * not valid.
    */
   toStage(
     stage: NamedStage,
@@ -51,9 +53,9 @@ export interface Notifications {
   ): Promise<readonly NodeReach[]>;
 }
 
-/** A node with very many players sends for seconds, because it serves them meanwhile. */
+/** A node with very many players takes seconds to send, because it serves them meanwhile. */
 const STAGE_TIMEOUT_MS = 15_000;
-/** Everybody in a stage hears each of these, and each costs the nodes as much as there are players. */
+/** Everybody in a stage gets each of these, so it costs the nodes more the more players there are. */
 const STAGE_RATE_PER_SECOND = 1;
 const STAGE_BURST = 5;
 const MAX_STAGES = 10_000;
@@ -85,7 +87,7 @@ export function createNotifications({
 
   const getStage = (named: NamedStage) => getActiveStageInTime({ store, timeoutMs, clock }, named);
 
-  /** The payload as the notification's shape has it. */
+  /** The payload as the notification's shape has it. Throws `validation`. */
   async function read(
     stage: Stage,
     { type, payload }: OperatorNotification,
@@ -104,7 +106,8 @@ export function createNotifications({
     }
     const result = reader(payload);
     if (result instanceof PayloadFault) throw new ServiceError('validation', `${type}: ${result.text}`);
-    // Members that a script sends in vain are in its stage's log. An operator who sends to everybody has no second try.
+    // A script's unknown members are left out. An operator's are refused, because what was sent to everybody cannot be
+    // sent again.
     if (result.unknown.length > 0) {
       throw new ServiceError('validation', `${type} has no such members: ${listed(result.unknown)}`);
     }

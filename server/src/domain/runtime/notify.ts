@@ -9,15 +9,15 @@ import { idsByOwner } from '../players/disconnect.ts';
 export interface NodeReach {
   readonly node: string;
   /**
-   * The connections that it was written to. Undefined when the node did not say: it may have sent it to all, some or none
-   * of its connections.
+   * How many connections it was written to. Undefined when the node did not say: it may have sent it to all, some or
+   * none.
    */
   readonly connections: number | undefined;
 }
 
 /**
- * Sends a notification on every connection of the player, on any node. Resolves when the nodes have taken it; one that
- * does not is logged. Throws `internal` when the directory does not say where the player is connected. A dry run sends
+ * Sends a notification on every connection of the player, on any node. Resolves when each node has taken it or failed
+ * to, which is logged. Throws `internal` when the directory does not say where the player is connected. A dry run sends
  * nothing, and counts what the directory lists.
  */
 export type Notify = (

@@ -4,10 +4,10 @@ import type { Store } from '../../store/store.ts';
 
 /** Added to the time that a hello may take: clocks are set now and then, and a record that stays longer costs little. */
 const MARGIN_MS = 3_600_000;
-/** A stage may have been deployed to thousands of times an hour. Each deployment adds one, so that they become fewer. */
+/** How many are forgotten at a time: a stage may have thousands. Each deployment adds one, so they become fewer. */
 const FORGOTTEN_AT_ONCE = 500;
 
-/** Which old runtimes of a stage may be forgotten, if no connection is on them. */
+/** What decides which runtimes of a stage are old enough to be forgotten. */
 interface OldAt {
   readonly nowMs: number;
   /** How long a hello may take. */
@@ -15,9 +15,9 @@ interface OldAt {
 }
 
 /**
- * The runtimes of the stage that a connection of any node is on; undefined when a node did not say, and then none may be
- * forgotten. Asked before the transaction that forgets them, which must not wait for other nodes: a runtime that is old
- * enough gets no new connections in between.
+ * The runtimes of the stage that have connections on any node; undefined when a node did not say, and then none may be
+ * forgotten. To be called before the transaction that forgets them, which must not wait for other nodes: a runtime that
+ * is old enough gets no new connections in between.
  */
 export async function findRuntimesInUse({
   cluster,
@@ -64,7 +64,7 @@ export async function forgetOldRuntimes({
   await store.runtimes.remove(old.filter((id) => !inUse.has(id)).slice(0, FORGOTTEN_AT_ONCE));
 }
 
-/** Those that were replaced by then are so old that no hello that was looked up before is still on its way. */
+/** A runtime that was replaced before this time is so old that no hello which has looked it up is still on its way. */
 function replacedBefore({ nowMs, graceMs }: OldAt): number {
   return nowMs - graceMs - MARGIN_MS;
 }

@@ -7,8 +7,8 @@ import type { LongWork } from '../long-work.ts';
 import { createGameProgram, type GameProgram } from './game-program.ts';
 
 /**
- * What is kept in memory for messages to come: characters of configurations, and programs. A program takes up to six times
- * as much memory as its configuration has characters, most of it for the fields of shapes.
+ * How much is kept in memory: characters of configurations, and programs. A program takes up to six times as much
+ * memory as its configuration has characters, most of it for the fields of shapes.
  */
 const MAX_CHARACTERS = 33_554_432;
 const MAX_PROGRAMS = 1_000;
@@ -17,10 +17,7 @@ const MAX_ATTEMPTS = 20;
 const RETRY_MS = 250;
 
 export interface Programs {
-  /**
-   * The program of a runtime, as it was deployed. Rejects when the store does not say what that was; the next call asks
-   * again.
-   */
+  /** The program of a runtime, as it was deployed. Rejects when it cannot be read; the next call tries again. */
   load(stageId: string, runtimeId: string): Promise<GameProgram>;
 }
 
@@ -32,11 +29,11 @@ interface Kept {
 
 interface Read {
   readonly program: GameProgram;
-  /** How long the configuration is. */
+  /** How many characters the configuration has. */
   readonly length: number;
 }
 
-/** Reads programs from their snapshots, and keeps those that were used last. */
+/** Reads programs from their snapshots, and keeps the most recently used. */
 export function createPrograms({
   store,
   longWork,
@@ -48,7 +45,7 @@ export function createPrograms({
   clock: Clock;
   log: Log;
 }): Programs {
-  /** Runtime id → its program. The one used last comes last. */
+  /** Runtime id → its program, the least recently used first. */
   const kept = new Map<string, Kept>();
   let characters = 0;
 

@@ -3,7 +3,7 @@ import { putNewest } from '../../newest-entries.ts';
 import { createTokenBuckets } from '../../token-bucket.ts';
 
 const MAX_KEYS = 10_000;
-/** An author who tries a message by hand sees each refusal. */
+/** Enough for an author who tries a message by hand to see each refusal. */
 const OF_MESSAGE = { burst: 10, ratePerSecond: 1 / 10, maxKeys: MAX_KEYS };
 /** A stage keeps 10,000 lines unless a setting says otherwise: refusals alone need more than half a day to fill that. */
 const OF_STAGE = { burst: 50, ratePerSecond: 1 / 6, maxKeys: MAX_KEYS };

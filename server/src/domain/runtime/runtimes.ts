@@ -16,7 +16,7 @@ export interface Runtime extends RuntimeName {
   request(message: PlayerMessage): MaybePromise<Outcome>;
   /** Takes an event; an event that was handled has no answer. */
   event(message: Message): MaybePromise<Outcome>;
-  /** Must be called when messages that it was given are to be dropped from now on. */
+  /** Must be called after `isDropped` of a message that it was given has become true. */
   dropped(): void;
   /** Whether this node has heard of a newer runtime of the stage. */
   isOutdated(): boolean;
@@ -25,8 +25,8 @@ export interface Runtime extends RuntimeName {
 }
 
 /**
- * The runtimes that connections of this node are on. A runtime exists here from its first connection to its last. An
- * old one has then ended, unless a hello that was looked up before the newest was deployed is still on its way.
+ * The runtimes that connections of this node are on. A runtime exists here from its first connection to its last. After
+ * that, an old one has ended, unless a hello that looked it up before the newest was deployed is still on its way.
  */
 export interface Runtimes {
   /** Puts one connection on a runtime, until the runtime's `leave`. */
@@ -35,7 +35,7 @@ export interface Runtimes {
   deployed(stageId: string, runtimeId: string): void;
   /** The runtimes of the stage that connections of this node are on. */
   inUse(stageId: string): readonly string[];
-  /** How many runtimes there are: none when every player is gone. */
+  /** The number of runtimes; 0 when every player is gone. */
   readonly size: number;
 }
 

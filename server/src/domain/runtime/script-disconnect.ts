@@ -6,14 +6,14 @@ import type { Arns } from '../arn.ts';
 import type { Players } from '../players/players.ts';
 import type { HostApiParts } from './host-api.ts';
 
-/** For how long a stage may do nothing and then as much at once. */
+/** A stage that was idle for this long may use all that its rate allows in that time at once. */
 const BURST_SECONDS = 5;
 const MAX_STAGES = 10_000;
 
 /**
  * `Player(id).Disconnect(reason)`: what an operator's DisconnectPlayer does, on record with the handler as its actor.
- * The scripts of one stage may do so at a rate, because each is a record that stays, whether or not there is such a
- * player: beyond it the script gets the error `throttled`, and nothing is done or recorded.
+ * The scripts of one stage have a limited rate, because each call leaves a record, whether or not there is such a
+ * player: beyond it, the script gets the error `throttled`, and nothing is done or recorded.
  */
 export function createScriptDisconnect({
   players,

@@ -6,11 +6,11 @@ import type { NewLogLine, StageLogs } from '../../store/stage-logs/stage-logs.ts
 import { createTokenBuckets } from '../../token-bucket.ts';
 import { HeldLines, type Turn } from './held-lines.ts';
 
-/** Lines are kept together with others, which costs far less than one by one. */
+/** How long a line waits for others: keeping them together costs far less than one by one. */
 const DELAY_MS = 20;
 /**
- * What each stage may keep on average, and at once. It is far more than anybody reads, and so little that the stages of
- * one game cannot keep the logs busy. A line counts once, and once more for each so many characters that it has.
+ * What each stage may keep on average, and at once: far more than people read, and too little for the stages of one
+ * game to keep the logs busy. A line takes one token, and one more for each `CHARACTERS_OF_TOKEN` that it has.
  */
 const OF_STAGE = { ratePerSecond: 5_000, burst: 10_000, maxKeys: 10_000 };
 const CHARACTERS_OF_TOKEN = 1_024;
@@ -60,7 +60,7 @@ export function createLineWriter({
     draining ??= drain();
   }
 
-  /** Never rejects. What comes meanwhile waits for others to join it, unless it comes while more than one round is left. */
+  /** Never rejects. What comes during the last round waits for others to join it. */
   async function drain(): Promise<void> {
     cancelTimer?.();
     cancelTimer = undefined;
@@ -118,7 +118,7 @@ function createLeftOut({
 }) {
   const warnRarely = createRareWarnings({ clock, log });
   const counts = new Map<string, number>();
-  /** By stage, the line that says how many were left out, until it is kept. There is one at most, however long that takes. */
+  /** Stage → the line that says how many were left out, until it is kept. There is at most one, however long that takes. */
   const notes = new Map<string, { readonly line: NewLogLine; readonly lines: number }>();
   let cancelTimer: (() => void) | undefined;
 
@@ -162,7 +162,7 @@ function createLeftOut({
       const { stageId, lines } = turn;
       warnRarely(stageId, { err: error, stageId, lines: lines.length }, 'lines of scripts could not be kept');
       const found = takeNote(turn);
-      // The note stands for lines that were left out before.
+      // The note is no line of a script: it stands for those that were left out before.
       count(stageId, lines.length + (found === undefined ? 0 : found.lines - 1));
     },
   };

@@ -4,15 +4,15 @@ import type { HostApiParts } from './host-api.ts';
 import type { Notify } from './notify.ts';
 
 const MAX_STAGES = 10_000;
-/** To carry a notification to another node takes about as long as so many writes of it. */
+/** Carrying a notification to another node costs about as much as this many writes of it. */
 const COST_BESIDE = 4;
 /** Reading a value by its shape, and again on the other node, takes about as long as writing this many bytes. */
 const BYTES_OF_VALUE = 512;
 
 /**
- * `SendNotification` of scripts. What those of one stage have written has a rate, because a notification may be long, and a
- * player may have many connections, each of which a node writes it to while nothing else runs there. Beyond the rate a call
- * waits for its turn, as for anything else that takes long.
+ * `SendNotification` of scripts. What the scripts of one stage write is limited to a rate of bytes: a notification may
+ * be long, and a player may have many connections, and a node does nothing else while it writes to each of them. Beyond
+ * the rate, a call waits for its turn.
  */
 export function createScriptNotify({
   notify,
@@ -31,7 +31,7 @@ export function createScriptNotify({
     clock,
   });
 
-  /** What was written before may be more than there was room for: until that is made up for, nothing else is. */
+  /** Waits until the rate has made up for what was written before, which may have exceeded it. */
   async function turnOf(stageId: string): Promise<void> {
     for (;;) {
       const waitMs = buckets.peek(stageId);

@@ -4,8 +4,8 @@ import type { PlayerData } from '../../store/player-data/player-data.ts';
 import { shown } from '../../text.ts';
 
 /**
- * How often a write is tried again because other keys of the player were written meanwhile. Each time, one of those who
- * write at the same time is done, so this is more than there are threads for scripts.
+ * How often a write is tried again because other keys of the player were written meanwhile. Each time, one of the
+ * concurrent writers has succeeded, and there are fewer of them than this, because each takes a thread for scripts.
  */
 const MAX_ATTEMPTS = 1_000;
 /**
@@ -16,7 +16,7 @@ const MAX_LOOKED_FOR = 100;
 
 /** What one invocation has seen of a player. */
 interface Seen {
-  /** The version at which all of it was so; undefined when parts of it were read at different versions. */
+  /** The version in which all of it was seen; undefined when parts of it were read at different versions. */
   version: number | undefined;
   /** Key → the JSON text that it had; undefined for one that was not set. */
   readonly values: Map<string, string | undefined>;
@@ -25,11 +25,13 @@ interface Seen {
 }
 
 /**
- * The player data of one invocation. What a script writes may depend on what it has read, so a write after a read is made only
- * if everything that the invocation has read is unchanged, and throws `conflict` otherwise. For each key the last read counts.
- * A change of other keys by another invocation is no conflict. A write without a read replaces what was there. A script
- * makes one call after the other. When it has given one up, because that took too long, what comes of the call says nothing
- * of what the script knows.
+ * The player data of one invocation. What a script writes may depend on what it has read, so a write after a read is
+ * made only if everything that the invocation has read is unchanged, and throws `conflict` otherwise. For each key the
+ * last read counts. A change of other keys by another invocation is no conflict. A write without a read replaces what
+ * was there.
+ *
+ * A script makes one call after the other. What comes of a call that it gave up, because that took too long, does not
+ * count as read.
  */
 export class ScriptPlayerData {
   readonly #playerData: Pick<PlayerData, 'get' | 'set'>;
@@ -78,13 +80,13 @@ export class ScriptPlayerData {
     let refusal: unknown;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
       const version = seen.version ?? (await this.#versionNow(player, seen));
-      // What the script has read meanwhile is not what this write rests on.
+      // The script has made another call since, and this write does not rest on what that has read.
       if (version === undefined || call !== this.#latest) break;
       try {
         const written = await this.#playerData.set(player, texts, version);
         if (call !== this.#latest) return;
         seen.version = written;
-        // What the script has not read, it may write whatever others do to it.
+        // A key that the script has not read, it may write whatever others do to it.
         for (const [key, text] of texts) if (seen.isAll || seen.values.has(key)) seen.values.set(key, text);
         return;
       } catch (error) {

@@ -42,7 +42,7 @@ ${members.join('\n')}
 `;
 }
 
-/** The calls that name a message, once for each that the game has, so that editors show a typo. */
+/** The overloads of the calls that name a message, one for each message of the game, so that editors show a typo. */
 function overloadsOf({ notifications, events }: GameModel): ReadonlyMap<string, readonly string[]> {
   const parametersOf = (name: string, { name: shape, fields }: Structure) => {
     const mayBeMissing = fields.every(({ isRequired }) => !isRequired);

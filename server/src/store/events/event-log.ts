@@ -1,4 +1,4 @@
-/** A connection that an event opens or ends. The log knows which of those that it has seen open have not ended. */
+/** A connection that an event opens or ends. The log knows which connections have opened and not ended. */
 export interface TrackedConnection {
   readonly id: string;
   readonly change: 'opened' | 'ended';
@@ -7,8 +7,8 @@ export interface TrackedConnection {
 }
 
 /**
- * What has happened, as it is kept and sent. Times are milliseconds since 1970. The members have this order wherever an
- * event is made, so that a reader's filter can look at the text that is kept.
+ * What has happened, as it is kept and sent. Times are milliseconds since 1970. Every event is made with its members in
+ * this order, because filters search its text.
  */
 export interface LoggedEvent {
   /** A UUIDv7. Ids of one node sort in the order in which it emitted them. */
@@ -38,9 +38,9 @@ export interface EventFilter {
 
 export interface EventQuery {
   readonly after: number;
-  /** How many events there may be at most; there are fewer when that would hold the process up. */
+  /** The most events to return. There are fewer when more would hold the process up. */
   readonly limit: number;
-  /** Most of the events that it does not want are left out, which costs less than to look at them; not all. */
+  /** Leaves out most of the events that it does not want, which costs less than looking at them, but not all. */
   readonly filter?: EventFilter | undefined;
 }
 
@@ -51,15 +51,15 @@ export interface EventPage {
   /** How many events beyond `after` were dropped before they could be read. */
   readonly missed: number;
   /**
-   * Everything up to here was looked at: where the next step begins. It is less than `after` for a reader that is ahead of the
-   * log, as one is whose events a crash of the database has undone: otherwise it would miss those that come in their places.
+   * Everything up to here was looked at: where the next step begins. It is less than `after` for a reader that is ahead
+   * of the log because a crash of the database has undone events: otherwise it would miss those that take their places.
    */
   readonly cursor: number;
   /** Whether there was nothing behind the cursor. */
   readonly isEnd: boolean;
 }
 
-/** Where a receiver of a game's events is. */
+/** How far a receiver of a game's events has come. */
 export interface EventCursor {
   /** Everything up to this position is settled. */
   readonly position: number;
@@ -89,9 +89,9 @@ export interface EventLogLimits {
  */
 export interface EventLog {
   /**
-   * Appends without waiting for the database; false, and nothing is kept, when the journal is full or cannot be written.
-   * An event that ends a connection whose opening was appended is kept only once for each such connection, whoever ends
-   * it.
+   * Appends without waiting for the database. Returns false, and keeps nothing, when the journal is full or cannot be
+   * written. An event that ends a connection is kept only if the log has the connection's opening and no earlier end,
+   * whichever node ends it.
    */
   append(gameId: string, event: LoggedEvent, connection?: TrackedConnection): boolean;
   /**
@@ -103,19 +103,19 @@ export interface EventLog {
   ends(gameId: string): Promise<{ readonly first: number; readonly last: number }>;
   /** The position in front of all events of this time or later. */
   positionBefore(gameId: string, at: number): Promise<number>;
-  /** Calls the listener when this process has made events readable. Returns a function that ends that. */
+  /** Calls the listener when this process has made events readable. Returns a function that removes it. */
   onMoved(listener: () => void): () => void;
 
   /** Removes events from before this time, some at a time. */
   removeBefore(at: number): Promise<void>;
   /** The ids of the games that have events, or have had some. */
   games(): Promise<readonly string[]>;
-  /** Removes all that there is of a game, some at a time. */
+  /** Removes everything of a game, some at a time. */
   removeGame(gameId: string): Promise<void>;
 
   /**
-   * Takes the cursor of a receiver for `owner` if nobody has it, or only `owner` itself or `from`; undefined when somebody
-   * else has. A receiver without a cursor gets one at the end of the log.
+   * Takes the cursor of a receiver for `owner`; undefined, and nothing is changed, when another than `owner` or `from`
+   * has it. A receiver without a cursor gets one at the end of the log.
    */
   claim(claim: {
     readonly receiver: string;
@@ -126,12 +126,12 @@ export interface EventLog {
   /** Moves a cursor; false, and nothing is changed, when `owner` has lost it. */
   save(receiver: string, owner: string, cursor: EventCursor): Promise<boolean>;
   release(receiver: string, owner: string): Promise<void>;
-  /** Puts a cursor somewhere else, and takes it from whoever has it. */
+  /** Moves a cursor to a position, and takes it from its owner. */
   rewind(receiver: string, gameId: string, position: number): Promise<void>;
   removeCursor(receiver: string): Promise<void>;
   cursors(): Promise<readonly ClaimedCursor[]>;
 
-  /** Notes that somebody watches the game's events until this time. */
+  /** Notes that the game's events are watched until this time. */
   watch(game: { readonly id: string; readonly name: string }, until: number): Promise<void>;
   /** The games that are watched at this time. */
   watched(at: number): Promise<readonly { readonly id: string; readonly name: string }[]>;

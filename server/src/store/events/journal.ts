@@ -16,8 +16,8 @@ export interface JournaledEvent {
 export type EventJournal = JournalFile<JournaledEvent>;
 
 /**
- * Reads what a killed process has left. `length` is the length of all whole lines in bytes, and `brokenLines` is how many of
- * them are no event.
+ * Reads what a killed process has left. `length` is the length of all whole lines in bytes, and `brokenLines` is how
+ * many of them are not events.
  */
 export function readEventJournal(file: string): { events: JournaledEvent[]; length: number; brokenLines: number } {
   const { lines, length } = readJournalFile(file);

@@ -21,15 +21,15 @@ import type {
 import { EVENT_JOURNAL_FILE, type EventJournal, type JournaledEvent, readEventJournal } from './journal.ts';
 import { ask, dropBefore, type EventDatabase, endSome, listIn, moveJournaled } from './work.ts';
 
-/** How many events the journal, and memory, may hold. What comes beyond that is lost, and its caller is told. */
+/** How many events may wait in the journal and in memory. One beyond that is lost, and its caller is told. */
 const MAX_WAITING = 100_000;
-/** Events are moved so long after they came, or when there are enough of them. */
+/** How long events wait to be moved, unless there are `DUE` of them before. */
 const MOVE_PERIOD_MS = 200;
 const DUE = 256;
 const MOVED_AT_ONCE = 512;
-/** After a failure. */
+/** The same after a failure. */
 const RETRY_PERIOD_MS = 1_000;
-/** When the journal has so many events more than wait, those that wait get another journal. */
+/** When the journal has this many events that no longer wait, it is replaced by one with those that do. */
 const MOVED_IN_JOURNAL = 4_000;
 const BYTES_OF_EVENT = 500;
 const REMOVED_AT_ONCE = 2_000;
@@ -76,8 +76,8 @@ export async function openJournaledLog(parts: JournaledLogParts): Promise<EventL
 }
 
 /**
- * The way of an event: it is appended to the journal and kept in memory, then written to the database, then dropped from
- * memory, and it leaves the journal soon after. A kill may come at any step, because what was moved is not moved again.
+ * An event is appended to the journal and kept in memory, then written to the database, then dropped from memory, and
+ * it leaves the journal soon after. The process may be killed at any step, because what was moved is not moved again.
  */
 class JournaledLog implements EventLog {
   readonly #parts: JournaledLogParts;
@@ -86,12 +86,15 @@ class JournaledLog implements EventLog {
   /** What is in the journal and not known to be in the database, the oldest first. */
   readonly #waiting: JournaledEvent[];
   readonly #listeners = new Set<() => void>();
-  /** The highest positions that readers here have seen, so that no event takes the place of one that the database has lost. */
+  /**
+   * The highest positions that readers here have seen, so that no event takes the position of one that the database has
+   * lost.
+   */
   readonly #highest = new HighestPositions();
   readonly #places: Parameters<typeof moveJournaled>[2];
   readonly #turns: Turns;
   #seq: number;
-  /** How many events are in the journal, with those that the database has already. */
+  /** How many events are in the journal, including those that the database has already. */
   #journaled: number;
   #cancelMoving: (() => void) | undefined;
   #moving: Promise<void> | undefined;
@@ -172,7 +175,7 @@ class JournaledLog implements EventLog {
     for (const listener of this.#listeners) listener();
   }
 
-  /** Leaves in the journal only what waits, as soon as that is little beside the rest. */
+  /** Leaves in the journal only what waits, once enough in it no longer does. */
   #tidy(): void {
     const isEmpty = this.#waiting.length === 0;
     if (this.#journal.isEmpty || (!isEmpty && this.#journaled - this.#waiting.length < MOVED_IN_JOURNAL)) return;
@@ -180,7 +183,7 @@ class JournaledLog implements EventLog {
       this.#journal.clear(this.#waiting);
       this.#journaled = this.#waiting.length;
     } catch (error) {
-      // What was moved is not moved again.
+      // This does no harm, because what was moved is not moved again.
       this.#warnRarely('clear', { err: error }, 'the journal of events cannot be replaced');
     }
   }
@@ -201,7 +204,7 @@ class JournaledLog implements EventLog {
     const events = (listIn(row) as [number, string][])
       .map(([position, body]) => ({ position, event: JSON.parse(body) as LoggedEvent }))
       .sort((a, b) => a.position - b.position);
-    // A step that has found as many as it may has not looked at what follows.
+    // A step that has found as many events as it may has not looked at what follows.
     const isFull = events.length === most;
     const reached = isFull ? (events.at(-1)?.position ?? after) : Math.min(Math.max(upTo, first - 1), last);
     const cursor = Math.max(after, reached);
@@ -248,12 +251,15 @@ class JournaledLog implements EventLog {
     }
   }
 
-  /** What has just come of a game that is removed, such as the ends of its connections, would else come behind the removal and stay. */
+  /**
+   * Moves what was appended up to `seq`. Otherwise the latest events of a removed game, such as the ends of its
+   * connections, would be written after the removal and stay.
+   */
   async #moveUpTo(seq: number): Promise<void> {
     try {
       while ((this.#waiting[0]?.seq ?? Number.POSITIVE_INFINITY) <= seq) await this.moveAll();
     } catch {
-      // It is in the log why, and what cannot be moved must not keep the game there.
+      // The log says why, and what cannot be moved must not keep the game from being removed.
     }
   }
 
@@ -263,7 +269,7 @@ class JournaledLog implements EventLog {
     const { first, last } = await this.ends(gameId);
     await this.#drop(gameId, first, last + 1);
     await database.write(0, function* () {
-      // Connections are locked before the log, as they are for whoever ends them.
+      // Connections are locked before the log, as they are where they are ended.
       for (const name of ['removeConnectionsOf', 'removeLog', 'removeCursorsOf', 'removeWatch'] as const) {
         yield { name, values: [gameId] };
       }
@@ -357,7 +363,7 @@ interface CursorToSave {
   readonly failingSince?: number | null | undefined;
 }
 
-/** What the statement that reads looks for in the text of an event; empty texts for all. */
+/** The parameters by which the statement `read` filters; an empty text lets all events through. */
 function textsOf({ stages, types, playerId }: EventFilter = { stages: [], types: [] }): string[] {
   const list = (items: readonly string[]) => (items.length === 0 ? '' : JSON.stringify(items));
   return [playerId === undefined ? '' : `"player":${JSON.stringify(playerId)}`, list(types), list(stages)];

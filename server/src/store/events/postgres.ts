@@ -19,7 +19,7 @@ function databaseOf(sessions: Sessions): EventDatabase {
   return {
     write: (_bytes, work) => sessions.transact((session) => run(session, work())),
     read: (name, values) => sessions.use((session) => ask(session, name, values)),
-    // The connections are the store's too, which closes them.
+    // The store has the same connections, and closes them.
     async close() {},
   };
 }

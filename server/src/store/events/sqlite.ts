@@ -9,7 +9,7 @@ import type { EventDatabase, EventWork } from './work.ts';
 export const EVENTS_FILE = 'events.sqlite';
 /** The version that this program's migrations lead to. */
 export const EVENTS_VERSION = SQLITE_EVENT_MIGRATIONS.length;
-/** The database is the data directory's own, so there is one journal. */
+/** The database belongs to the data directory alone, so it has one journal. */
 const ONLY_NODE = 'this data directory';
 
 interface Options

@@ -1,6 +1,6 @@
 /**
- * The tables of the event log, in both databases. Where a statement has more than one row to give, it gives one with a
- * list in JSON, so that the same code serves both. Parameters are written `?1` for both.
+ * A statement for each database. Where it finds several rows, it gives one row with a list in JSON, so that the same
+ * code serves both. Parameters are written `?1` for both.
  */
 interface Row {
   readonly sqlite: string;
@@ -91,9 +91,10 @@ function firstAt(looked: number): string {
 }
 
 /**
- * Events behind the position ?2, up to ?3, at most ?4 of those that a filter wants: ?5 is the text of the player, ?6 the
- * list of types and ?7 that of stages, each empty for all. The text of an event is not parsed for that, because a reader
- * may want few of very many. What has no type or stage where it should be is given, and is looked at by the reader.
+ * Selects events behind the position ?2, up to ?3, at most ?4 of those that a filter wants: ?5 is the text of the
+ * player, ?6 the list of types and ?7 that of stages, each empty for all. The text of an event is not parsed for that,
+ * because a reader may want few of very many. An event without a stage where it should be is given, and is looked at by
+ * the reader.
  */
 function wantedRows(instr: 'instr' | 'strpos'): string {
   const listed = (list: string, text: string) =>
@@ -114,7 +115,7 @@ function wantedRows(instr: 'instr' | 'strpos'): string {
 
 export const EVENT_STATEMENTS = {
   findSeq: same('SELECT seq FROM event_journals WHERE node = ?1'),
-  /** The same, once no other transaction may change it any more. */
+  /** The same, and keeps other transactions from changing it. */
   lockSeq: same(
     `INSERT INTO event_journals (node, seq) VALUES (?1, 0) ON CONFLICT (node) DO UPDATE SET seq = event_journals.seq
      RETURNING seq`,
@@ -148,7 +149,10 @@ export const EVENT_STATEMENTS = {
                select row->>0, row->>1, row->>2, row->>3 from json_array_elements(?1::json) as row
                on conflict do nothing`,
   },
-  /** Which of these connections are there, of which `forgetConnections` takes the rest of the way. */
+  /**
+   * Gives those of these connections that are there. In PostgreSQL it removes them too; in SQLite, `forgetConnections`
+   * does.
+   */
   takeConnections: {
     sqlite: `SELECT json_group_array(connection_id) AS json FROM event_connections
              WHERE connection_id IN (SELECT value FROM json_each(?1))`,
@@ -186,8 +190,9 @@ export const EVENT_STATEMENTS = {
   ends: same('SELECT first, last FROM event_logs WHERE game_id = ?1'),
   logs: listOf('game_id, first, last', 'event_logs'),
   /**
-   * Finds the first in the log among the earliest events of this time or later: a few of them may stand in another order. Where
-   * one node writes the whole log that is only after its clock was set back, and nothing else runs during the query.
+   * Finds the first in the log among the earliest events of this time or later, because a few may be in another order
+   * than their times. Where one node writes the whole log, they are so only after its clock was set back, and SQLite
+   * looks at fewer because nothing else runs in the process meanwhile.
    */
   findAt: { sqlite: firstAt(1_000), postgres: firstAt(10_000) },
   claim: same(

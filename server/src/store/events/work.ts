@@ -5,7 +5,7 @@ import type { EventStatement } from './statements.ts';
 
 type Value = string | number | null;
 
-/** A statement to run; what is yielded for it is its only row, or undefined. */
+/** A statement to run. Its `yield` returns its only row, or undefined. */
 interface Asked {
   readonly name: EventStatement;
   readonly values: readonly Value[];
@@ -13,7 +13,7 @@ interface Asked {
 
 type Row = Readonly<Record<string, unknown>> | undefined;
 
-/** The work of a transaction, in the same code for both databases. It does nothing but ask. */
+/** The work of a transaction, in the same code for both databases. It does nothing but run statements. */
 export type EventWork<T> = Generator<Asked, T, Row>;
 
 /** Where the statements run. */
@@ -24,9 +24,9 @@ export interface EventDatabase {
   close(): Promise<void>;
 }
 
-/** Rows of one statement: nothing else runs in the process while SQLite works. */
+/** How many rows one statement handles: nothing else runs in the process while SQLite works. */
 const ROWS_AT_ONCE = 64;
-/** How many events one transaction drops at most beside those that it adds. */
+/** How many events one transaction may drop beyond as many as it adds. */
 const DROPPED_AT_ONCE = 2_000;
 
 export function* ask(name: EventStatement, ...values: Value[]): EventWork<Row> {
@@ -37,7 +37,7 @@ export function listIn(row: Row): readonly unknown[] {
   return row === undefined ? [] : JSON.parse(String(row.json));
 }
 
-/** Which positions events get. */
+/** What decides on the positions of events. */
 interface Places {
   readonly maxEventsPerGame: number;
   readonly highest: Pick<HighestPositions, 'of'>;
@@ -49,11 +49,12 @@ interface Kept {
 }
 
 /**
- * Moves what a journal has, unless that was done before. The row of the journal's node says up to where that is, so a
- * kill may come between this and the clearing of the journal.
+ * Moves what a journal has and was not moved before. The row of the journal's node says how far that is, so the process
+ * may be killed between this and the clearing of the journal.
  */
 export function* moveJournaled(node: string, batch: readonly JournaledEvent[], places: Places): EventWork<void> {
-  // A commit of this node whose answer was lost, or whose process was killed, may still be under way.
+  // This waits for a commit of this node that may still be under way, because its answer was lost or its process was
+  // killed.
   const moved = Number((yield* ask('lockSeq', node))?.seq ?? 0);
   const fresh = batch.filter(({ seq }) => seq > moved);
   const last = fresh.at(-1);
@@ -76,7 +77,7 @@ function* openConnections(events: readonly JournaledEvent[]): EventWork<void> {
   for (const some of chunksOf(rows)) yield* ask('addConnections', JSON.stringify(some));
 }
 
-/** The connections among these that had not ended yet. From now on they have. */
+/** Ends these connections, and gives those that had not ended before. */
 function* takeConnections(ids: readonly string[]): EventWork<Set<string>> {
   const taken = new Set<string>();
   for (const some of chunksOf(ids)) {
@@ -86,7 +87,7 @@ function* takeConnections(ids: readonly string[]): EventWork<Set<string>> {
   return taken;
 }
 
-/** Gives events their positions. Games are locked in one order, whichever node does so. */
+/** Gives events their positions. Every node locks games in the same order. */
 function* place(events: readonly Kept[], { maxEventsPerGame, highest }: Places): EventWork<void> {
   const byGame = new Map<string, LoggedEvent[]>();
   for (const { gameId, event } of events) {
@@ -116,7 +117,7 @@ export function* dropBefore(gameId: string, position: number): EventWork<void> {
   yield* ask('removeUntil', gameId, position);
 }
 
-/** Ends some connections of an owner. Resolves with how many it has found. */
+/** Ends some connections of an owner. Returns how many it has found. */
 export function* endSome(
   owner: string,
   toEnd: (opened: LoggedEvent) => LoggedEvent,

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { unavailable } from './faults.ts';
 
-/** What waits beyond this is refused, and so is more than so many bytes of it. */
+/** How many writes may wait, and how many bytes they may have; what comes beyond that is refused. */
 const MAX_WAITING = 10_000;
 const MAX_WAITING_BYTES = 67_108_864;
 const MAX_WRITES_OF_BATCH = 1_000;
@@ -15,7 +15,7 @@ interface Waiting<Write, Result> {
 }
 
 /**
- * Writes that share transactions: those of one turn of the event loop, and those that come while the transaction before
+ * Lets writes share transactions: those of one turn of the event loop, and those that come while the transaction before
  * is under way.
  */
 export class Batches<Write, Result> {
@@ -28,7 +28,7 @@ export class Batches<Write, Result> {
 
   /** `perform` makes all the writes in one transaction and gives the result of each, or rejects and makes none. */
   constructor(parts: {
-    /** What is written, in messages. */
+    /** What is written, as messages name it. */
     subject: string;
     perform: (writes: readonly Write[]) => Promise<readonly PromiseSettledResult<Result>[]>;
   }) {
@@ -54,7 +54,7 @@ export class Batches<Write, Result> {
     if (this.#isClosed) throw unavailable(`the ${this.#subject} are closed because the server stops`);
   }
 
-  /** Waits for what is under way. */
+  /** Refuses what comes from now on, and waits for what is under way. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#draining;

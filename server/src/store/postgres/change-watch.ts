@@ -12,16 +12,16 @@ const CHANNEL = 'respark_changes';
 export const ANNOUNCE_CHANGE = `notify ${CHANNEL}`;
 
 const HEARTBEAT_MS = 250;
-/** A commit that was answered so long ago is known here, or nothing is trusted. It must be less than a second. */
+/** For how long the version is trusted, from when the heartbeat that proved it was sent. It must be less than a second. */
 const MAX_TRUST_MS = 900;
-/** Without an answer for so long the connection is dead. */
+/** A connection without an answer for so long is dead. */
 const MAX_SILENCE_MS = 3_000;
 const RECONNECT_MS = 250;
-/** How often the server is asked whether it takes writes, and how soon one that takes none is looked for anew. */
+/** How often the server is asked whether it takes writes, and how soon one that takes none is left for a new connection. */
 const WRITABLE_MS = 1_000;
 
 export interface ChangeWatch {
-  /** A number that is another one after each change of another process; undefined while that cannot be known. */
+  /** A number that changes with each change of another process; undefined while that cannot be known. */
   version(): number | undefined;
   /** How long the server has taken no writes, as far as it could be asked: 0 while it takes some. */
   unwritableMs(): number;
@@ -32,14 +32,14 @@ export interface ChangeWatch {
  * Listens on a connection of its own. It is
  *
  * - connecting, or waiting to try again: no version is known.
- * - listening: each notification, and each new connection, makes another version.
+ * - listening: each notification and each new connection changes the version.
  *
  * A heartbeat is a query. Before its answer, the server sends every notification of a commit that was answered before the
  * heartbeat was sent. So the version stands for as long as the last answered heartbeat was *sent* less than
  * `MAX_TRUST_MS` ago, and a paused process, a dead connection or a busy server can only end that.
  *
- * A fail-over may leave the old server there, which takes no writes any more and answers as if nothing had changed. So a
- * server that takes none is left, with all connections to it, and is taken again only if the address still leads to it.
+ * A fail-over may leave the old server running, which takes no writes any more and answers as if nothing had changed. So
+ * all connections to a server that takes no writes are given up, and it is used again only if the address still leads there.
  *
  * With a `claim` the connection also holds the lock of the server's presence.
  */
@@ -91,7 +91,7 @@ export function watchChanges({
   async function listen(): Promise<void> {
     claim?.begin();
     client = await sessions.connectAlone();
-    // A server that starts has its claim first, and finds out by its own writes.
+    // A server that starts makes its claim first, and its own writes show whether the database takes any.
     askWritableAt = isFailing ? 0 : clock.monotonic() + WRITABLE_MS;
     client.on('notification', () => {
       version += 1;
@@ -114,7 +114,7 @@ export function watchChanges({
       try {
         await listen();
       } catch (error) {
-        // What is remembered is read from the database each time meanwhile, which is slower and as right.
+        // Meanwhile, what would be remembered is read from the database each time, which is slower and just as right.
         if (!isFailing && !pauses.isEnded) {
           log.warn(
             { reason: describeFault(error) },

@@ -8,7 +8,7 @@ import { StartupError } from '../../startup-error.ts';
 
 /** A node that holds a lock in a transaction and is paused, or cut off, loses it after this time. */
 const MAX_IDLE_IN_TRANSACTION_MS = 3_000;
-/** So does one that does not take an answer which is too long for the buffers between them. */
+/** So does one that does not read an answer which is too long for the buffers between them. */
 const MAX_UNTAKEN_MS = 5_000;
 const KEEP_ALIVE_MS = 10_000;
 const INT8 = 20;
@@ -21,23 +21,26 @@ export interface DatabaseSettings {
   readonly databaseStatementTimeoutMs: number;
 }
 
-/** All numbers of the database are numbers here, because none of ours is beyond 2^53. */
+/** An int8 of the database is a number here, because none of ours is beyond 2^53. */
 const TYPES = {
   getTypeParser: ((oid: number, format?: 'text') =>
     oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 };
 
-/** A connection of the driver that can be cut off at once: its own end waits for a server that may not answer. */
+/**
+ * A connection of the driver that can be cut off at once; the driver's own `end` waits for a server that may not
+ * answer.
+ */
 export class CuttableClient extends pg.Client {
   readonly #socket: Socket;
 
   constructor(config: pg.ClientConfig = {}) {
     const socket = new Socket();
-    // The pool hides the password from whatever copies its options.
+    // The pool makes the password non-enumerable, so copies of its options lack it.
     const password = config.password === undefined ? {} : { password: config.password };
     super({ ...config, ...password, stream: () => socket });
     this.#socket = socket;
-    // The caller who waits for an answer gets the error too, and when none does, no one needs it.
+    // A caller that waits for an answer gets the error too, and without one, nothing needs it.
     this.on('error', () => {});
   }
 
@@ -45,27 +48,27 @@ export class CuttableClient extends pg.Client {
     this.#socket.destroy();
   }
 
-  /** The process that serves the connection, as the server or a pooler has said; a pooler makes a number up. */
+  /** The id of the process that serves the connection, as the server has said; a pooler makes one up. */
   get announcedPid(): number | undefined {
     return (this as { readonly processID?: number }).processID;
   }
 }
 
 /**
- * The limits of a session, and what it must not have from the database or the user. They are set by a statement, since a pooler
- * refuses those that come with the beginning of a connection, or is told to leave them out: then a node that stops within a
- * transaction would hold its locks for good.
+ * The limits of a session, and settings of the database or the user that must not apply. A statement sets them, because
+ * a pooler refuses those that come with the beginning of a connection, or is told to leave them out: then a node that
+ * stops within a transaction would hold its locks for good.
  */
 function sessionSettings({ databaseStatementTimeoutMs }: Pick<DatabaseSettings, 'databaseStatementTimeoutMs'>): string {
   const wanted = {
     statement_timeout: databaseStatementTimeoutMs,
-    // What waits for a lock gives up first, so that the error says what it has waited for.
+    // A wait for a lock ends before the statement's own limit, so that the error says what it has waited for.
     lock_timeout: Math.ceil(databaseStatementTimeoutMs / 2),
     idle_in_transaction_session_timeout: MAX_IDLE_IN_TRANSACTION_MS,
     tcp_user_timeout: MAX_UNTAKEN_MS,
-    // Otherwise a transaction that waits for its turn, as all do that write, would not see what came before its turn.
+    // Otherwise a transaction that has waited for its turn to write would not see what was committed before.
     default_transaction_isolation: 'read committed',
-    // Otherwise what is null in an array is kept as the text "NULL", for instance in the audit log.
+    // Otherwise a null in an array is kept as the text "NULL", for instance in the audit log.
     array_nulls: 'on',
   };
   return Object.entries(wanted)
@@ -73,7 +76,7 @@ function sessionSettings({ databaseStatementTimeoutMs }: Pick<DatabaseSettings, 
     .join(', ');
 }
 
-/** What the driver needs to know. Throws a `StartupError` when the settings cannot be used. */
+/** The options of the driver. Throws a `StartupError` when the settings cannot be used. */
 export function clientConfig(settings: DatabaseSettings): pg.ClientConfig {
   const address = parseDatabaseAddress(settings.databaseUrl);
   if (typeof address === 'string') throw new StartupError(`cannot use the URL of the database: ${address}`);
@@ -113,8 +116,8 @@ function readCertificates(file: string): Buffer {
 }
 
 /**
- * Makes a new connection fit for use, and names the server that it leads to, of which no two began at the same moment.
- * Rejects for a standby, to which an address may lead after a fail-over: its reads would be old, and writes to it fail.
+ * Prepares a new connection, and names the server that it leads to by the moment at which that began. Rejects for a
+ * standby, to which an address may lead after a fail-over: its reads would be old, and writes to it fail.
  */
 export async function prepare(
   client: pg.ClientBase,

@@ -14,11 +14,11 @@ import { commit, rollBack, type Session, type Sessions } from './sessions.ts';
 
 /** A number that no other program uses for a lock on the same database. */
 const WRITERS_LOCK = 7_305_808_869;
-/** The lock comes with the transaction, in one round trip, and goes with it, however that ends. */
+/** Takes the lock with the transaction, in one round trip; it is released with the transaction, however that ends. */
 export const BEGIN_ALONE = `begin; select pg_advisory_xact_lock(${WRITERS_LOCK})`;
 const WITH_AFFECTED_ROWS = ['INSERT', 'UPDATE', 'DELETE'];
 
-/** PostgreSQL, where texts sort by their bytes, and of all processes one transaction runs at a time. */
+/** PostgreSQL, with texts that sort by their bytes, and with one transaction at a time among all processes. */
 export function createDialect(sessions: Sessions): Dialect {
   return {
     createAdapter: () => new PostgresAdapter(),
@@ -36,7 +36,10 @@ class BytewiseCompiler extends PostgresQueryCompiler {
   }
 }
 
-/** No text of PostgreSQL has U+0000, and a statement with one fails. Callers may send it, in a description or a game key. */
+/**
+ * A text of PostgreSQL cannot have U+0000, and a statement with one fails. Callers may send it in a description or a
+ * game key.
+ */
 function toKept(parameter: unknown): unknown {
   return typeof parameter === 'string' ? parameter.replaceAll('\0', '\ufffd') : parameter;
 }

@@ -19,10 +19,10 @@ function codeOf(error: unknown): string {
   return cause instanceof pg.DatabaseError ? (cause.code ?? '') : '';
 }
 
-/** Whether the database could not do it now, and the same may go well later; false for a bug. */
+/** Whether the same statement may succeed later; false for a bug. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return PASSING.test(codeOf(error));
-  // Beside the server's own errors the driver has those of its connections, and there are programming errors.
+  // All other errors are those of the driver about its connections, and programming errors.
   return error instanceof Error && !(error instanceof TypeError) && !(error instanceof RangeError);
 }
 
@@ -41,12 +41,12 @@ export function isTooLate(error: unknown): boolean {
   return TOO_LATE.test(codeOf(error));
 }
 
-/** Whether the statement was given up because somebody else held a lock for too long. */
+/** Whether the statement was given up because another session held a lock for too long. */
 export function isLockTimeout(error: unknown): boolean {
   return codeOf(error) === '55P03';
 }
 
-/** What is wrong, in words of a sentence. Neither the driver nor the server puts a password into an error. */
+/** What is wrong, as a part of a sentence. Neither the driver nor the server puts a password into an error. */
 export function describeFault(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return describeFault(error.errors[0]);
   if (!(error instanceof Error)) return String(error);
@@ -83,7 +83,7 @@ export function describeConnectionFault(error: unknown): string {
   return `${describeFault(error)}: ${advice ?? 'check RESPARK_DATABASE_URL, and whether the server runs and lets this machine in'}`;
 }
 
-/** Why a migration failed and what to do; undefined for what is no fault of the database. */
+/** Why a migration failed and what to do; undefined when the database is not at fault. */
 export function describeMigrationFault(error: unknown): string | undefined {
   const cause = error instanceof ServiceError ? (error.cause ?? error) : error;
   if (!(cause instanceof pg.DatabaseError) && !(error instanceof ServiceError)) return undefined;
@@ -92,7 +92,7 @@ export function describeMigrationFault(error: unknown): string | undefined {
   return `${describeFault(cause)}: ${advice ?? 'see the log of the database server, and start again'}`;
 }
 
-/** The error that callers get: one that may be tried again for a failure that passes; any other stays as it is. */
+/** The error that callers get. A failure that passes becomes one that may be tried again; any other stays as it is. */
 export function failureOf(error: unknown): unknown {
   if (error instanceof ServiceError || !isPassing(error)) return error;
   const what = codeOf(error) === '53100' ? 'the disk of the database is full' : 'the database cannot be reached';

@@ -4,20 +4,20 @@ import { type Clock, withTimeout } from '../../clock.ts';
 import type { CuttableClient } from './client.ts';
 import type { Sessions } from './sessions.ts';
 
-/** The server sends a notification at once to a connection that is idle. */
+/** How long a notification may take: the server sends it at once to a connection that is idle. */
 const HEARD_MS = 2_000;
 const ANSWERED_MS = 5_000;
 
 export const NOT_HEARD =
-  'what is notified by another connection does not arrive, as behind a pooler that lends its connections for a transaction at a time';
+  'a notification of another connection does not arrive, as behind a pooler that lends its connections for a transaction at a time';
 export const HEARING_ADVICE =
   'name the database server itself in RESPARK_DATABASE_URL, or have the pooler keep a connection for each client (PgBouncer: pool_mode = session)';
 
 /**
- * Whether a connection hears of what is notified by another. Behind a pooler that lends the connections of the server for a
- * transaction at a time, all statements succeed, but what is listened for arrives nowhere, and what is locked for a
- * session stays locked by a connection of the pooler. Nothing is asked while the notification is on its way: a pooler might
- * pass it on with an answer.
+ * Whether a connection receives what another one notifies. Behind a pooler that lends the connections of the server for
+ * a transaction at a time, all statements succeed, but notifications arrive nowhere, and a lock of a session stays with
+ * a connection of the pooler. No query is sent while the notification is on its way: a pooler might pass it on with an
+ * answer.
  */
 export async function hears(
   listening: CuttableClient,
@@ -40,7 +40,7 @@ export async function hears(
     await listening.query(`listen ${channel}`);
     await sessions.use((session) => session.query(`notify ${channel}`));
     await withTimeout(heard, HEARD_MS, clock).catch(() => {});
-    // While this process was held up it may have come, and not have been read.
+    // If this process was held up, the notification may have come and not have been read.
     if (!isHeard) await setImmediate();
     return isHeard;
   } finally {
@@ -50,8 +50,8 @@ export async function hears(
 }
 
 /**
- * Rejects unless the connection hears. One that leads to the server itself does, which names its process when a connection
- * begins; behind a pooler, which may have been given another mode since, that is found out.
+ * Rejects unless the connection receives notifications. One to the server itself does, and has the process id that the
+ * server named at its beginning; behind a pooler, whose mode may have changed since, this is tried out.
  */
 export async function assertHears(
   listening: CuttableClient,

@@ -2,7 +2,10 @@ import pg from 'pg';
 import { UNKNOWN_PART } from '../../database-lineage.ts';
 import type { Sessions } from './sessions.ts';
 
-/** Identify the server, the database in it, and its history, which branches when a standby takes over or a backup is restored. */
+/**
+ * These identify the server, the database in it, and its timeline, which branches when a standby takes over or a backup
+ * is restored.
+ */
 const PARTS = [
   'select system_identifier::text as part from pg_control_system()',
   'select oid::text as part from pg_database where datname = current_database()',

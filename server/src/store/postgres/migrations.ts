@@ -4,12 +4,12 @@ import type { Database, Query } from '../database.ts';
 import { POSTGRES_EVENT_TABLES } from '../events/statements.ts';
 
 /**
- * What is in files of its own beside the embedded store: player data, stage logs and the audit log. Each entry leads from
- * one version to the next; only ever append to this list.
+ * The tables for what the embedded store keeps in files of its own: player data, stage logs, events and the audit log.
+ * Each entry leads from one version to the next; only ever append to this list.
  *
- * The id of an entry stands for its key, which may be too long for an index. An offset is how many bytes the log had
- * before the line. A record of the audit log has the node that wrote it in its key, so no two nodes collide;
- * `chain` names the writer whose links its intent and outcome are in.
+ * The id of an entry of player data stands for its key, which may be too long for an index. An offset is how many bytes
+ * the stage's log had before the line. A record of the audit log has the node that wrote it in its key, so no two nodes
+ * collide; `chain` names the writer whose links its intent and outcome are in.
  */
 const MIGRATIONS = [
   `create table players (
@@ -138,7 +138,10 @@ export async function assertMigratedBeside(query: Query): Promise<void> {
   );
 }
 
-/** 0 for a database without these tables. Throws a `StartupError` when it is newer than the program. */
+/**
+ * The version of the tables beside the store's; 0 without them. Throws a `StartupError` when it is newer than the
+ * program.
+ */
 export async function findVersionBeside(query: Query): Promise<number> {
   const { rows } = await sql<{
     isThere: boolean;

@@ -2,29 +2,32 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
 
-/** Numbers that no other program uses for locks on the same database. Of the classes, each directory and each journal has a lock. */
+/**
+ * Numbers that no other program uses for locks on the same database. The last two are classes, with a lock for each
+ * directory and each journal.
+ */
 const PRESENCE_LOCK = 7_305_808_871;
 const DIRECTORY_LOCKS = 730_580_887;
 const JOURNAL_LOCKS = 730_580_888;
-/** The database may hold the lock for so long for this server's own connection, of whose loss it has not heard. */
+/** For how long the database may hold the lock for a connection that this server has lost. */
 const OWN_LOCK_MS = 30_000;
-/** How many servers are on the database: PostgreSQL shows the lock in two halves. */
+/** Counts the servers on the database. PostgreSQL shows the number of the lock in two halves. */
 export const COUNT_PRESENT = `select count(*)::int as present from pg_locks where locktype = 'advisory' and granted
   and objsubid = 1 and database = (select oid from pg_database where datname = current_database())
   and (classid::bigint << 32) + objid::bigint = ${PRESENCE_LOCK}`;
 
-/** A machine that is gone without a word loses its lock within 20 s. */
+/** With these, a machine that vanishes loses its lock within 20 s. */
 export const KEEP_ALIVE = 'set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3';
 
 /**
- * A server is alone on its database, or one of the nodes that share a directory, by the settings that they must have alike to
- * do so. Nodes bear no server that is alone, and none with another directory.
+ * How a server is on its database: alone, or as one of the nodes that share a directory, which is named by the settings
+ * that they must have in common. Nodes tolerate no server that is alone, and none with another directory.
  */
 export type Presence =
   | 'alone'
   | {
       readonly directory: string;
-      /** Names the journals of its data directory, of which two servers must not have copies. */
+      /** Names the journals of its data directory, which must not be copied to another server. */
       readonly journal?: string;
     };
 
@@ -36,20 +39,20 @@ const ADVICE: Readonly<Record<Outcome, string>> = {
     'give each node a data directory of its own, which is empty at its first start: one is a copy of the other',
 };
 
-/** The connection that has the locks of a presence, which go with it. */
+/** The connection that has the locks of a presence; they end with it. */
 interface Query {
   query(text: string): Promise<{
     readonly rows: readonly { readonly claim?: Outcome; readonly pid?: number; readonly name?: string | null }[];
   }>;
 }
 
-/** The name of a connection with a presence begins so, and ends with what is the process's own. */
+/** How the name of a connection with a presence begins; the rest is the process's own. */
 const NAME = 'respark ';
 
 /**
- * What has become of an attempt: `taken` where a server is there that bears no other, or that this one does not bear;
- * `same_journal` where it has a copy of this one's data directory: what the database has of the journal of one of them, it
- * would take to have of the other's.
+ * What came of an attempt. `taken`: there is a server that tolerates no other, or that this one does not tolerate.
+ * `same_journal`: a server has a copy of this one's data directory, and the database would take the journal of one for
+ * that of the other.
  */
 type Outcome = 'made' | 'taken' | 'other_directory' | 'same_journal';
 
@@ -59,9 +62,7 @@ export interface Claim {
    * there: that one may have lost its place in the same moment, and must not find it taken when it comes back for it.
    */
   readonly claimed: Promise<void>;
-  /**
-   * Resolves, with advice, when another server has taken the place that this one had: it must not serve players any more.
-   */
+  /** Resolves, with advice, when another server has taken the place of this one, which must not serve players any more. */
   readonly displaced: Promise<string>;
   /** Whether `claimed` has rejected. */
   readonly isGivenUp: boolean;
@@ -69,15 +70,15 @@ export interface Claim {
   readonly outcome: Outcome | undefined;
   /** Must be called for each new connection, which has no lock yet. */
   begin(): void;
-  /** Asks for the lock unless the connection has it; is a heartbeat in any case. */
+  /** Asks for the locks unless the connection has them; is a heartbeat in any case. */
   beat(connection: Query): Promise<void>;
 }
 
 /**
- * Keeps servers off a database that would know nothing of each other's players: one of them would answer that a player of
- * another has no connections. A server that finds another there waits. One that has lost its connection, and with it its
- * place, takes it again: from what is left of its own former connection, of whose end the database may not have heard, but not
- * from another server. It goes on while it cannot tell who is there, and says so.
+ * Keeps servers apart that would share a database without knowing of each other's players: one of them would answer
+ * that a player of another has no connections. A server that finds another there waits. One that has lost its
+ * connection, and with it its place, takes it again: from its own former connection, of whose end the database may not
+ * have heard, but not from another server. It goes on while it cannot tell who is there, and says so.
  */
 export function createClaim({
   presence,
@@ -117,7 +118,7 @@ export function createClaim({
       if (holder === name) await connection.query(`select pg_terminate_backend(${pid})`);
     }
     const isOtherThere = rows.some(({ name: holder }) => holder !== name && holder?.startsWith(NAME));
-    // One that only tries has a lock for a moment.
+    // A server that only tries holds a lock for a moment, so it must be found twice.
     if (isOtherThere && wasOtherThere) displace(ADVICE[outcome ?? 'taken']);
     wasOtherThere = isOtherThere;
   }
@@ -173,9 +174,8 @@ export function createClaim({
 }
 
 /**
- * Takes the locks, and gives them back where nodes with another directory are there, all in one statement: a server that is
- * stopped behind its question must not keep the locks, which would keep all others off. Two that come at once find each other,
- * and both try again.
+ * Takes the locks, or gives them back if nodes with another directory are there, in one statement: a server that is
+ * paused after it must not keep all others off. Two that come at once find each other, and both try again.
  */
 function attemptOf(presence: Presence): string {
   if (presence === 'alone') {
@@ -199,7 +199,7 @@ function attemptOf(presence: Presence): string {
     end as claim`;
 }
 
-/** The connections that keep the place from a server, with those names that it may see. */
+/** The connections that keep this server from its place, with the names of those that it may see. */
 function holdersOf(presence: Presence, outcome: Outcome | undefined): string {
   return `select pid, application_name as name from pg_locks left join pg_stat_activity using (pid)
     where locktype = 'advisory' and granted and ${lockThatKeepsOff(presence, outcome)}
@@ -214,7 +214,7 @@ function lockThatKeepsOff(presence: Presence, outcome: Outcome | undefined): str
     return `objsubid = 2 and classid = ${DIRECTORY_LOCKS} and objid <> ${idOf(presence.directory)}`;
   if (outcome === 'same_journal')
     return `objsubid = 2 and classid = ${JOURNAL_LOCKS} and objid = ${idOf(presence.journal ?? '')}`;
-  // Nodes are there together, and are kept off by what is there alone.
+  // Nodes share the lock, and only a server that is alone keeps them off.
   return `${present} and mode = 'ExclusiveLock'`;
 }
 

@@ -6,7 +6,7 @@ import { CuttableClient, clientConfig, cut, type DatabaseSettings, prepare } fro
 import { failureOf, isConflictOfTransactions, isPassing, unavailable } from './faults.ts';
 import { shareConnections } from './shared-connections.ts';
 
-/** What waits for a connection beyond this is refused at once. */
+/** How many calls may wait for a connection; more are refused at once. */
 const MAX_WAITING = 10_000;
 const IDLE_MS = 60_000;
 /** A server that has not answered this long after the limit of a statement is paused or cut off. */
@@ -22,7 +22,7 @@ export interface Session {
   ): Promise<{ readonly rows: Row[]; readonly rowCount: number | null; readonly command: string }>;
   /** Gives the connection back; one that has failed is closed instead. */
   release(): void;
-  /** Has the release close the connection. */
+  /** Makes `release` close the connection. */
   discard(): void;
 }
 
@@ -32,18 +32,18 @@ export interface Sessions {
   acquire(): Promise<Session>;
   use<T>(work: (session: Pick<Session, 'query'>) => Promise<T>): Promise<T>;
   /**
-   * Runs `work` in a transaction, and again when it fails for another transaction at the same time, so it must do
-   * nothing but query. What it wrote is on disk when this resolves, unless `begin` says otherwise.
+   * Runs `work` in a transaction, and again after a conflict with another transaction, so it must do nothing but query.
+   * What it wrote is on disk when this resolves, unless `begin` says otherwise.
    */
   transact<T>(work: (session: Pick<Session, 'query'>) => Promise<T>, begin?: string): Promise<T>;
   /** A connection beside the others, which the caller must end. Rejects with the error of the driver. */
   connectAlone(): Promise<CuttableClient>;
   /**
-   * Whether the connection leads to the server to which new ones lead, as far as is known. After a fail-over the old server
-   * may still answer those that it has, with what has been overtaken.
+   * Whether the connection leads to the server to which new ones lead, as far as is known. After a fail-over, the old
+   * server may still answer on its connections, with old data.
    */
   isCurrent(client: pg.ClientBase): boolean;
-  /** Has no connection that is open now count as current: to where new ones lead must be found out. */
+  /** Makes no open connection count as current: new ones show to which server they lead now. */
   renew(): void;
   end(): Promise<void>;
 }
@@ -77,7 +77,10 @@ export function openSessions({
 
   const shared = shareConnections({ pool, clock, timeoutMs });
 
-  /** A connection that was idle while another got no answer may be as dead, and to find out would take as long. */
+  /**
+   * Closes, instead of returning, a connection that was idle while another got no answer: it may be as dead, and
+   * finding out would take as long.
+   */
   async function connect(): Promise<pg.PoolClient> {
     for (;;) {
       const client = await shared.take();
@@ -183,7 +186,7 @@ async function connectWith(
   }
 }
 
-/** Tells connections apart that were opened before new ones were found to lead to another server. */
+/** Knows which connections were opened before new ones were found to lead to another server. */
 function createCurrency(): Pick<Sessions, 'isCurrent' | 'renew'> & {
   /** `find` names the server of a new connection. */
   opened(client: pg.ClientBase, find: () => Promise<string>): Promise<void>;
@@ -226,7 +229,7 @@ export async function commit(session: Session): Promise<void> {
     const message = 'the database did not answer a commit, so it is not known whether the change was made';
     throw unavailable(message, error.cause);
   });
-  // The server answers so when a statement has failed, whatever became of its error.
+  // The server rolls back instead when a statement has failed, even if its error was caught.
   if (command !== 'COMMIT') throw new Error('a transaction was undone because one of its statements had failed');
 }
 

@@ -2,17 +2,17 @@ import type pg from 'pg';
 import type { Clock } from '../../clock.ts';
 import { isWithoutRoom } from './faults.ts';
 
-/** A call that waits for a connection of another one. */
+/** A call that waits for another to release its connection. */
 interface Waiting {
-  /** Has it try again. */
+  /** Makes it try again. */
   wake(): void;
   fail(error: unknown): void;
 }
 
 /**
- * Takes connections of a pool. Where the database has no room for another one, because other programs have taken it, those
- * that there are serve all calls in turn: a call waits for one for at most `timeoutMs`, and not at all while no call has one
- * or may be about to get one.
+ * Takes connections of a pool. Where the database has no room for more, because other programs use it, the connections
+ * that there are serve all calls in turn: a call waits for one for at most `timeoutMs`, and not at all while no call
+ * has one or may be about to get one.
  */
 export function shareConnections({
   pool,
@@ -27,7 +27,7 @@ export function shareConnections({
   take(): Promise<pg.PoolClient>;
   /** Must be called when a connection that was taken was given back to the pool, or closed. */
   released(): void;
-  /** How many calls wait for that. */
+  /** How many calls wait for a connection to be released. */
   readonly waitingCount: number;
 } {
   const waiting = new Set<Waiting>();
@@ -66,7 +66,7 @@ export function shareConnections({
           return await attempt();
         } catch (error) {
           const leftMs = until - clock.monotonic();
-          // One may have been given back before this was refused.
+          // A connection may have been given back before this attempt was refused.
           const isLast = taken === 0 && attempts === 0 && pool.idleCount === 0;
           if (isLast) for (const { fail } of waiting) fail(error);
           if (isLast || !isWithoutRoom(error) || leftMs <= 0) throw error;
