@@ -17,9 +17,9 @@ export interface DirectoryEntry {
 export interface Lease {
   readonly node: string;
   /**
-   * Whether the incarnation's connections may take and send messages. Other nodes go by this: once it is false it stays
-   * so, and then they may take the incarnation for dead. Asked before every receive, send and welcome, and before a
-   * message that has waited is handled.
+   * Whether the incarnation's connections may receive and send messages. Once it is false it stays so, and only then
+   * may other nodes take the incarnation for dead. Asked before every receive, send and welcome, and before a message
+   * that has waited is handled.
    */
   mayAct(): boolean;
 }
@@ -36,17 +36,17 @@ export class DirectoryUnavailable extends Error {}
 
 /** A player's entries, as the directory knew them in one of its eras. */
 export interface Listing {
-  /** That an entry is there, or is missing, means something only within this life of the directory. */
+  /** The presence or absence of an entry means something only within this life of the directory. */
   readonly era: string;
   /** Entries of owners that may still be alive; those of owners proven dead are left out. */
   readonly entries: readonly DirectoryEntry[];
-  /** Those of the owners that were asked about that have left, or been declared dead, in this era. */
+  /** Which of the owners that were asked about have left, or been declared dead, in this era. */
   readonly endedOwners: readonly string[];
 }
 
 /** Which players of a stage are asked for: the first `limit` of them, in order of their ids. */
 export interface StagePage {
-  /** Only ids that are this one or behind it. */
+  /** Only ids from this one on. */
   readonly from?: string | undefined;
   /** Only ids that begin with this. */
   readonly prefix?: string | undefined;
@@ -57,39 +57,42 @@ export interface StagePage {
 export interface StageListing {
   /** In order of their ids. Each has entries; those of owners proven dead are left out. */
   readonly players: readonly { readonly playerId: string; readonly entries: readonly DirectoryEntry[] }[];
-  /** The last player that was looked at, behind whom there may be others; undefined at the end. */
+  /** The last player that was looked at; there may be others behind. Undefined at the end. */
   readonly last: string | undefined;
 }
 
 export interface StageCounts {
-  /** Players with entries, among which are those of a dead owner until the directory has let go of them. */
+  /** Players with entries, including those of a dead owner until the directory has removed them. */
   readonly players: number;
   /**
-   * How many connections each owner has on each runtime, without owners proven dead. A pair may be there several times, each
-   * time with a part of its connections.
+   * How many connections each owner has on each runtime, without owners proven dead. A pair may appear several times,
+   * each time with a part of its connections.
    */
   readonly groups: readonly { readonly node: string; readonly runtimeId: string; readonly connections: number }[];
 }
 
 /** What the directory checks in the same step in which it makes an entry. */
 export interface Expectations {
-  /** What `era()` gave before anything was looked up for the connection: what is announced later refuses it. */
+  /**
+   * What `era()` gave before anything was looked up for the connection: a new era may lack what was announced before,
+   * so it refuses the entry.
+   */
   readonly era: string;
   readonly maxConnectionsPerPlayer: number;
   readonly newcomer: Newcomer;
 }
 
-/** A player who asks to be let in, as far as bars may be about them. */
+/** A player who asks to be let in, and what decides whether a bar applies. */
 export interface Newcomer {
-  /** The names of the bars that may keep this one out; the first of them that holds does. */
+  /** The names of the bars that may keep the player out. The first of them that holds does. */
   readonly barNames: readonly string[];
   /** The caller's wall clock: a bar ends by the clock of the node that asks. */
   readonly at: number;
-  /** When the player was given what they sign in with. */
+  /** When the player got what they sign in with. */
   readonly signedInAt: number;
 }
 
-/** Where a bar is kept: with the player's entries, or, for one that is about more than a player in a stage, everywhere. */
+/** Where a bar is kept: with the player's entries, or everywhere if it is about more than one player in a stage. */
 export interface BarTarget {
   /** Unique among all bars. */
   readonly name: string;
@@ -98,30 +101,30 @@ export interface BarTarget {
 
 /** What keeps newcomers out. It never ends a connection that is listed already. */
 export interface Bar {
-  /** Grows with each change of the bar: what is older than what the directory has heard of this name changes nothing. */
+  /** Grows with each change of the bar. A version older than one that the directory has heard of changes nothing. */
   readonly version: number;
   /** When the bar ends by itself, milliseconds since 1970; undefined for one that does not. */
   readonly until: number | undefined;
-  /** Keeps out only those who signed in before; undefined for one that keeps out everybody. */
+  /** Keeps out only those who signed in before this time; undefined for a bar that keeps out everybody. */
   readonly signedInBefore: number | undefined;
   /** What the player who is kept out is told; the directory does not look at it. */
   readonly note: string;
 }
 
-/** A newcomer is kept out by this bar. */
+/** The bar that keeps a newcomer out. */
 export interface Barred extends Pick<Bar, 'until' | 'note'> {
   readonly barName: string;
 }
 
-/** The era and the incarnation before the caller read or wrote what it now tells the directory. */
+/** The era and the incarnation from before the caller read or wrote what it now tells the directory. */
 export interface Standing {
   readonly era: string;
   readonly node: string;
 }
 
 /**
- * Reads every bar that holds, one page at a time: `next` asks for the page behind, and is undefined at the end. What was set
- * before the call is there. Rejects when that cannot be read at the moment.
+ * Reads a page of the bars that hold. `next` asks for the page behind, and is undefined at the end. Bars that were set
+ * before the call are among them. Rejects when they cannot be read at the moment.
  */
 export type LoadBars = (after: string | undefined) => Promise<{
   readonly bars: readonly { readonly target: BarTarget; readonly bar: Bar }[];
@@ -160,8 +163,8 @@ export interface Cluster {
   readonly lease: Lease;
 
   /**
-   * Names the era of the directory as far as this node knows it; what it gives while the era is unknown is refused by
-   * `register`. An entry counts only in the era in which it was registered.
+   * Names the era of the directory as far as this node knows it. While the era is unknown, `register` refuses what this
+   * gives. An entry counts only in the era in which it was registered.
    */
   era(): string;
 

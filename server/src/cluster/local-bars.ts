@@ -2,15 +2,15 @@ import type { Clock } from '../clock.ts';
 import type { Bar, Barred, Lifting, Newcomer } from './cluster.ts';
 
 /**
- * How long a bar that was lifted, or has ended, is remembered. No older version of it is on its way for so long: a node that
- * brings one has given up, or its lease is over, long before.
+ * How long a bar that was lifted, or has ended, is remembered. No older version of it can be on its way for that long:
+ * a node that sends one gives up, or its lease ends, long before.
  */
 export const BAR_MEMORY_MS = 30 * 60_000;
 
-/** How many bars each change looks at, to forget what has ended: two, so that they go sooner than they come. */
+/** How many bars each change looks at, to forget those that have ended: two, so that they go faster than they come. */
 const LOOKED_AT_ONCE = 2;
 
-/** A bar, or that it was lifted; and since when, on the monotonic clock, it has been seen to be over. */
+/** A bar, or a mark that it was lifted, and since when, on the monotonic clock, it has been seen to be over. */
 type Known = (Bar | { readonly version: number; readonly isLifted: true }) & { overSince?: number | undefined };
 
 /**

@@ -27,7 +27,10 @@ import { LocalBars } from './local-bars.ts';
 import { LocalStage } from './local-stage.ts';
 import type { AnswerNodeCall, NodeCallKind, NodeReply, NodeRequest } from './node-calls.ts';
 
-/** How long what was announced of a stage is remembered: far longer than a handshake that looked it up before can take. */
+/**
+ * How long an announcement about a stage is remembered: far longer than a handshake can take that looked the stage up
+ * before.
+ */
 const ANNOUNCEMENT_MEMORY_MS = 10 * 60_000;
 
 /** What was announced of a stage: that it is closed, or its newest runtime. */
@@ -56,7 +59,7 @@ export class LocalCluster implements Cluster {
     this.#facts = facts;
     this.#bars = new LocalBars({ clock });
     this.node = uuidV7(random, clock.now());
-    // No other node takes this one for dead, so there is nothing to look at.
+    // No other node takes this one for dead, so the lease never ends.
     this.lease = { node: this.node, mayAct: () => true };
   }
 

@@ -121,8 +121,8 @@ export interface NodeCalls {
     readonly reply: { readonly connections: number; readonly players: number };
   };
   /**
-   * The first of these connections that registered before a job began, `limit` at most, in no order that means anything. Each
-   * node tells by its own clocks what was before, so those of others may be wrong.
+   * Finds connections that the selector means and that registered before a job began, `limit` at most, in no order that
+   * means anything. Each node tells by its own clocks what was before, so wrong clocks of other nodes do no harm.
    */
   readonly match_connections: {
     readonly request: {
@@ -131,8 +131,8 @@ export interface NodeCalls {
       /** How long ago the job began. A node of an earlier version does not say. */
       readonly beganAgoMs?: number | undefined;
       /**
-       * What the job itself asks, where `beganAgoMs` is there: the selector's is then for nodes of an earlier version, which know
-       * by that alone when the job began, by the clock of the node that asks.
+       * What the job itself asks for, if `beganAgoMs` is there: the selector's `connectedBefore` is then for nodes of
+       * an earlier version, which know by that alone when the job began, by the clock of the node that asks.
        */
       readonly connectedBefore?: number | undefined;
       readonly limit: number;
@@ -184,7 +184,7 @@ export interface NodeCalls {
     readonly reply: {
       /** The newest first. */
       readonly attempts: readonly DeliveryAttempt[];
-      /** How many events wait; only the node says it that delivers the webhook. */
+      /** How many events wait; only the node that delivers the webhook says so. */
       readonly waiting?: number | undefined;
     };
   };
@@ -198,7 +198,7 @@ export interface NodeCalls {
     readonly request: {
       readonly stageId: string;
       readonly text?: string | undefined;
-      /** When they may come back, milliseconds since 1970; undefined when nobody knows. */
+      /** When they may come back, milliseconds since 1970; undefined when that is not known. */
       readonly until?: number | undefined;
     };
     readonly reply: Readonly<Record<string, never>>;

@@ -28,14 +28,17 @@ interface PartitionBarsParts {
 
 /**
  * The bars of one partition. A new era begins without any, and registers nobody until a node has set all that the store
- * has: each node that joins such an era begins to.
+ * has, which each node that joins such an era sets out to do.
  */
 export class PartitionBars {
   readonly #parts: PartitionBarsParts;
   /** The connection, if any, on which the era is known to have every bar. */
   #completeOn: Joined | undefined;
   #latest: Joined | undefined;
-  /** For what the directory is to forget: a clock that is ahead for a while must not cost other nodes their bars. */
+  /**
+   * The time by which the directory may forget bars: a clock that is ahead for a while must not cost other nodes
+   * theirs.
+   */
   readonly #settledTime: () => number;
 
   constructor(parts: PartitionBarsParts) {
@@ -80,7 +83,7 @@ export class PartitionBars {
   }
 
   /**
-   * Sends bars. Resolves with whether the era has all bars, whether one of these has taken the place of one that held, and the
+   * Sends bars. Resolves with whether the era has all bars, whether one of these has replaced one that held, and the
    * newer version that the directory has heard of, if there is one.
    */
   async #send({ session, era, keys, link }: Joined, bars: readonly string[]) {
@@ -112,7 +115,7 @@ export class PartitionBars {
     }
   }
 
-  /** Returns when the era has every bar, whether this node has set the last or another. */
+  /** Returns when the era has every bar, whichever node has set the last. */
   async #setAll(joined: Joined): Promise<void> {
     const { session, era, keys, link } = joined;
     const { lease, loadBars, number, random, settings } = this.#parts.parts;
@@ -148,7 +151,10 @@ export function newcomerTexts({ at, signedInAt, barNames }: Newcomer): string[] 
   return [String(at), String(signedInAt), ...barNames];
 }
 
-/** What a script says that has looked for a bar; undefined when it says something else. */
+/**
+ * The bar that a script has found, according to its reply. Throws `DirectoryUnavailable` if the era does not have all
+ * bars.
+ */
 export function readBarred(status: string, [barName = '', value = '']: readonly string[]): Barred | undefined {
   if (status === 'unbarred') throw new DirectoryUnavailable('the directory does not have all bars of its new era yet');
   if (status !== 'barred') return undefined;

@@ -14,7 +14,7 @@ type Message =
   | { readonly to: string; readonly reply: unknown }
   | { readonly to: string; readonly fault: string };
 
-/** More than this are refused at once, whether they wait for other nodes or for this one. */
+/** How many requests may wait for other nodes, and how many for this one. More are refused at once. */
 const MAX_WAITING = 10_000;
 const MAX_ANSWERING = 10_000;
 
@@ -30,13 +30,13 @@ interface ChannelsParts {
   readonly random: RandomBytes;
   readonly log: Log;
   readonly publish: (channel: string, text: string) => Promise<number>;
-  /** Carries out a request; what it gives after the incarnation has ended is not sent. */
+  /** Carries out a request. Its result is not sent once the incarnation has ended. */
   readonly answer: (kind: NodeCallKind, request: unknown) => Promise<unknown>;
 }
 
 /**
- * The requests that one incarnation sends to others and gets from them about one partition's players, as messages on channels:
- * each incarnation has one that carries its name, on the partition's server. A message is delivered once or not at all, so a
+ * The requests that one incarnation exchanges with others about one partition's players, as messages on channels. Each
+ * incarnation has a channel with its name on the partition's server. A message is delivered once or not at all, so a
  * request without a reply fails at its time limit.
  */
 export class Channels {

@@ -13,31 +13,34 @@ interface DeparturesParts {
   readonly refused: (session: OpenSession, status: string) => unknown;
 }
 
-/** Has the directory let go of entries of one incarnation in one partition. */
+/** Removes entries of one incarnation from one partition of the directory. */
 export class Departures {
   readonly #parts: DeparturesParts;
-  /** What waits for the end of the turn. */
+  /** Removals that are sent at the end of the turn. */
   #unsent: Leaving[] = [];
 
   constructor(parts: DeparturesParts) {
     this.#parts = parts;
   }
 
-  /** Resolves when the directory lists these connections no longer. While it is away, that is asked for at the next join. */
+  /**
+   * Resolves when the directory lists these connections no longer. While it is away, their removal waits for the next
+   * join.
+   */
   async unregister(key: PlayerKey, ids: readonly string[], era: string): Promise<void> {
     const { entries, findJoined } = this.#parts;
-    // Clients come again and again while the directory is away, and all of those that it was never asked to list would be
-    // kept until it is back.
+    // Clients come again and again while the directory is away. Those of their connections that it was never asked to
+    // list would all be kept until it is back.
     const known = findJoined() === undefined ? ids.filter((id) => entries.isKnown(id)) : ids;
     if (known.length === 0) return;
     const leavings = known.map((id) => entries.leave(key, id, era));
-    // Those of a player that go in the same turn, as in a disconnect, are one step of the directory's.
+    // Connections of one player that go in the same turn, as in a disconnect, are removed in one step.
     if (this.#unsent.length === 0) queueMicrotask(() => this.#sendUnsent());
     this.#unsent.push(...leavings);
     await Promise.all(leavings.map(({ gone }) => gone));
   }
 
-  /** Asks for everything that is not acknowledged yet, on a new connection. */
+  /** Sends all removals that are not acknowledged yet, on a new connection. */
   sendAll(joined: Joined): void {
     this.#send(joined, this.#parts.entries.leavings());
   }
@@ -53,13 +56,13 @@ export class Departures {
     if (joined !== undefined) this.#send(joined, unsent);
   }
 
-  /** Asks for each player's at once. */
+  /** Sends one command for each player. */
   #send({ session, era, keys, link }: Joined, leavings: readonly Leaving[]): void {
     const { node, entries, refused } = this.#parts;
     const byPlayer = new Map<string, Leaving[]>();
     for (const leaving of leavings) {
       const player = playerName(leaving.key);
-      // One that was listed in an earlier era only is not in this one.
+      // A connection that was listed only in an earlier era is not in this one.
       if (leaving.sentIn !== era) entries.left(leaving);
       else byPlayer.set(player, [...(byPlayer.get(player) ?? []), leaving]);
     }

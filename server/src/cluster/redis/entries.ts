@@ -7,7 +7,7 @@ import type { DirectoryEntry } from '../cluster.ts';
  * - `registering`  the directory has been asked; its reply → `listed`, a refusal ends the record
  * - `unknown`      the reply was lost, so it may be listed; its caller has to have it unregistered
  * - `listed`       acknowledged, and listed again in every new era
- * - `leaving`      it is to go, which is asked for until the directory has acknowledged it
+ * - `leaving`      its removal is asked for until the directory has acknowledged that
  */
 export interface EntryRecord {
   readonly key: PlayerKey;
@@ -15,7 +15,7 @@ export interface EntryRecord {
   state: 'registering' | 'unknown' | 'listed' | 'leaving';
   /** The latest era in which the directory may list it. */
   sentIn: string;
-  /** The latest era in which it has acknowledged that it does. */
+  /** The latest era in which the directory has acknowledged that it lists it. */
   listedIn: string | undefined;
 }
 
@@ -60,12 +60,12 @@ export class Entries {
     if (this.#records.get(record.entry.connectionId) === record) this.#records.delete(record.entry.connectionId);
   }
 
-  /** Those that the directory listed in an earlier era only. */
+  /** The acknowledged entries that the directory does not list in this era. */
   missingIn(era: string): EntryRecord[] {
     return [...this.#records.values()].filter(({ state, listedIn }) => state === 'listed' && listedIn !== era);
   }
 
-  /** From now on the connection is to go; `era` is the current one, in which an unknown connection may be listed. */
+  /** Marks a connection for removal; `era` is the current one, in which an unknown connection may be listed. */
   leave(key: PlayerKey, id: string, era: string): Leaving {
     const known = this.#leaving.get(id);
     if (known !== undefined) return known;
@@ -78,14 +78,14 @@ export class Entries {
       resolve = onDone;
       reject = onFault;
     });
-    // The caller who waits for it hears of a failure; there may be none.
+    // A caller that waits gets the rejection; without one, it must not count as unhandled.
     gone.catch(() => {});
     const leaving = { key, id, sentIn: record?.sentIn ?? era, gone, resolve, reject };
     this.#leaving.set(id, leaving);
     return leaving;
   }
 
-  /** The directory does not list it any more. */
+  /** To be called when the directory no longer lists it. */
   left(leaving: Leaving): void {
     this.#leaving.delete(leaving.id);
     leaving.resolve();

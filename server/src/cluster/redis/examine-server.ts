@@ -10,10 +10,10 @@ export interface ServerFinding {
   readonly advice?: string;
 }
 
-/** The oldest that knows all that is asked of it. */
+/** The oldest version that has all that the nodes use. */
 const OLDEST_VERSION = 7;
 
-/** The part of its memory from which a server is nearly full. */
+/** The share of its memory from which a server is nearly full. */
 const FULL_PART = 0.9;
 
 /** What `judge` reads of a server's settings. */
@@ -114,7 +114,7 @@ function askOf(client: RedisClient, { timeoutMs, clock }: Examination) {
   return (...words: string[]) => withTimeout(client.send(words), timeoutMs, clock);
 }
 
-/** The findings about what a server says of itself. */
+/** Judges a server by what it says of itself. */
 export function judge({
   info,
   isDirect,
@@ -122,7 +122,7 @@ export function judge({
   settings,
 }: {
   info: ReadonlyMap<string, string>;
-  /** What the server says when it is asked to run a script, if it does not run it. */
+  /** Why the server refused to run a script; undefined if it ran it. */
   scriptFault?: string | undefined;
   /** Whether two connections have reached the same process. */
   isDirect: boolean;

@@ -1,4 +1,4 @@
-/** What to do about what a Redis server, or the way to it, answers, by the code or the words of the error. */
+/** What to do about an error of a Redis server or of the way to it, by the code or the words of the error. */
 const ADVICE: readonly (readonly [RegExp, string])[] = [
   [
     /CERT|certificate|ERR_TLS/,

@@ -62,7 +62,7 @@ export class OpenSession {
     const startedAt = this.#clock.monotonic();
     try {
       const reply = await withTimeout(work(), this.#timeoutMs, this.#clock);
-      // What a connection still brings after it was given up is as unknown as what it does not bring.
+      // A reply that comes after the connection was given up proves no more than a missing one.
       if (this.#isLost) throw new Error('the reply came too late');
       this.#measured(this.#clock.monotonic() - startedAt);
       return reply;
@@ -80,7 +80,7 @@ interface KeptSessionParts {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly redisTimeoutMs: number;
-  /** Makes a new connection useful; one for which it rejects is given up. */
+  /** Prepares a new connection; one for which it rejects is given up. */
   readonly join: (session: OpenSession) => Promise<void>;
   readonly failed: (error: unknown) => void;
   readonly lost: () => void;
@@ -109,7 +109,7 @@ export class KeptSession {
     for (const wake of this.#pauses) wake();
   }
 
-  /** Resolves after this time, or when the connection is no longer to be kept. */
+  /** Resolves after this time, or earlier when this is closed. */
   async pause(delayMs: number): Promise<void> {
     if (this.#isClosed) return;
     await new Promise<void>((resolve) => {
@@ -155,7 +155,7 @@ export class KeptSession {
       isEnded = true;
       open?.giveUp();
     });
-    // One that comes too late for the time limit below must not stay open.
+    // A connection that comes too late for the time limit below must not stay open.
     connecting.then((session) => (isLate ? session.close() : undefined)).catch(() => {});
     try {
       open = new OpenSession(await withTimeout(connecting, timeoutMs, clock), { clock, timeoutMs, measured });

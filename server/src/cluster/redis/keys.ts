@@ -27,7 +27,7 @@ export class PartitionKeys {
   }
 }
 
-/** The names of the keys that end with an era. */
+/** The names of the keys that belong to one era. */
 export class EraKeys {
   readonly #base: string;
   readonly links: string;
@@ -58,7 +58,7 @@ export class EraKeys {
     this.listers = `${base}:listers`;
   }
 
-  /** Those that there is one of. */
+  /** The keys of which the era has only one each. */
   get single(): readonly string[] {
     return [
       ...[this.links, this.nodes, this.facts, this.dead, this.stages, this.recovered, this.touch],

@@ -78,7 +78,7 @@ export class NodeLease implements Lease {
     this.#clock.after(0, this.#ended);
   }
 
-  /** Ends it without telling anyone. */
+  /** Ends the lease without calling `ended`. */
   close(): void {
     this.#state = 'over';
     this.#cancelTimer();

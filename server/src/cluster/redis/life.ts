@@ -11,7 +11,7 @@ import { Partition } from './partition.ts';
 import type { PartitionEvents, PartitionSettings } from './partition-parts.ts';
 
 export interface LifeSettings extends PartitionSettings {
-  /** How much earlier than others take it for dead a node stops: for clocks that run at different rates. */
+  /** How long before others take it for dead a node stops, because clocks run at different rates. */
   readonly leaseMarginMs: number;
 }
 
@@ -22,7 +22,7 @@ export interface LifeParts {
   readonly random: RandomBytes;
   readonly log: Log;
   readonly facts: Readonly<Record<string, unknown>>;
-  /** Tells the database of the nodes from copies of it, and from what it was before something of it was lost. */
+  /** Tells the nodes' database from copies of it, and from its own state before it lost something. */
   readonly databaseLineage?: string | undefined;
   readonly settings: LifeSettings;
 }
@@ -33,12 +33,12 @@ interface LifeEvents extends Omit<PartitionEvents, 'buried'> {
 }
 
 /**
- * One incarnation: its lease, its side of each partition and its channel. It ends with its lease, for good; a node that goes
- * on begins another. Nothing of an ended one is ever acknowledged.
+ * One incarnation: its lease, its side of each partition and its channels. It ends with its lease, for good; a node
+ * that goes on begins another. Nothing of an ended one is ever acknowledged.
  */
 export class Life {
   readonly lease: NodeLease;
-  /** One for each partition, so that what is asked about its players passes its server alone. */
+  /** One for each partition, so that requests about its players depend on its server alone. */
   readonly #channels: readonly Channels[];
   readonly #partitions: (Partition | undefined)[];
 
@@ -63,7 +63,8 @@ export class Life {
         if (this.lease.isOver) return;
         const database = typeof facts.database === 'string' ? facts.database : undefined;
         const own = { lease: this.lease, facts: JSON.stringify(facts), database, former: former?.node };
-        // Only a start leads to another database. Nodes on two of them would else end each other's eras for ever.
+        // Only a start of the process can lead to another database. If every life looked at it, nodes on two databases
+        // would end each other's eras for ever.
         const comesFrom = former === undefined ? databaseLineage : undefined;
         const partitionEvents = { ...events, buried: () => this.lease.end() };
         this.#partitions[number] = new Partition({ ...parts, ...own, comesFrom, number, events: partitionEvents });

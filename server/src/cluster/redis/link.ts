@@ -17,7 +17,7 @@ export interface RedisSession {
    * was a replica.
    */
   readonly runId: string;
-  /** Whether the server may have evicted keys since the last connection for the same key, of which it is the same life. */
+  /** Whether the server may have evicted keys since the last connection for the same key to the same life. */
   readonly mayHaveEvicted?: boolean;
   run(script: Script, keys: readonly string[], parameters: readonly string[]): Promise<ScriptReply>;
   /** Resolves with the number of subscribers that the message was sent to. */

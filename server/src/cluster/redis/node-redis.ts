@@ -4,7 +4,7 @@ import type { RedisLink, RedisSession, RedisSubscription, Script, ScriptReply } 
 import * as scripts from './scripts.ts';
 import { type RedisClient, type RedisPlace, RedisServers } from './servers.ts';
 
-/** Script → the digest by which a server that has loaded it knows it. */
+/** Script → the digest under which a server that has loaded it knows it. */
 const DIGESTS = new Map<Script, string>(
   Object.values(scripts).map((script) => [script, createHash('sha1').update(script.lua).digest('hex')]),
 );
@@ -28,7 +28,7 @@ export class NodeRedisLink implements RedisLink {
   readonly #servers: RedisServers;
   readonly #timeoutMs: number;
   readonly #clock: Clock;
-  /** By key, what the server that has it has said when it was asked last. */
+  /** Key → what the server that has it has last said of its evictions. */
   readonly #heard = new Map<string, Evictions>();
 
   constructor({ timeoutMs, clock, ...place }: RedisPlace & { timeoutMs: number; clock: Clock }) {
@@ -42,12 +42,12 @@ export class NodeRedisLink implements RedisLink {
       const [, info] = await Promise.all([
         client.send(['EXISTS', key]),
         client.send(['INFO', 'server', 'replication', 'memory', 'stats']),
-        // A script that a server does not know would be sent twice, behind what came after it.
+        // Scripts are loaded first: one that the server does not know would be sent again, behind later commands.
         ...[...DIGESTS.keys()].map(({ lua }) => client.send(['SCRIPT', 'LOAD', lua])),
       ]);
       const runId = lifeOf(String(info));
       const { evictions, isLoss } = this.#findEvictions(key, runId, String(info));
-      // A loss stays to be told until a connection that tells of it is gone on with: this one may have come too late.
+      // A loss is remembered until a connection that has reported it is used: this one may have come too late.
       let isTold = !isLoss;
       if (isTold) this.#heard.set(key, evictions);
       void client.ended.then(closed);
@@ -100,14 +100,14 @@ export class NodeRedisLink implements RedisLink {
   }
 
   /**
-   * Whether a server may have evicted keys of ours since what is remembered of it, and what is to be remembered once that has been
-   * told. Throws for one that would evict them, of which none expires.
+   * Whether a server may have evicted keys of ours since what is remembered of it, and what to remember once that has
+   * been reported. Throws for a server whose policy may evict them, though none of them expires.
    */
   #findEvictions(key: string, life: string, info: string): { readonly evictions: Evictions; readonly isLoss: boolean } {
     const heard = this.#heard.get(key);
     const before = heard?.life === life ? heard : undefined;
     const policy = factIn(info, 'maxmemory_policy') ?? '';
-    // Those that it counts from now on may be ours, whatever it evicts when it is asked again.
+    // Evictions that it counts from now on may be of our keys, whatever its policy is when it is asked again.
     const doubt = () => before !== undefined && this.#heard.set(key, { ...before, areOthers: false });
     if (policy.startsWith('allkeys') && factIn(info, 'maxmemory') !== '0') {
       doubt();
@@ -118,13 +118,13 @@ export class NodeRedisLink implements RedisLink {
     const areOthers = policy.startsWith('volatile');
     const evictions = { life, count, areOthers };
     if (before === undefined || (before.areOthers && areOthers)) return { evictions, isLoss: false };
-    // Less than before have been counted from zero again, as after CONFIG RESETSTAT.
+    // A lower count than before has begun at zero again, as after CONFIG RESETSTAT.
     const isLoss = count !== before.count && count > 0;
     if (isLoss) doubt();
     return { evictions, isLoss };
   }
 
-  /** Nothing else asks anything of this connection, so that it would not be noticed when the server is gone. */
+  /** Asks the server now and then. Nothing else does on this connection, so the loss of the server would go unnoticed. */
   async #watch(client: RedisClient, channel: string): Promise<void> {
     const asking = client.send(['PUBSUB', 'SHARDNUMSUB', channel]);
     try {
@@ -139,8 +139,8 @@ export class NodeRedisLink implements RedisLink {
 }
 
 /**
- * Names one life of a server as a primary. Its run id alone does not: a primary that was a replica for a while may have lost
- * what its successor never heard of, and goes on with the same run id. A promotion changes the id of its replication.
+ * Names one life of a server as a primary. Its run id alone does not: a primary that was a replica for a while keeps
+ * its run id, and may have lost what its successor never heard of. A promotion changes the id of its replication.
  */
 function lifeOf(info: string): string {
   const [runId, replication, role] = ['run_id', 'master_replid', 'role'].map((name) => factIn(info, name));

@@ -23,7 +23,7 @@ export class Observation {
       else if (sentAt - known.firstReadAt >= this.#leaseMs) silent.push({ node, sequence });
     }
     for (const node of this.#alive.keys()) {
-      // A record goes only when its node has left, or when somebody has confirmed its death.
+      // A record is removed only when its node has left, or when another node has confirmed its death.
       if (!nodes.has(node)) this.confirm(node);
     }
     return silent;

@@ -35,9 +35,12 @@ export interface PartitionParts {
   readonly facts: string;
   /** Names the database whose bars this node has; undefined where there is but one. */
   readonly database: string | undefined;
-  /** The incarnation that this node was before, and which has stopped. */
+  /** The former incarnation of this node, which has stopped. */
   readonly former: string | undefined;
-  /** The lineage of the database on which the process has started, while the directory may be of another one. */
+  /**
+   * The lineage of the database on which the process has started, in its first life: the directory may belong to
+   * another one.
+   */
   readonly comesFrom: string | undefined;
   readonly link: RedisLink;
   readonly loadBars: LoadBars;
@@ -53,6 +56,6 @@ export interface Joined {
   readonly session: OpenSession;
   readonly era: string;
   readonly keys: EraKeys;
-  /** The number of the connection, for the directory: it refuses what an earlier one still brings. */
+  /** The number of the connection, by which the directory refuses what still comes on an earlier one. */
   readonly link: string;
 }

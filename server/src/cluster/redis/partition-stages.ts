@@ -6,7 +6,7 @@ import type { Joined } from './partition-parts.ts';
 import * as scripts from './scripts.ts';
 import { decodeEntry, pairsOf } from './values.ts';
 
-/** Players whose entries are read in one step: a step holds everybody else up. */
+/** How many players' entries are read in one step, which holds everything else up. */
 const PLAYERS_AT_ONCE = 100;
 
 interface PartitionStagesParts {

@@ -32,7 +32,7 @@ const RESTORE_PAUSE_MS = 20;
 /** The share of a lease that the pauses may take together. */
 const RESTORE_PAUSE_SHARE = 0.1;
 
-/** More registrations than this are refused while the directory has not answered them. */
+/** How many registrations may wait for the directory's answer. More are refused. */
 const MAX_REGISTRATIONS = 10_000;
 
 /**
@@ -260,7 +260,7 @@ export class Partition {
     log.info({ partition, link }, 'the node has joined the directory of connections');
   }
 
-  /** A backup that was restored knows other stages and bars than the directory. */
+  /** Ends the era if it belongs to another database: a restored backup, for instance, has other stages and bars. */
   async #endEraOfAnother(session: OpenSession): Promise<void> {
     const { comesFrom, log, number: partition } = this.#parts;
     if (comesFrom === undefined) return;
@@ -289,7 +289,7 @@ export class Partition {
     const steps = Math.ceil(missing.length / RESTORED_AT_ONCE);
     const pauseMs = Math.min(RESTORE_PAUSE_MS, (settings.leaseMs * RESTORE_PAUSE_SHARE) / Math.max(1, steps));
     for (let from = 0; from < missing.length; from += RESTORED_AT_ONCE) {
-      // What is to go meanwhile is left out; what is in a batch already goes behind it on the same connection.
+      // An entry that is to go meanwhile is left out; from a sent batch, its removal follows on the same connection.
       const batch = missing.slice(from, from + RESTORED_AT_ONCE).filter(({ state }) => state === 'listed');
       for (const record of batch) record.sentIn = era;
       const players = batch.flatMap(({ key }) => keys.entriesOf(playerName(key)));
@@ -344,7 +344,7 @@ export class Partition {
       });
   }
 
-  /** What any node may do for all. */
+  /** Buries silent nodes, and sweeps what dead nodes and former eras have left: any node may do it for all. */
   async #tend(
     joined: Joined,
     found: {
@@ -392,7 +392,7 @@ export class Partition {
     return joined;
   }
 
-  /** The directory means another era, or another connection of this node. The next connection finds out. */
+  /** Gives the connection up: the directory means another era or connection of this node, which the next one finds out. */
   #refused(session: OpenSession, status: string): DirectoryUnavailable {
     session.giveUp();
     if (status === 'dead') this.#parts.events.buried();

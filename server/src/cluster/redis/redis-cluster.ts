@@ -67,7 +67,7 @@ export class RedisCluster implements Cluster {
     return this.#life.partitions.reduce((total, partition) => total + (partition?.size ?? 0), 0);
   }
 
-  /** The eras of all partitions: a player's is looked at only when the player is known. */
+  /** The eras of all partitions: the player, and so the partition, is known only later. */
   era(): string {
     return this.#life.partitions.map((partition) => partition?.era ?? '').join(' ');
   }
@@ -84,7 +84,7 @@ export class RedisCluster implements Cluster {
 
   async setBar(target: BarTarget, bar: Bar, { era, node }: Standing): Promise<number | undefined> {
     const eras = era.split(' ');
-    // Asynchronous, so that a partition that the node has not joined yet keeps no other rejection from being handled.
+    // Asynchronous, so that the error about a partition that the node has not joined yet is a rejection as well.
     const set = async (number: number) =>
       await this.#life.partition(number).setBar(target, bar, { era: eras[number] ?? '', node });
     return newestOf(await Promise.all(this.#partitionsOf(target).map(set)));
@@ -112,7 +112,7 @@ export class RedisCluster implements Cluster {
   async listStage(stageId: string, page: StagePage): Promise<StageListing> {
     const partitions = this.#allPartitions();
     const lists = await Promise.all(partitions.map(({ stages }) => stages.players(stageId, page)));
-    // The first so many of all are among the first so many of each.
+    // The first `limit` players of all partitions are among the first `limit` of each.
     const ids = (lists.length === 1 ? lists.flat() : lists.flat().sort()).slice(0, page.limit);
     const isEnd = ids.length < page.limit;
     const entriesIn = async ({ stages }: Partition, number: number) => {
@@ -165,7 +165,8 @@ export class RedisCluster implements Cluster {
     if (node === this.node) return true;
     const first = this.#life.partition(0);
     if (first.isDead(node)) return false;
-    // While the directory is recovering, a node that acts may be missing there, also if it has recovered by the answer.
+    // While the directory is recovering, a node that acts may be missing, even if it has recovered by the time of the
+    // answer.
     const isComplete = first.isAvailable;
     const nodes = await first.nodes();
     return nodes.some(([known]) => known === node) || !isComplete || !first.isAvailable;
@@ -230,7 +231,7 @@ export class RedisCluster implements Cluster {
     return life;
   }
 
-  /** The node goes on under another name; what it was is over, and may be swept at once. */
+  /** Begins another life of the node. The ended one may be swept at once. */
   #goOn(ended: Life): void {
     if (this.#isClosed || ended !== this.#life) return;
     this.#parts.log.warn({ node: ended.node }, 'the lease of this node ended: its players are closed');
@@ -248,7 +249,7 @@ export class RedisCluster implements Cluster {
     const answer: AnswerNodeCall<Kind> | undefined = this.#answers[kind];
     if (answer === undefined) throw new Error(`this node does not answer ${kind} requests yet`);
     const reply = await answer(request);
-    // What the handler asked of the directory it may have asked in another life.
+    // The handler may have asked the directory in another life.
     if (life.lease.isOver) throw new Error(`incarnation ${life.node} ended before it could answer`);
     return reply;
   }

@@ -25,10 +25,13 @@ import type { Script } from './link.ts';
  */
 const script = (name: string, ...lines: string[]): Script => ({ name, lua: lines.join('\n') });
 
-/** Nothing is done for a caller that means another era. */
+/** Refuses a caller that means another era. */
 const IN_ERA = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'era_changed'} end`;
 
-/** Nor for one whose node has connected again since: what an old connection still brings comes too late. */
+/**
+ * Refuses a caller whose node is dead, or has connected again since: what an old connection still brings comes too
+ * late.
+ */
 const ON_LINK = `local link = redis.call('HGET', KEYS[2], ARGV[2])
 if link == 'dead' then return {'dead'} end
 if link ~= ARGV[3] then return {'link_replaced'} end`;
@@ -103,8 +106,8 @@ export const RENEW = script(
 );
 
 /**
- * The first bar among those whose names are the parameters from `from` on that keeps out who signed in at `since`. The
- * times are numbers: as texts, they would be compared like words.
+ * Finds the first bar that keeps out a player who signed in at `since`, among those named by the parameters from `from`
+ * on. The times are numbers: texts would be compared character by character.
  */
 const FIND_BAR_AMONG = `local function find_bar(bars, now, since, from)
   if #ARGV < from then return nil end
@@ -122,7 +125,7 @@ end`;
 /** No player is let in before the era has every bar. */
 const WITH_BARS = (barred: string) => `if redis.call('EXISTS', ${barred}) == 0 then return {'unbarred'} end`;
 
-/** Keeps a stage's list and counts in the step that changes the entries of one of its players. */
+/** Updates a stage's list and counts in the step that changes the entries of one of its players. */
 const KEEP_STAGE = `local function owner(value) return string.match(value, '^[^|]*') end
 local function id_of(player) return string.sub(player, string.find(player, ':', 1, true) + 1) end
 local function count(counts, value, by)
@@ -210,10 +213,7 @@ export const SET_BARS = script(
 /** The era has every bar from now on. Keys: era, links, barred. Parameters: era, node, link. */
 export const BARRED = script('barred', IN_ERA, ON_LINK, `redis.call('SET', KEYS[3], '1')`, `return {'ok'}`);
 
-/**
- * Lists connections that were listed in an era before, whatever their number. Keys: era, links, index, then player, stage
- * and counts for each entry. Parameters: era, node, link, then player, connection id and value for each entry.
- */
+/** Lists connections again that an earlier era listed, whatever their number. */
 export const RESTORE = script(
   'restore',
   KEEP_STAGE,
@@ -267,14 +267,14 @@ export const LIST = script(
   `return reply`,
 );
 
-/** A list or count of a stage has gaps while there are nodes that do not keep it. */
+/** Refuses while a node is there that does not keep the lists and counts of stages: they have gaps then. */
 const WITH_LISTERS = (nodes: string, listers: string) => `for _, node in ipairs(redis.call('HKEYS', ${nodes})) do
   if redis.call('SISMEMBER', ${listers}, node) == 0 then return {'unlisted'} end
 end`;
 
 /**
- * Keys: era, touch, stage, nodes, listers. Parameters: era, the ends of a range of ids as ZRANGEBYLEX has them, a number.
- * Replies with as many ids of the stage's players at most, in order.
+ * Keys: era, touch, stage, nodes, listers. Parameters: era, the ends of a range of ids as ZRANGEBYLEX has them, a
+ * number. Replies with at most that number of ids of the stage's players, in order.
  */
 export const STAGE_PLAYERS = script(
   'stage_players',
@@ -288,9 +288,9 @@ export const STAGE_PLAYERS = script(
 );
 
 /**
- * Keys: era, touch, stage, then players. Parameters: era, then the ids of the same players. Replies for each with the number
- * of entries, and with each connection id and its value. Who has none is on the stage's list no more: a node of an earlier
- * version may have left the id there.
+ * Keys: era, touch, stage, then players. Parameters: era, then the ids of the same players. Replies for each with the
+ * number of entries, and with each connection id and its value. A player without entries is removed from the stage's
+ * list, where a node of an earlier version may have left the id.
  */
 export const PLAYERS_ENTRIES = script(
   'players_entries',
@@ -352,7 +352,7 @@ export const BURY = script(
   `return {'ok'}`,
 );
 
-/** Keys: era, a set. Parameters: era, a number. Replies with as many members of the set at most. */
+/** Keys: era, a set. Parameters: era, a number. Replies with at most that number of members of the set. */
 export const SAMPLE = script(
   'sample',
   IN_ERA,
@@ -413,7 +413,10 @@ export const ANNOUNCE = script(
 /** Keys: era, recovered. Parameters: era. */
 export const RECOVERED = script('recovered', IN_ERA, `redis.call('SET', KEYS[2], '1')`, `return {'ok'}`);
 
-/** The node goes; entries that it has not unregistered are swept. Keys: era, links, nodes, facts, dead. Parameters: era, node, link. */
+/**
+ * The node leaves; entries that it has not unregistered are swept. Keys: era, links, nodes, facts, dead. Parameters:
+ * era, node, link.
+ */
 export const LEAVE = script(
   'leave',
   IN_ERA,

@@ -13,7 +13,7 @@ export interface RedisPlace {
 export type RedisClient = Awaited<ReturnType<typeof connectTo>>;
 
 interface ClientOptions {
-  /** 2 saves a round trip; with 3, a connection that subscribes can still be asked anything. */
+  /** 2 saves a round trip; with 3, a connection that subscribes can still send other commands. */
   readonly RESP?: 2 | 3;
 }
 
@@ -36,8 +36,8 @@ export class RedisServers {
   }
 
   /**
-   * Connects to the primary of today, and begins with commands about a key or a channel, by which another server says that
-   * it is not the one. What fails is not tried again.
+   * Connects to the present primary. What begins must send commands about a key or a channel, to which another server
+   * replies that it is not the one. What fails is not tried again.
    */
   async open<T>(begin: (client: RedisClient) => Promise<T>, options: ClientOptions = {}): Promise<T> {
     let url = await this.#findEntrance();
@@ -52,7 +52,7 @@ export class RedisServers {
     throw new Error(`the cluster redirected more than ${MAX_REDIRECTIONS} times: its nodes do not agree`);
   }
 
-  /** Connects to one of them, whatever it has. Each is tried once. */
+  /** Connects to any one of the servers. Each is tried once. */
   async connectToAny(): Promise<RedisClient> {
     for (let left = Math.max(this.#urls.length, this.#sentinelUrls.length); ; left -= 1) {
       const [first = ''] = this.#urls;
@@ -65,7 +65,7 @@ export class RedisServers {
     }
   }
 
-  /** What has begun, or the URL of the server that was named instead. */
+  /** What has begun, or the URL of the server to which this one redirects. */
   async #beginAt<T>(url: string, begin: (client: RedisClient) => Promise<T>, options: ClientOptions): Promise<T | URL> {
     const client = await connectTo(url, this.#timeoutMs, options);
     try {

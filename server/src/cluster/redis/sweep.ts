@@ -4,7 +4,7 @@ import * as scripts from './scripts.ts';
 
 type Run = (script: Script, keys: readonly string[], ...parameters: string[]) => Promise<ScriptReply>;
 
-/** Players that are looked at in one step: a step holds everybody else up. */
+/** How many players are handled in one step, which holds everything else up. */
 const PLAYERS_AT_ONCE = 64;
 
 /**
@@ -26,9 +26,9 @@ export async function sweep({
 }): Promise<void> {
   if (dead !== '') {
     const index = keys.index(dead);
-    const delete_ = (players: readonly string[]) =>
+    const removeEntries = (players: readonly string[]) =>
       run(scripts.SWEEP, [index, ...players.flatMap((player) => keys.entriesOf(player))], dead, ...players);
-    await eachSample(run, index, delete_);
+    await eachSample(run, index, removeEntries);
     await run(scripts.FORGET, [keys.dead], dead);
   }
   if (former === '') return;
@@ -36,14 +36,14 @@ export async function sweep({
   const [, ...nodes] = await run(scripts.FIELDS, [old.links]);
   for (const node of nodes) {
     const index = old.index(node);
-    const delete_ = (players: readonly string[]) =>
+    const removeEntries = (players: readonly string[]) =>
       run(scripts.FORGET, [index, ...players.flatMap((player) => old.entriesOf(player))], ...players);
-    await eachSample(run, index, delete_);
+    await eachSample(run, index, removeEntries);
   }
   await run(scripts.FORGET, [partitionKeys.former, ...old.single], former);
 }
 
-/** Each step makes the set smaller. */
+/** Handles the members of a set until it is empty: each step makes it smaller. */
 async function eachSample(
   run: Run,
   set: string,
