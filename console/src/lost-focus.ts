@@ -1,14 +1,14 @@
 /**
- * What has the focus may go away: a step of a dialog, the row of what was deleted, the form that somebody has signed in with. The
- * browser then gives the focus to nothing, so that a person who uses a keyboard or a screen reader begins anew at the top of the
- * page, even behind a dialog. Here the focus goes to the dialog that is open, or else to the page.
+ * What has the focus may go away: a step of a dialog, the row of what was deleted, the form for signing in. The browser
+ * then gives the focus to nothing, so that a person who uses a keyboard or a screen reader begins anew at the top of
+ * the page, even behind a dialog. Here the focus goes to the dialog that is open, or else to the page.
  */
 export function keepFocus(): void {
   let last: Element | undefined;
   document.addEventListener('focusin', ({ target }) => {
     if (target instanceof Element) last = target;
   });
-  // A person who points at something that takes no focus wants none.
+  // A person who clicks what takes no focus wants none.
   document.addEventListener('pointerdown', () => {
     last = undefined;
   });
@@ -20,7 +20,7 @@ export function keepFocus(): void {
   }).observe(document.body, { childList: true, subtree: true });
 }
 
-/** Where a dialog is begun: at what is to be filled in, and otherwise at its title, from where Enter does nothing. */
+/** Where a dialog begins: at the first field, or else at its title, where Enter does nothing. */
 function placeIn(dialog: Element): HTMLElement | null {
   return dialog.querySelector<HTMLElement>('input, select, textarea') ?? dialog.querySelector<HTMLElement>('h2');
 }

@@ -17,7 +17,7 @@ interface PageRow {
   /** The page of the navigation that it belongs to, if it has no name there. */
   readonly partOf?: string;
   readonly group: 'live' | 'operate' | 'game' | 'records';
-  /** What the page is of no use without: it is not shown to a key that may not call it. */
+  /** The operations that the page needs. It is not shown to a key that may not call them. */
   readonly needs: readonly OperationName[];
   /** Whether it is about a stage, which must be chosen first. */
   readonly isOfStage: boolean;

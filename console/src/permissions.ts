@@ -12,10 +12,10 @@ interface Known {
   readonly denied: ReadonlyMap<string, string>;
 }
 
-/** What the server has said last, which may be of the place before; undefined while it has said nothing. */
+/** What the server said last, which may be about the place before; undefined until it has said anything. */
 const answered = signal<Known | undefined>(undefined);
 
-/** How long after a call that was not answered the server is asked once more. */
+/** How long after an unanswered call the server is asked again. */
 const ASK_AGAIN_MS = 5_000;
 
 /** The games, and of each the stages, that the key's policies name, for a key that may not list them. */

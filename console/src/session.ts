@@ -5,19 +5,19 @@ import { ofTab } from './storage.ts';
 import { signal } from './store.ts';
 import { finish, goToProvider, type LentKey, providerOf, type Returned } from './team-sign-in.ts';
 
-/** Who is at the console: an access key, and what its policies say. There is nothing of it on the server. */
+/** Who is signed in: an access key, and the calls that it signs. The server has no session of it. */
 export interface Session {
   readonly accessKeyId: string;
   readonly call: Call;
   /** When the key ends by itself; undefined for one that does not. */
   readonly expires: string | undefined;
-  /** Whether a link of the server has signed in, so that its person never saw the key before. */
+  /** Whether the person signed in by a link of the server, and so has never seen the key. */
   readonly isOfLink: boolean;
 }
 
 /**
- * Why the page for signing in is there again: the key has expired, the server does not know it any more, or it could not be
- * revoked when its person went.
+ * Why the page for signing in is shown again: the key has expired, the server does not know it any more, or it could
+ * not be revoked at the sign-out.
  */
 export type Farewell = 'expired' | 'keyGone' | 'keyLeft';
 
@@ -35,7 +35,7 @@ const STORED = 'respark.access-key';
 
 /** The server's own address is one step above the pages, also where a proxy has put both under a path. */
 const BASE = new URL('../', document.baseURI);
-/** How often a server that does not answer is asked whether a key that seems to have expired has. */
+/** How often a server that does not answer is asked whether a key has really expired. */
 const ASK_AGAIN_MS = 5_000;
 
 export const farewell = signal<Farewell | undefined>(undefined);
@@ -65,7 +65,7 @@ function open(key: GivenKey): Opened {
       try {
         return await call(name, input, signal);
       } catch (error) {
-        // With a key that is no longer valid, every further call would count against everybody at the same address.
+        // Further calls with a key that is no longer valid would count against everybody at the same address.
         if (isUnknownKey(error) && session.get() === opened) leave(leftMs() > 0 ? 'keyGone' : 'expired');
         throw error;
       }
@@ -75,8 +75,8 @@ function open(key: GivenKey): Opened {
 }
 
 /**
- * What the server's clock said when the browser's said `at`. What is told the server in times, and what is counted from its
- * times, is by its clock: that of a browser may be hours off.
+ * What the server's clock said when the browser's said `at`. Times that are sent to the server, or counted from its
+ * times, are by its clock: that of a browser may be hours off.
  */
 export function onServer(at: number): number {
   return at + (session.get()?.behindMs() ?? 0);
@@ -143,8 +143,9 @@ function begin(opened: Opened, key: AccessKey, { isKept }: { isKept: boolean }):
 }
 
 /**
- * A key that the server has just given is taken as it is: if it were tried in vain, it would be lost, and good for hours. It
- * is given back where somebody has signed in otherwise meanwhile, who must not go on under another name than they know of.
+ * A key that the server has just given is taken without a test call: if that failed, the key would be lost, though good
+ * for hours. It is given back if somebody else has signed in meanwhile, who must not go on under another name than they
+ * know of.
  */
 function signInWithGiven(key: GivenKey, wanted?: string): void {
   const opened = open(key);
@@ -152,7 +153,7 @@ function signInWithGiven(key: GivenKey, wanted?: string): void {
     if (key.expires !== undefined) opened.call('RevokeOwnAccessKey', {}).catch(() => {});
     return;
   }
-  // No step back in the browser's history leads to an answer that is used up.
+  // The browser's Back must not lead to an answer that is used up.
   if (wanted !== undefined) location.replace(wanted);
   begin(opened, key, { isKept: true });
 }

@@ -3,7 +3,7 @@ interface Kept extends Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> {
   readonly isLasting: boolean;
 }
 
-/** A browser may forbid pages to keep anything. Then it is kept for as long as the page is open. */
+/** A browser may forbid pages to keep anything. Then it is kept only while the page is open. */
 function keptBy(find: () => Storage): Kept {
   try {
     const storage = find();

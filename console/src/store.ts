@@ -23,7 +23,7 @@ export function signal<T>(initial: T): Signal<T> {
   };
 }
 
-/** The value of the signal, as it is each time the component is drawn. */
+/** The present value of the signal, which draws the component again when it changes. */
 export function useSignal<T>(followed: Signal<T>): T {
   const [value, setValue] = useState(() => followed.get());
   useEffect(() => {

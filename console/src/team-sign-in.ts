@@ -66,7 +66,7 @@ export async function finish(
   base: URL,
   { answer, begun }: Returned,
 ): Promise<{ readonly key: LentKey; readonly wanted: string }> {
-  // Somebody else may have sent the person here with an answer of their own, to have them act under a strange name.
+  // An attacker may have sent the person here with an answer of their own, to have them act under a strange name.
   if (begun === undefined || begun.state !== answer.get('state')) throw new SignInError('stranger');
   const error = answer.get('error');
   if (error !== null)

@@ -11,7 +11,7 @@ export function currentTheme(): Theme {
   return THEMES.find((theme) => theme === stored) ?? 'auto';
 }
 
-/** Told whenever the colours may have changed, for what is drawn and does not follow by itself. */
+/** Changes whenever the colours may have changed, for drawings that do not follow by themselves. */
 export const colours = signal(0);
 
 const repaint = () => colours.set(colours.get() + 1);

@@ -12,7 +12,7 @@ export interface Answer<T> {
   readonly data: T | undefined;
   readonly error: CallError | undefined;
   readonly isLoading: boolean;
-  /** Whether it was asked for once more, so that what is there is of before that. */
+  /** Whether it was asked for again, so that what is there is from before that. */
   readonly isReloading: boolean;
   reload(): void;
 }
@@ -83,7 +83,7 @@ export function useCall<N extends OperationName>(
     };
   }, [name, asked, signedIn, everyMs, round]);
   const reload = useCallback(() => setRound((before) => before + 1), []);
-  // The answer to another question must not stand there as if it were one to this, not for one picture either.
+  // The answer to another question must not be shown as if it were the answer to this one, not even for one frame.
   const { data, error, isLoading } = state.asked === asked ? state : unanswered;
   return { data, error, isLoading, isReloading: !isLoading && state.round !== round, reload };
 }

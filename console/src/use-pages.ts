@@ -8,19 +8,19 @@ import { asCallError, useCall } from './use-call.ts';
 /** Operations that answer in pages, each with a token for the next one. */
 type Paged = { [N in OperationName]: Outputs[N] extends { readonly NextToken?: string } ? N : never }[OperationName];
 
-/** With filters the server may answer with short pages; so many are asked for before a person must ask for more. */
+/** With filters the server may answer with short pages; this many are read before a person must ask for more. */
 const MAX_PAGES_AT_ONCE = 10;
 const ENOUGH = 25;
 /** More rows than this are of no help, and would make a browser slow. */
 const MAX_ITEMS = 2_000;
 
-/** What somebody has asked for beyond the first page. */
+/** What a person has asked for beyond the first page. */
 interface More<T> {
   readonly reading: object;
   /** The first page's entries, too: pages that were read at another time may have gaps between them, or overlap. */
   readonly items: readonly T[];
   readonly token: string | undefined;
-  /** When somebody had asked for it first. */
+  /** When it was first asked for. */
   readonly at: number;
   readonly error?: CallError;
 }
@@ -39,7 +39,7 @@ export function usePages<N extends Paged, T>(
   const [busyWith, setBusyWith] = useState<object>();
   const isBusy = busyWith === reading.current;
   const further = more?.reading === reading.current ? more : undefined;
-  // Only the first page can be looked at again: behind others, what is on it would move.
+  // Only the first page can be kept live: if it moved, those behind it would not fit.
   const first = useCall(name, input, further === undefined && everyMs !== undefined ? { everyMs } : {});
   const own = first.data && (itemsOf(first.data) ?? []);
   const items = further?.items ?? own;

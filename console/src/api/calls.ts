@@ -9,7 +9,7 @@ export class CallError extends Error {
   readonly code: string | undefined;
   readonly status: number;
   readonly requestId: string | undefined;
-  /** Whether the call only asked what would be, and so has changed nothing, whatever has become of it. */
+  /** Whether the call only asked what would happen, and so has changed nothing, whatever became of it. */
   readonly isPreview: boolean;
 
   constructor(
@@ -33,14 +33,14 @@ const NOTICED_SKEW_MS = 60_000;
 const MAX_REPEATS = 3;
 const MAX_WAIT_MS = 5_000;
 
-/** A server, or a network, that has said nothing for so long will not. A long text takes its time on a slow line. */
+/** A server or a network that has been silent for this long counts as dead. A long text takes its time on a slow line. */
 const MAX_SILENCE_MS = 60_000;
 
 export interface Caller {
   readonly call: Call;
   /** What the server's clock says, as far as its answers have told. */
   now(): number;
-  /** How far the browser's clock is behind that; it stays the same while answers tell nothing new. */
+  /** How far the browser's clock is behind that. It stays the same until answers tell otherwise. */
   behindMs(): number;
 }
 
@@ -75,7 +75,7 @@ export function createCaller({ key, base }: { key: AccessKey; base: URL }): Call
   }
 
   async function call<N extends OperationName>(name: N, input: Inputs[N], given?: AbortSignal): Promise<Outputs[N]> {
-    // A signal that is given lives for as long as a page, which makes many calls.
+    // The given signal lives for as long as a page, which makes many calls.
     const ended = new AbortController();
     const end = () => ended.abort();
     given?.addEventListener('abort', end);
@@ -128,7 +128,7 @@ export function createCaller({ key, base }: { key: AccessKey; base: URL }): Call
   return { call, now, behindMs: () => skewMs };
 }
 
-/** Whether a call that is no GET only says what would be. */
+/** Whether a call that is not a GET only says what would happen. */
 function isPreview(name: OperationName, input: object): boolean {
   return name === 'ExplainAccess' || name === 'CheckPlayerToken' || ('DryRun' in input && input.DryRun === true);
 }

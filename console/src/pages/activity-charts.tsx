@@ -17,10 +17,10 @@ const LIVE_MS = 5_000;
 const STEP_MS = 10_000;
 const HOUR_MS = 3_600_000;
 const SHOWN_MARKS = 5;
-/** What changes the picture of the whole server; what concerns one player does not. */
+/** Operations that change the picture of the whole server, which are marked; one that concerns one player does not. */
 const MARKED = ['StartStageDeployment', 'DrainNode', 'CloseStageToPlayers'] as const;
 
-/** The last hour of all nodes together, as they remember it themselves. */
+/** The last hour of all nodes together, from what they remember. */
 export function ActivityCharts() {
   const { steps, silent } = useActivity();
   const marks = useMarks();
@@ -64,7 +64,7 @@ export function ActivityCharts() {
   );
 }
 
-/** What is known of each node; each look asks only for what is newer. */
+/** What is known of each node. Each look asks only for what is newer. */
 function useActivity(): { steps: ReadonlyMap<string, readonly Step[]>; silent: number } {
   const signedIn = useSignal(session);
   const [known, setKnown] = useState<{ steps: ReadonlyMap<string, readonly Step[]>; silent: number }>({
@@ -78,7 +78,8 @@ function useActivity(): { steps: ReadonlyMap<string, readonly Step[]>; silent: n
     const look = async () => {
       const newest = [...steps.values()].map((all) => all.at(-1)?.Time ?? '').sort();
       try {
-        // A node that was silent is asked for all that it knows when it is back, and others are asked for little.
+        // Asks from where the node that is furthest behind is, so that one that was silent gives all that is missing.
+        // Others repeat little.
         const [oldest = ''] = newest;
         const input = oldest === '' ? {} : { After: oldest };
         const { Nodes } = document.hidden
@@ -125,7 +126,7 @@ function useMarks() {
   );
 }
 
-/** Which marks began a deployment that failed later: their records only say that it was begun. */
+/** The ids of records of deployments that failed later; the records say only that they began. */
 function useFailed(marks: ReturnType<typeof useMarks>): ReadonlySet<string> {
   const signedIn = useSignal(session);
   const isAllowed = useSurelyAllowed();
@@ -156,7 +157,7 @@ function useFailed(marks: ReturnType<typeof useMarks>): ReadonlySet<string> {
   return failed;
 }
 
-/** The nodes' steps as one line each: their steps do not end together, so they are counted by tens of seconds. */
+/** The sums of all nodes. Their steps do not end together, so they are counted by tens of seconds. */
 function seriesOf(steps: ReadonlyMap<string, readonly Step[]>) {
   const slots = new Map<number, Step[]>();
   for (const all of steps.values()) {

@@ -59,8 +59,8 @@ function columnsOf(of: Place, hidesPlayer: boolean): readonly Column<AuditRecord
 }
 
 /**
- * Where the player of a record is: ids are those of one stage, and somebody else may have the same on another. What is about
- * all stages of a game is about the one that is looked at, if it is of that game.
+ * Where the player of a record is: another stage may have another player with the same id. What is about all stages of
+ * a game is taken to be about the chosen stage, if that is in the game.
  */
 export function placeOf({ Resource = '' }: Pick<AuditRecord, 'Resource'>, at: Place): Place {
   const [, game, stage] = /:game\/([^/]+)(?:\/stage\/([^/]+))?/.exec(Resource) ?? [];
@@ -72,7 +72,7 @@ function OutcomeOf({ record: { Outcome, Details: details } }: { record: AuditRec
   if (Outcome === undefined) return <Badge kind="warning">{t('outcomeUnknown')}</Badge>;
   const { Error: error, ConnectionsClosed = [], ConnectionsNotProvenClosed = [], Counts: counts } = Outcome;
   if (error !== undefined) return <Badge kind="bad">{breakable(error, CAMEL_CASE)}</Badge>;
-  // It has looked at what it would do, and has done none of it.
+  // It only looked at what it would do.
   if (details?.dryRun === 'true') return <Badge kind="plain">{t('outcomeDryRun')}</Badge>;
   const unproven = ConnectionsNotProvenClosed.length;
   return (

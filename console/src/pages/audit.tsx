@@ -22,7 +22,7 @@ const SINCE = [
 /** An export holds all its records in memory until it is saved. */
 const MAX_EXPORTED = 20_000;
 
-/** What reads only is on no record. */
+/** Operations that only read are not recorded. */
 const RECORDED = (Object.keys(OPERATIONS) as OperationName[]).filter((name) => OPERATIONS[name][0] !== 'GET');
 
 /** The name of an operation as the server spells it, however it was typed. */
@@ -34,9 +34,9 @@ function spelled(typed: string): string {
 export function Audit() {
   const { query } = useSignal(route);
   const { operation = '', actor = '', player = '', hours = '' } = query;
-  // The start of the time does not move with every look, or every look would be another question.
+  // The start of the period does not move with every look, or every look would be another question.
   const [openedAt] = useState(Date.now);
-  // The address may say anything, and what is no time would be no page either.
+  // The address may say anything, and an invalid time would break the page.
   const isKnown = SINCE.some(([value]) => value === hours);
   const filter = {
     Operation: operation.trim() || undefined,
@@ -112,7 +112,7 @@ function Export({ filter }: { filter: Filter }) {
           'ListAuditRecords',
           { ...filter, NextToken: next },
         );
-        // What one person may read is not saved when another may be at the page.
+        // What one person may read is not saved once another may be at the page.
         if (session.get() !== signedIn) return;
         found.push(...(page.AuditRecords ?? []));
         next = page.NextToken;

@@ -13,7 +13,7 @@ import { BLOCK_TIMES } from './durations.ts';
 import { EndedNotice, sayEnded } from './ended-notice.tsx';
 import { REASONS } from './reasons.ts';
 
-/** Keeps a player out of this stage or of the whole game. The number of connections that end is said before and after. */
+/** Keeps a player out of this stage or of the whole game. Before and after, it says how many connections end. */
 export function BlockDialog({
   player: given,
   onClose,
@@ -60,7 +60,7 @@ export function BlockDialog({
   return (
     <Confirm
       title={t('blockPlayer')}
-      // What is known is how many connections there are to this stage, and a block in the game ends those to all stages.
+      // Only the connections to this stage are counted, and a block in the game ends those to all stages.
       action={isWhole || online === undefined ? t('block') : counted('blockAndClose', online)}
       needs={[isWhole ? 'BlockPlayerInGame' : 'BlockPlayer']}
       isBusy={inStage.isBusy || inGame.isBusy}

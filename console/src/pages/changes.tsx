@@ -11,7 +11,7 @@ import { type Change, changesBetween } from './configuration-changes.ts';
 import { shortSection } from './configuration-entries.ts';
 import { diffLines, shortened } from './line-diff.ts';
 
-/** A browser draws so many lines at once; who needs the rest opens the entry. */
+/** How many lines are drawn at once; for the rest, a person opens the entry. */
 const MAX_LINES = 1_000;
 const MAX_LINE_CHARACTERS = 1_000;
 

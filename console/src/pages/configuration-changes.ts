@@ -4,13 +4,13 @@ import { type Entry, entriesOf, textOf } from './configuration-entries.ts';
 export interface Change {
   readonly kind: 'added' | 'removed' | 'changed';
   readonly entry: Entry;
-  /** The texts that are not the same: a handler may have another script, other settings, or both. */
+  /** The texts that differ: a handler may have another script, other settings, or both. */
   readonly texts: readonly { readonly before: string; readonly after: string }[];
 }
 
 type Sections = Parameters<typeof entriesOf>[0];
 
-/** By which entries two configurations are not the same, in the order in which somebody works on them. */
+/** The entries in which two configurations differ, in the order in which people work on them. */
 export function changesBetween(before: Sections, after: Sections): readonly Change[] {
   const known = new Map(entriesOf(before).map((entry) => [keyOf(entry), entry]));
   const changes = entriesOf(after).flatMap((entry): Change[] => {

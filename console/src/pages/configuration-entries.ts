@@ -3,7 +3,7 @@ import type { Inputs, Outputs } from '../api/operations.ts';
 type Sections = NonNullable<Outputs['GetGameConfiguration']['GameConfiguration']>['Sections'];
 type Modification = Inputs['UpdateGameConfiguration']['Modifications'][number];
 
-/** A named part of a section: a message, a shape, or a handler, of which the script is what is edited. */
+/** A named part of a section: a message, a shape, or a handler, of which only the script is edited. */
 export interface Entry {
   readonly section: string;
   readonly name: string;
@@ -11,7 +11,7 @@ export interface Entry {
   readonly isScript: boolean;
 }
 
-/** In the order in which somebody works on them; sections that the server does not know come last. */
+/** The sections in the order in which people work on them; any others come last. */
 const ORDER = ['RequestHandlers', 'EventHandlers', 'Requests', 'Events', 'Notifications', 'Model'].map(
   (name) => `GameSparks.Core.${name}`,
 );
@@ -35,7 +35,7 @@ export function entryAt(sections: Sections, { section, name }: Entry): Entry | u
   return entriesOf(sections).find((each) => each.section === section && each.name === name);
 }
 
-/** The name of the section without that of its owner, where that is the usual one. */
+/** The name of the section without its owner's, where that is the usual one. */
 export const shortSection = ({ section }: Pick<Entry, 'section'>) => section.replace('GameSparks.Core.', '');
 
 /** What the editor shows. */
@@ -43,7 +43,7 @@ export function textOf({ value, isScript }: Entry): string {
   return isScript ? (scriptOf(value) ?? '') : JSON.stringify(value, null, 2);
 }
 
-/** What the entry becomes with this text in the editor; of a handler everything but the script stays. */
+/** The value of the entry with this text from the editor. Of a handler, only the script changes. */
 export function changedValue({ value, isScript }: Entry, text: string): unknown {
   if (!isScript) return JSON.parse(text);
   const handler = isObject(value) ? value : {};
@@ -57,8 +57,8 @@ export const MESSAGE_KINDS = ['Request', 'Event', 'Notification'] as const;
 export type MessageKind = (typeof MESSAGE_KINDS)[number];
 
 /**
- * What makes a message that works as it is: its shapes, the message and, if players send it, a handler. What is there already
- * stays.
+ * The changes that make a working message: its shapes, the message and, if players send it, a handler. What is there
+ * already stays.
  */
 export function newMessage(kind: MessageKind, name: string, sections: Sections): readonly Modification[] {
   const known = new Set(entriesOf(sections).map((entry) => `${entry.section}${pathOf(entry)}`));
@@ -86,7 +86,7 @@ export function newMessage(kind: MessageKind, name: string, sections: Sections):
     ...add('Model', `${name}Request`, { Structure: { Fields: { Name: text } } }),
     ...add('Model', `${name}Response`, { Structure: { Fields: { Text: text } } }),
   ];
-  // Shapes that were there may have other fields.
+  // Shapes that were there before may have other fields.
   const response = shapes.length === 2 ? "{ Text: 'Hello ' + message.Name }" : '{}';
   return [
     ...shapes,
@@ -99,7 +99,7 @@ export function newMessage(kind: MessageKind, name: string, sections: Sections):
   ];
 }
 
-/** The part that whoever has made the message goes on with: its handler, or of one that has none, its shape. */
+/** The entry to go on with once the message is made: its handler, or its shape if it has none. */
 export function firstEntryOf(kind: MessageKind, name: string): Pick<Entry, 'section' | 'name'> {
   return kind === 'Notification'
     ? { section: 'GameSparks.Core.Model', name: `${name}Notification` }

@@ -20,7 +20,7 @@ import { MessageDialog } from './message-dialog.tsx';
 export function Configuration() {
   const { game, stage } = useSignal(place);
   const { query } = useSignal(route);
-  // What is not saved is among the entries, also that of which somebody has only now said that it is theirs.
+  // Drafts are among the entries, and they change when somebody claims those that were left.
   useSignal(drafted);
   const round = useSignal(taken);
   const [deletion, setDeletion] = useState<{ of?: Entry; deleted?: readonly Entry[] }>();
@@ -37,7 +37,7 @@ export function Configuration() {
     refine({ section: undefined, entry: undefined });
   };
   const isChosen = entry !== undefined;
-  // What was deleted is said until somebody goes on.
+  // The notice of what was deleted stays until the person goes on.
   useEffect(() => {
     if (isChosen) setDeletion((before) => (before?.deleted === undefined ? before : undefined));
   }, [isChosen]);
@@ -98,7 +98,7 @@ export function Configuration() {
   );
 }
 
-/** What there is to change, and what of it was changed in this tab. */
+/** The entries, with a mark at those that were changed in this tab. */
 function EntryList({ entries, chosen }: { entries: readonly Entry[]; chosen: Entry | undefined }) {
   const { game, stage } = useSignal(place);
   const unsaved = useSignal(drafted);

@@ -16,7 +16,7 @@ const OUTCOMES = {
   TO_BE_RETRIED: ['warning', 'deliveryWaits'],
 } as const;
 
-/** What a webhook has sent lately, and what came of it, while it goes on. */
+/** What a webhook has sent lately, and what came of it, kept up to date. */
 export function DeliveriesDialog({
   gameName,
   webhookId,

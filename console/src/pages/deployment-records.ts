@@ -12,8 +12,8 @@ export function stageOf({ Resource = '' }: Pick<AuditRecord, 'Resource'>) {
 const madeAt = (deploymentId: string) => Number.parseInt(deploymentId.replace('-', '').slice(0, 12), 16);
 
 /**
- * The record of the call that has made a deployment to a stage: the latest from before it was made, of those that did not
- * fail. A record has no id of its deployment, because it is begun before there is one.
+ * The record of the call that made a deployment to a stage: the latest from before it was made that did not fail. A
+ * record does not have the id of its deployment, because it is begun before there is one.
  */
 export function recordOf<R extends AuditRecord>(
   deploymentId: string,

@@ -27,7 +27,7 @@ type Deployment = NonNullable<Outputs['ListStageDeployments']['StageDeployments'
 
 const LIVE_MS = 2_000;
 
-/** What runs on the stage, who is still on what ran before, and the snapshots that can be put there. */
+/** What runs on the stage, who is still on earlier deployments, and the snapshots that can be deployed. */
 export function Deployments() {
   const { game, stage } = useSignal(place);
   const [isSaving, setSaving] = useState(false);
@@ -103,7 +103,7 @@ export function Deployments() {
   );
 }
 
-/** What was deployed to the stage, by whom, and what of it players who come now play on. */
+/** What was deployed to the stage, by whom, and what of it new players get. */
 function History({
   deployments,
   onDeploy,

@@ -26,7 +26,7 @@ export function LeftDrafts() {
   ));
 }
 
-/** Somebody else has saved another text: which of the two is to stay. */
+/** Asks which text is to stay when somebody else has saved another one. */
 export function ChangedMeanwhile({
   isBusy,
   isFaulty,
@@ -37,7 +37,7 @@ export function ChangedMeanwhile({
   isBusy: boolean;
   /** Whether one's own text cannot be saved as it is. */
   isFaulty: boolean;
-  /** The stage to which one's own is deployed as well, if that was asked for. */
+  /** The stage to which one's own text is deployed as well, if that was asked for. */
   deploysTo: string | undefined;
   onTheirs: () => void;
   onMine: () => void;
@@ -57,7 +57,7 @@ export function ChangedMeanwhile({
   );
 }
 
-/** Somebody else has deleted what is edited: whether it is to be there again. */
+/** Asks whether to restore what somebody else has deleted while it was edited. */
 export function DeletedMeanwhile({
   isBusy,
   onDrop,

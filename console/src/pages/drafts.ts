@@ -3,7 +3,7 @@ import { ofTab } from '../storage.ts';
 import { signal } from '../store.ts';
 import type { Entry } from './configuration-entries.ts';
 
-/** What somebody has typed and not saved, and what the server had, as it would be shown, when they began. */
+/** A text that was typed and not saved, and the server's text, as the editor shows it, from when typing began. */
 export interface Draft {
   readonly text: string;
   readonly base: string;
@@ -15,7 +15,7 @@ export interface Draft {
 const MAX_DRAFTS = 200;
 const MAX_CHARACTERS = 16_000_000;
 
-/** By game, section and entry, the one that was typed in last at the end. */
+/** By game, section and entry, the one typed in last at the end. */
 const drafts = new Map<string, Draft>();
 
 /** What was typed under another key, with the name that it has as a draft. */
@@ -24,16 +24,16 @@ interface LeftDraft extends Draft {
   readonly name: string;
 }
 
-/** It is not shown before its writer signs in with that key, or says that it is theirs. What was left last is at the end. */
+/** Drafts that are not shown before their writer signs in with that key, or claims them. The latest is at the end. */
 const left = new Map<string, LeftDraft>();
 
-/** By which keys that was typed, and how many parts it is of with each. */
+/** The keys under which drafts were left, and how many were with each. */
 export const leftDrafts = signal<readonly { readonly key: string; readonly count: number }[]>([]);
 
-/** How often somebody has taken on what was left. */
+/** How often left drafts were claimed. */
 export const taken = signal(0);
 
-/** The names of all drafts, which changes when there is one more or less, and not with each key. */
+/** The names of all drafts. It changes when a draft comes or goes, and not with each keystroke. */
 export const drafted = signal<ReadonlySet<string>>(new Set());
 
 export function draftName(
@@ -45,7 +45,7 @@ export function draftName(
 
 export const draftOf = (name: string) => drafts.get(name);
 
-/** What somebody has typed in and not saved, of a game that does not have it any more. */
+/** The entries with drafts that the game does not have any more. */
 export function lostEntries(game: string, entries: readonly Entry[]): readonly Entry[] {
   const names = new Set(entries.map((entry) => draftName(game, entry)));
   return [...drafts]
@@ -60,7 +60,7 @@ export function setDraft(name: string, draft: Draft | undefined): void {
   tell();
 }
 
-/** Gives up the oldest of too many, and never the one that is typed in. */
+/** Drops the oldest drafts if there are too many, but never the one that is typed in. */
 function bound(kept: Map<string, Draft>, typedIn?: string): void {
   let characters = [...kept.values()].reduce((sum, { text, base }) => sum + text.length + base.length, 0);
   for (const [oldest, { text, base }] of kept) {
@@ -80,7 +80,7 @@ function tell(): void {
   guard();
 }
 
-/** A page that only might ask is kept by no browser for a step back, so it is one only while there is something to ask. */
+/** Listens only while there is something to ask: no browser keeps a page that listens for a step back. */
 function guard(): void {
   if (isAnythingUnsaved()) addEventListener('beforeunload', ask);
   else removeEventListener('beforeunload', ask);
@@ -89,7 +89,7 @@ function guard(): void {
 const STORED = 'respark.drafts';
 
 interface Stored {
-  /** Whose `drafts` are. */
+  /** The key under which `drafts` were typed. */
   readonly key?: string | undefined;
   readonly drafts: readonly (readonly [string, Draft])[];
   /** Missing where a console of an older version has kept the drafts. */
@@ -97,8 +97,8 @@ interface Stored {
 }
 
 /**
- * Keeps everything for this tab while it leaves the console for a sign-in, and has the browser not ask whether it may. What
- * is too long for the browser to keep is asked for, and so is everything where it keeps nothing.
+ * Keeps everything for this tab while it leaves the console for a sign-in, and then lets it leave without a question.
+ * The browser still asks if it keeps nothing, or if the drafts are too long for it.
  */
 export function keepForReturn(): void {
   if (!isAnythingUnsaved() || !ofTab.isLasting) return;
@@ -111,7 +111,7 @@ export function keepForReturn(): void {
   }
 }
 
-/** Has the tab keep nothing after all, because it stays where it is. */
+/** Discards what was kept, because the tab stays where it is. */
 export function forgetReturn(): void {
   ofTab.removeItem(STORED);
   guard();
@@ -122,7 +122,7 @@ addEventListener('pageshow', ({ persisted }) => {
   if (persisted) forgetReturn();
 });
 
-/** What the tab had before it left the console belongs to the same keys still. */
+/** Gives what the tab had before it left the console back to the same keys. */
 function takeReturned(): void {
   const stored = ofTab.getItem(STORED);
   ofTab.removeItem(STORED);
@@ -139,7 +139,7 @@ function leave(draft: LeftDraft): void {
   left.set(`${key} ${name}`, draft);
 }
 
-/** The person who is signed in has typed these. */
+/** Gives the person who is signed in the drafts that were left under their key. */
 function takeOwn(): void {
   for (const { key, name, text, base, entry } of left.values())
     if (key === session.get()?.accessKeyId) drafts.set(name, { text, base, entry });
@@ -158,7 +158,7 @@ function ask(event: BeforeUnloadEvent): void {
   event.preventDefault();
 }
 
-/** Makes what a key has left drafts of the person who is signed in now. It stays left for each part that they have typed in. */
+/** Gives the person who is signed in what another key has left, except for parts in which they have typed themselves. */
 export function takeLeftDrafts(by: string): void {
   for (const [id, { key, name, text, base, entry }] of [...left]) {
     if (key !== by || drafts.has(name)) continue;

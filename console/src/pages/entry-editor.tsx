@@ -18,11 +18,11 @@ import { useDeployment } from './use-deployment.ts';
 
 const asShown = (text: string) => ({ base: text, text });
 
-/** The text of a part as it is edited. It is saved by a change of just this part, and only if it has not been changed by another person. */
+/** The text of a part while it is edited. Saving changes just this part, and only if nobody else has changed it. */
 function useEdited(entry: Entry, name: string, onSaved: () => void) {
   const { game, stage } = place.get();
   const [draft] = useState(() => draftOf(name));
-  /** What the server has, as it would be shown, and what the editor had when that was saved. */
+  /** The server's text, as the editor shows it, and the text that was in the editor when it was saved. */
   const [saved, setSaved] = useState(() => asShown(draft?.base ?? textOf(entry)));
   const [text, setText] = useState(draft?.text ?? saved.text);
   // What is typed counts at once, also for a click that comes before the page is drawn again.
@@ -31,7 +31,7 @@ function useEdited(entry: Entry, name: string, onSaved: () => void) {
     typed.current = changed;
     setText(changed);
     setDraft(name, changed === kept ? undefined : { text: changed, base, entry });
-    // What was said of the text before is not true of this one.
+    // What the last deployment said is not about this text.
     if (deployment.outcome !== undefined || deployment.error !== undefined) deployment.reset();
   };
   const [theirs, setTheirs] = useState<Theirs | undefined>(() => {
@@ -58,7 +58,7 @@ function useEdited(entry: Entry, name: string, onSaved: () => void) {
     if (current === undefined) return false;
     const now = entryAt(current.GameConfiguration?.Sections, entry);
     if (now === undefined && !isForced) {
-      // With what the server has now, the page knows of the loss, and says so.
+      // The page then reads the configuration again, finds the loss, and says so.
       onSaved();
       return false;
     }
@@ -98,7 +98,7 @@ function useEdited(entry: Entry, name: string, onSaved: () => void) {
   };
 }
 
-/** The key that saves in every editor. In a browser it would save the page, which is of no use to anybody. */
+/** Has Ctrl+S or Cmd+S save the text, as in every editor. The browser would save the page. */
 function useSaveKey(save: () => void): void {
   const latest = useRef(save);
   latest.current = save;
@@ -107,7 +107,7 @@ function useSaveKey(save: () => void): void {
       const { key, ctrlKey, metaKey, shiftKey, altKey } = event;
       if (key.toLowerCase() !== 's' || !(ctrlKey || metaKey) || shiftKey || altKey) return;
       event.preventDefault();
-      // What a dialog asks comes first.
+      // An open dialog comes first.
       if (document.querySelector('dialog[open]') === null) latest.current();
     };
     addEventListener('keydown', onKey);
@@ -125,7 +125,7 @@ export function EntryEditor({
 }: {
   entry: Entry;
   name: string;
-  /** Whether only a draft of it is left, as somebody else has deleted it. */
+  /** Whether only a draft of it is left, because somebody else has deleted it. */
   isLost: boolean;
   onSaved: () => void;
   onDelete: () => void;
@@ -142,7 +142,7 @@ export function EntryEditor({
   });
   const news = useRef<HTMLDivElement>(null);
   const error = read.error ?? update.error ?? deployment.error;
-  // It is below the editor, so that nothing moves under the hands of whoever types. On a phone nobody would see it there.
+  // It is below the editor, so that nothing moves while a person types. On a phone it would be out of sight there.
   useEffect(() => {
     if (isLost || [theirs, error, deployment.outcome].some((each) => each !== undefined))
       news.current?.scrollIntoView({ block: 'nearest' });
@@ -239,13 +239,13 @@ export function EntryEditor({
   );
 }
 
-/** What somebody else has saved meanwhile, and whether a deployment waits for what becomes of it. */
+/** What somebody else has saved meanwhile, and whether a deployment waits for the choice. */
 interface Theirs {
   readonly text: string;
   readonly isToBeDeployed: boolean;
 }
 
-/** Whether it was deployed, and if not, the server's own words, with a way to each line that they name in this script. */
+/** Whether it was deployed, and if not, the server's own words, with a link to each line of this script that they name. */
 function DeploymentOutcome({
   outcome,
   entry,

@@ -31,7 +31,7 @@ export function Explanation({ subject, onPath }: { subject: Subject; onPath?: (p
   const input = JSON.parse(settled) as Subject & typeof asked;
   const answer = useCall('ExplainAccess', input.Action === '' ? undefined : input);
   const { error, data } = answer;
-  // While the user still types, the answer to the question before must not be taken for one to this.
+  // While the user still types, the answer to the previous question must not be taken for the answer to this one.
   const isAnswered = settled === question && !answer.isLoading;
   const isFaulty = 'Policy' in input && policyFaultOf(error?.message ?? '', input.Policy) !== undefined;
   const field = (name: keyof typeof asked, label: string, maxLength: number, more: object = {}) => (

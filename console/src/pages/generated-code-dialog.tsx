@@ -29,7 +29,7 @@ interface State {
   readonly download?: { readonly url: string; readonly until: string | undefined };
 }
 
-/** Has code generated for the messages of a snapshot, and gives it to download. */
+/** Generates code for the messages of a snapshot, and offers it for download. */
 export function GeneratedCodeDialog({ snapshot, onClose }: { snapshot: string; onClose: () => void }) {
   const [platform, setPlatform] = useState<string>('Unity');
   const [state, setState] = useState<State>({ isBusy: false });

@@ -38,13 +38,13 @@ export function notificationsOf(sections: Sections): readonly GameMessage[] {
   }));
 }
 
-/** What a shape nests in an example at most, and how many values all of them have together. */
+/** How deeply shapes nest in an example, and how many values it has in all. */
 const MAX_DEPTH = 16;
 const MAX_VALUES = 300;
 
 /**
- * A payload that fits the shape. A shape that contains itself does so no further than it must, and however many shapes
- * refer to each other, an example has no more values than a person would read.
+ * A payload that fits the shape. A shape that contains itself is nested no further than it must be, and an example has
+ * no more values than a person would read, however many shapes refer to each other.
  */
 export function examplePayload(
   sections: Sections,
@@ -71,7 +71,7 @@ export function examplePayload(
     const isFull = (next: string) => inside.includes(next) || inside.length > MAX_DEPTH || left <= 0;
     switch (found?.kind) {
       case 'structure':
-        // Nor does a required field nest deeper. Whose example is longer than this has to write the rest of it.
+        // Even a required field is left empty here. If an example needs to be longer, a person has to write the rest.
         if (path.length > MAX_DEPTH || left <= 0) return {};
         return Object.fromEntries(
           found.fields
@@ -95,12 +95,12 @@ export function examplePayload(
 /** More shapes than this are too many to read beside a payload. */
 const MAX_DESCRIBED = 40;
 
-/** The shape and those that it refers to, a line each field. */
+/** The shape and those that it refers to, one field a line. */
 export function describeShape(sections: Sections, shape: string): string {
   const shapes = entriesOf(sections, 'Model');
   const named = [shape];
   const lines: string[] = [];
-  // Goes on through what is added meanwhile.
+  // The loop goes on through what is added meanwhile.
   for (const name of named) {
     const found = readShape(shapes.get(name));
     if (found === undefined) continue;
@@ -162,7 +162,7 @@ function readShape(entry: Attributes | undefined): Shape | undefined {
   return undefined;
 }
 
-/** By name, because a name may be that of something which every object has. */
+/** A map, because an object has names of its own, such as `constructor`. */
 function entriesOf(sections: Sections = {}, section: string): ReadonlyMap<string, Attributes> {
   const attributes = sections[`GameSparks.Core.${section}`]?.Attributes;
   const entries = Object.entries(isObject(attributes) ? attributes : {});

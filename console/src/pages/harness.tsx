@@ -154,7 +154,7 @@ function ConnectForm({
   );
 }
 
-/** What is in the way, and what setting opens it. */
+/** Says why there is no connection, and which setting allows one. */
 function WhyNotConnected({ failure, url }: { failure: ConnectFailure; url: string }) {
   if (failure.error !== undefined) return <Failure error={failure.error} />;
   if (failure.code === 'origin_refused')
@@ -170,7 +170,7 @@ function WhyNotConnected({ failure, url }: { failure: ConnectFailure; url: strin
   );
 }
 
-/** A player who is not let in, as anybody would not be, and the page where that can be changed. */
+/** Says that the player is not let in, like any other in their place, and links to the page where that can be changed. */
 function KeptOut({ by }: { by: 'maintenance' | 'blocked' }) {
   const at = useSignal(place);
   const page = by === 'maintenance' ? 'maintenance' : 'blocks';

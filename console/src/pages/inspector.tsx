@@ -14,7 +14,7 @@ const KINDS = {
   end: 'warning',
 } as const satisfies Record<Entry['kind'], string>;
 
-/** Closer than this to the end, somebody looks at what is newest, and wants to go on doing so. */
+/** A person whose view is this close to the end follows what is newest. */
 const NEAR_PIXELS = 40;
 
 /** Everything that has happened, the newest at the bottom. */

@@ -37,7 +37,7 @@ const NOTHING: Wish = {
   ...{ reason: '', message: '', evidence: '', rate: '', returnWithin: '' },
 };
 
-/** What the server does when nothing is said. */
+/** The server's rate when none is given. */
 const USUAL_RATE = 500;
 const RETURN_SECONDS = [30, 60, 120, 300, 600, 3_600];
 
@@ -99,7 +99,7 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
             isDisabled={preview.data.Connections === 0}
             onAction={async () => {
               const done = await start.run(order);
-              // A person who has gone to another page meanwhile does something there, which must not vanish under their hands.
+              // A person who has opened another page meanwhile must not be taken away from it.
               if (done?.Job !== undefined && !isGone()) goTo('job', { game, stage, job: done.Job.JobId });
             }}
           />
@@ -109,7 +109,7 @@ export function JobDialog({ onClose }: { onClose: () => void }) {
   );
 }
 
-/** With it, a person who presses once more after a lost answer starts no second job. */
+/** With this token, pressing again after a lost answer starts no second job. */
 function newClientToken(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(20)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
@@ -171,7 +171,10 @@ function selectorOf({ whom, runtime, playerIds, prefix, before, since, address, 
   };
 }
 
-/** A field takes years of six digits, of which no time can be made. The server says so: left out, it would mean others, too. */
+/**
+ * A field takes years of six digits, which are no valid time. It is sent all the same, for the server to refuse: left
+ * out, the job would mean others, too.
+ */
 function instantOf(local: string): string {
   const at = new Date(local);
   return Number.isNaN(at.getTime()) ? local : at.toISOString();

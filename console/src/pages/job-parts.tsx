@@ -26,12 +26,12 @@ const STATES = {
   FAILED: ['bad', 'jobFailed'],
 } as const satisfies Record<State, readonly [string, string]>;
 
-/** States in which something changes by itself, so that a look now and then is worth its while. */
+/** States in which a job changes by itself, so that it is worth looking often. */
 const AT_WORK: readonly State[] = ['PENDING', 'IN_PROGRESS', 'PAUSING', 'CANCELLING'];
 
 export const isAtWork = ({ State: state = 'COMPLETED' }: Job) => AT_WORK.includes(state);
 
-/** How often a page looks at jobs, of which one is at work or none is. */
+/** How often a page looks at jobs, by whether one of them is at work. */
 export const lookMs = (isAnyAtWork: boolean) => (isAnyAtWork ? 1_000 : 4_000);
 
 export function JobState({ job: { State: state = 'PENDING' } }: { job: Job }) {
@@ -103,8 +103,8 @@ export function JobActions({
   job: Job;
   onDecide: (decision: Decision) => void;
   /**
-   * Called when it was paused or resumed at once. Undefined in a list, where another job may have come under the hand of
-   * whoever presses: there a dialog says first which one it is.
+   * Called when it was paused or resumed at once. Undefined in a list, where another job may move to where a person
+   * clicks: there, a dialog first says which job it is.
    */
   onChanged?: () => void;
 }) {
@@ -282,7 +282,7 @@ function CancelDialog({ job, onClose, onDone }: DialogProps) {
   );
 }
 
-/** The server takes no confirmation of whoever has started the job, and says so in its own words. */
+/** The server takes no confirmation from the person who started the job, and says so in its own words. */
 function ConfirmDialog({ job, onClose, onDone }: DialogProps) {
   const confirm = useAction('ConfirmDisconnectJob');
   const { Connections = 0, Players = 0, StartedBy = '', Created = '' } = job;

@@ -145,7 +145,7 @@ const ROLES = [
 ] as const;
 
 function CreateDialog({ onClose, onDone }: { onClose: () => void; onDone: () => void }) {
-  // The way back may lead to another game while the dialog is open. What was chosen goes on to mean the same.
+  // The browser's Back may lead to another game while the dialog is open. The dialog stays with what was chosen.
   const [{ game, stage }] = useState(place.get);
   const [role, setRole] = useState<(typeof ROLES)[number][0]>('viewer');
   const [where, setWhere] = useState('');

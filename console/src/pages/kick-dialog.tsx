@@ -30,9 +30,9 @@ interface Wording {
 const NOTHING: Wording = { reason: '', message: '', evidence: '', blockSeconds: '', wantsReceipt: true };
 
 /**
- * Sends a player away in three steps: what to say, what it will do, what it has done. The second is the server's own dry
- * run, so what is confirmed is what the server would do and not what this page believes, nor what somebody has typed while
- * the server was asked.
+ * Sends a player away in three steps: what to say, what it will do, what it has done. The second is the server's own
+ * dry run, so a person confirms what the server would do, and not what this page believes or what was typed while the
+ * server was asked.
  */
 export function KickDialog({
   player,

@@ -1,4 +1,4 @@
-/** A line of two texts: of both, or only of the one before or of the one after. */
+/** A line of both texts, or of only one of them. */
 export interface DiffLine {
   readonly kind: 'same' | 'removed' | 'added';
   readonly text: string;
@@ -10,7 +10,7 @@ export interface Gap {
   readonly lines: number;
 }
 
-/** Comparing takes as many steps as one text has lines for each of the other: beyond this all lines count as changed. */
+/** Comparing takes as many steps as the product of both numbers of lines; beyond this, all lines count as changed. */
 const MAX_STEPS = 4_000_000;
 const CONTEXT = 3;
 

@@ -2,19 +2,19 @@ import type { Outputs } from '../api/operations.ts';
 
 type Line = Pick<NonNullable<Outputs['ListStageLogLines']['LogLines']>[number], 'Position'>;
 
-/** What is kept to look back at. */
+/** How many lines are kept to look back at. */
 const KEPT_LINES = 200;
 
-/** The newest lines, with those from before below them, and how many there were between that nobody has seen. */
+/** The newest lines with earlier ones below them, and how many in between were never shown. */
 export interface LogTail<L extends Line> {
   readonly lines: readonly L[];
   readonly missed: number;
 }
 
 /**
- * What is shown after another look, which brings the newest lines, the newest first. Where more came between two looks than one
- * look brings, they are counted instead of shown: no person reads a thousand lines a second, and no page should try to draw
- * them. A log that ends before what is shown has begun anew, with its stage or after a loss of power.
+ * What is shown after another look, which brings the newest lines, the newest first. If more have come than one look
+ * brings, the others are counted instead of shown: no person reads a thousand lines a second, and no page should try to
+ * draw them. A log that ends before what is shown has begun anew, with its stage or after a loss of power.
  */
 export function continuedTail<L extends Line>(shown: LogTail<L>, newest: readonly L[]): LogTail<L> {
   const end = newest[0]?.Position;

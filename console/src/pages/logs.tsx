@@ -11,7 +11,7 @@ import { type LogLine, LogTable } from './log-table.tsx';
 import { continuedTail, type LogTail } from './log-tail.ts';
 
 const LIVE_MS = 1_000;
-/** What one look brings. */
+/** How many lines one look brings. */
 const PAGE_LINES = 50;
 
 const LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR'] as const;

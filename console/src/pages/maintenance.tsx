@@ -150,7 +150,7 @@ function CloseDialog({ onClose, onDone }: { onClose: () => void; onDone: () => v
   );
 }
 
-/** What becomes of those who are connected, who are all the same when nobody knows how many they are. */
+/** Says what becomes of the connected players, whose number may be unknown. */
 function whatOf(players: number | undefined, areSentAway: boolean): string {
   if (players === undefined) return t(areSentAway ? 'wouldSendAll' : 'wouldAllStay');
   return areSentAway ? counted('wouldSendAway', players) : counted('wouldStay', players);

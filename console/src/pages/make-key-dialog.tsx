@@ -17,7 +17,7 @@ export function MakeKeyDialog({
   onDone,
 }: {
   grant: Inputs['CreateAccessKey'];
-  /** The fields in which somebody says what the key may do. */
+  /** The fields that say what the key may do. */
   children?: ComponentChildren;
   onClose: () => void;
   onDone?: () => void;

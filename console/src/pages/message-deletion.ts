@@ -10,9 +10,9 @@ export interface Deletion {
   readonly message: readonly Entry[];
   /** Shapes that nothing uses but the message. */
   readonly shapes: readonly Entry[];
-  /** Names of those that it uses as well as others. */
+  /** Names of the shapes that others use too. */
   readonly sharedShapes: readonly string[];
-  /** The other handlers whose scripts have its name in quotes, as they have of a message that they send. */
+  /** The other handlers whose scripts have its name in quotes, as those that send it do. */
   readonly mentions: readonly Entry[];
 }
 
@@ -60,14 +60,14 @@ function usedBy(entries: readonly Entry[], model: ReadonlyMap<string, Entry>): R
   return used;
 }
 
-/** Those of the shapes that neither these entries nor a shape that stays leads to. */
+/** The used shapes to which neither these entries nor a shape that stays leads. */
 function ownOf(used: ReadonlySet<string>, model: ReadonlyMap<string, Entry>, others: readonly Entry[]) {
   const staying = [...model.values()].filter(({ name }) => !used.has(name));
   const shared = usedBy([...others, ...staying], model);
   return new Set([...used].filter((name) => !shared.has(name)));
 }
 
-/** The names that stand in the value where those of shapes do, also in sections that the console does not know. */
+/** The shapes that the value names, also in sections that the console does not know. */
 function shapesIn(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return [];
   return Object.entries(value).flatMap(([key, each]) =>
@@ -83,7 +83,7 @@ function mentions({ isScript, value }: Entry, name: string): boolean {
   );
 }
 
-/** Everything that would be deleted, so that a person who has looked at one state of it deletes no other. */
+/** Everything that would be deleted, as a text, so that a person who has looked at one state of it deletes no other. */
 export const stateOf = ({ message, shapes }: Deletion) =>
   JSON.stringify([...message, ...shapes].map(({ section, name, value }) => [section, name, value]));
 

@@ -11,7 +11,7 @@ import { firstEntryOf, MESSAGE_KINDS, newMessage } from './configuration-entries
 
 const KIND_TEXTS = { Request: 'kindRequest', Event: 'kindEvent', Notification: 'kindNotification' } as const;
 
-/** No other name can be deployed. Spaces around it are left out. */
+/** The form that a name must have to be deployed. Spaces around it are left out. */
 const NAME = '\\s*[A-Za-z_][A-Za-z0-9_]*\\s*';
 /** The longest name of a shape is 64 characters, and that of a message ends with `Notification`. */
 const MAX_NAME = 52;
@@ -23,10 +23,10 @@ export function MessageDialog({
   onMade,
   onDone,
 }: {
-  /** The kind that whoever was led here wants. */
+  /** The kind for which the dialog was opened. */
   asked: string;
   onClose: () => void;
-  /** Called also when the dialog is there no more. */
+  /** Called even if the dialog is gone by then. */
   onMade: () => void;
   onDone: (made: { section: string; name: string }) => void;
 }) {

@@ -79,11 +79,11 @@ function NotificationForm({
   const message = messages?.find(({ type }) => type === typed) ?? messages?.[0];
   const type = message?.type ?? typed;
   const payload = usePayload(sections, message && { key: message.type, shape: message.shape });
-  // Spaces alone look like nothing, which means everybody.
+  // A field of spaces looks empty, which means everybody.
   const named = player.trim();
   const { isBusy, error } = named === '' ? toStage : toPlayer;
   const asked = JSON.stringify([game, stage, named, type, payload.text]);
-  // What was looked at must be what is sent: whoever changes a word looks again.
+  // Only what was looked at may be sent: after any change, a person looks again.
   const current = step?.asked === asked ? step : undefined;
 
   async function send(isDryRun: boolean): Promise<void> {

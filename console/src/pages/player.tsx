@@ -27,7 +27,7 @@ import { LogTable } from './log-table.tsx';
 import { UnblockDialog } from './unblock-dialog.tsx';
 
 const LIVE_MS = 2_000;
-/** Blocks change more seldom. */
+/** Blocks change less often. */
 const BLOCK_LOOK_MS = 5_000;
 
 /** One player: where they are, what keeps them out, what they and others have done. */
@@ -161,7 +161,8 @@ function BlockState({ player }: { player: string }) {
     inStage.reload();
     inGame.reload();
   };
-  // That there is no block is said by an error of its own. With any other one, nobody knows here whether there is one.
+  // The server says that there is no block by an error of its own. After any other error, it is unknown whether there
+  // is one.
   const isNone = (error: CallError | undefined) => error?.code === 'ResourceNotFoundException';
   const unknown = [inStage.error, inGame.error].find((error) => error !== undefined && !isNone(error));
   return (
@@ -216,7 +217,7 @@ function BlockState({ player }: { player: string }) {
           </div>
         );
       })}
-      {/* A block that ends by itself has the other one come to its place, under the hand of whoever presses. */}
+      {/* It names the block: when one ends by itself, the other may move to where a person clicks. */}
       {lifted && <UnblockDialog player={player} {...lifted} onClose={() => setLifted(undefined)} onDone={done} />}
     </>
   );

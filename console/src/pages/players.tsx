@@ -116,7 +116,7 @@ const columnsOf = (of: Place): readonly Column<ListedPlayer>[] => [
   { head: t('since'), isMinor: true, width: [9, '14rem'], cell: ({ Since: since }) => <Time at={since} /> },
 ];
 
-/** An address is asked for only when it is whole, because half of one is none. */
+/** The server is asked only for a whole address, because half of one is none. */
 function AddressField({ value }: { value: string }) {
   const onEntered = (typed: string) => refine({ address: typed.trim() });
   return (
@@ -124,7 +124,7 @@ function AddressField({ value }: { value: string }) {
   );
 }
 
-/** Everybody has a page, whether online or not. */
+/** Opens the page of a player, whether online or not. */
 function OpenPlayer() {
   const [id, setId] = useState('');
   return (

@@ -36,17 +36,17 @@ type State =
   | {
       readonly phase: 'connected';
       readonly playerId: string;
-      /** What was deployed then, which the connection stays on. */
+      /** What was deployed when the connection opened, which stays on it. */
       readonly deploymentId: string | undefined;
     };
 
-/** What has become of the message that was sent last. */
+/** What became of the message that was sent last. */
 export type Sent =
   | { readonly kind: 'waiting' | 'event' }
   | { readonly kind: 'answer' | 'error'; readonly afterMs: number; readonly text: string }
   | { readonly kind: 'unsent'; readonly text: string };
 
-/** Whose lines of the scripts' log belong to what happens, and how far they have been read. */
+/** The player whose lines of the scripts' log are shown, and how far they have been read. */
 interface Followed {
   readonly playerId: string;
   after: number | undefined;
@@ -54,7 +54,7 @@ interface Followed {
 
 type NewEntry = Omit<Entry, 'id' | 'at'> & { readonly at?: number };
 
-/** What is kept to look back at: a script may write a thousand lines. */
+/** How much is kept to look back at: a script may write a thousand lines. */
 const KEPT_ENTRIES = 500;
 /** A token that is in a page need not be good for longer; while connected, the SDK renews it. */
 const TOKEN_SECONDS = 600;
@@ -96,7 +96,7 @@ function createPlay(game: string, stage: string) {
     mayReadLogs,
   }: {
     url: string;
-    /** A guest's is undefined. */
+    /** Undefined for a guest. */
     playerId: string | undefined;
     deploymentId: string | undefined;
     mayReadLogs: boolean;
@@ -161,7 +161,7 @@ function createPlay(game: string, stage: string) {
 
   return {
     ...{ game, stage, state, sent, entries, followed, connect, send, readLines, clear },
-    /** As whom somebody has connected last. */
+    /** The player of the last connection; undefined before the first. */
     lastAs: () => lastAs,
     disconnect: () => player?.close(),
     complain: (title: string) => add({ kind: 'error', name: t('frameError'), title }),

@@ -24,7 +24,7 @@ export function policyFaultOf(message: string, text: string): PolicyFault | unde
   return { words: problem, place: offset === undefined ? undefined : placeAt(text, offset) };
 }
 
-/** Where the path, such as `Statement[0].Action`, is in a JSON text, or the nearest of what it is in. */
+/** Where the path, such as `Statement[0].Action`, is in a JSON text, or the nearest value around it. */
 export function placeOf(text: string, path: string): Place | undefined {
   const parts = [...path.matchAll(/\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.[\]]+)/g)].map(
     ([, quoted, index, name]) => name ?? quoted ?? Number(index),
@@ -66,7 +66,7 @@ function nameIn(token: string): string {
   }
 }
 
-/** Undefined for a text that is JSON. */
+/** The offset of the first syntax error; undefined for valid JSON. */
 function syntaxFaultAt(text: string): number | undefined {
   try {
     JSON.parse(text);

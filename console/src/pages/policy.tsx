@@ -14,7 +14,7 @@ import { Explanation } from './explanation.tsx';
 import { MakeKeyDialog } from './make-key-dialog.tsx';
 import { type PolicyFault, placeOf, policyFaultOf } from './policy-places.ts';
 
-/** Something to begin with: who may disconnect the players of the stage that is looked at. */
+/** An example to begin with: its key may disconnect the players of the chosen stage. */
 function example(game: string, stage: string): string {
   const Resource = `arn:aws:gamesparks:*:*:game/${game || '*'}/stage/${stage || '*'}`;
   const Action = ['gamesparks:DisconnectPlayer', 'gamesparks:GetPlayerConnectionStatus', 'respark:ListPlayers'];
@@ -29,7 +29,7 @@ session.subscribe(() => {
   typed = undefined;
 });
 
-/** A policy that no key has yet: written, checked while it is, asked what it would come to, and given to a key. */
+/** A policy that no key has yet: it is checked while it is typed, can be tried out, and is given to a key. */
 export function PolicyPage() {
   const editor = useRef<Editor>(undefined);
   const [text, setText] = useState(() => typed ?? example(place.get().game, place.get().stage));
@@ -38,7 +38,7 @@ export function PolicyPage() {
   // Any call is good for this: what is asked about is the document.
   const check = useCall('ExplainAccess', { Policy: settled, Action: 'respark:GetServerInfo' });
   const fault = policyFaultOf(check.error?.message ?? '', settled);
-  // What is said of the text is not said of one that is still typed.
+  // What the check said is not about a text that is still typed.
   const isChecked = text === settled && !check.isLoading;
   const goTo = ({ line, column }: NonNullable<PolicyFault['place']>) => editor.current?.goTo(line, column);
   return (

@@ -7,7 +7,7 @@ import { SignInError } from '../team-sign-in.ts';
 import { t } from '../texts/language.ts';
 import { forgetReturn, keepForReturn } from './drafts.ts';
 
-/** A person who is here for so long after leaving has stayed, or waits for a slow provider, and may try again. */
+/** A person who is still here after this time has stayed, or waits for a slow provider, and may try again. */
 const STAY_MS = 3_000;
 
 /** The way in by the provider that the server's settings name; nothing where they name none. */
@@ -16,7 +16,7 @@ export function ProviderSignIn({
   error,
   onError,
 }: {
-  /** Whether somebody who comes back from the provider is just being signed in. */
+  /** Whether a person who came back from the provider is just being signed in. */
   isBusy: boolean;
   error: unknown;
   onError: (error: unknown) => void;
@@ -38,7 +38,7 @@ export function ProviderSignIn({
     keepForReturn();
     try {
       await beginAtProvider();
-      // Where something cannot be kept, the browser asks first, and its person may stay.
+      // Where something cannot be kept, the browser asks first, and the person may stay.
       setTimeout(() => setLeaving(false), STAY_MS);
     } catch (thrown) {
       forgetReturn();

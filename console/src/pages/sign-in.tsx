@@ -14,7 +14,7 @@ import { ProviderSignIn } from './provider-sign-in.tsx';
 
 const FAREWELLS = { expired: 'signInAgain', keyGone: 'signInKeyGone', keyLeft: 'signInKeyLeft' } as const;
 
-/** What the server says of a key in words for programmers. */
+/** Plainer words for what the server says of a key to programmers. */
 function plainly(error: CallError | undefined): string | undefined {
   if (error?.code === 'InvalidSignatureException') return t('signInWrongSecret');
   if (error?.code === 'UnrecognizedClientException') return t('signInNoSuchKey');

@@ -6,7 +6,7 @@ export interface Frame {
   /** As the protocol names it, such as `request`. */
   readonly kind: string;
   readonly type: string | undefined;
-  /** What it carries, as somebody reads it. */
+  /** What it carries, as a person reads it. */
   readonly content: unknown;
   /** How long after its request an answer has come. */
   readonly afterMs?: number;
@@ -32,7 +32,7 @@ export function createTestPlayer({
   url: string;
   gameKey: string;
   token: string | undefined;
-  /** What stands for a token. */
+  /** What is shown in place of a token. */
   hidden: string;
   onFrame: (frame: Frame) => void;
   onFault: (message: string) => void;
@@ -58,7 +58,7 @@ export function createTestPlayer({
 
 type Read = (direction: Frame['direction'], text: string) => void;
 
-/** The browser's WebSocket, with somebody who sees what crosses it. */
+/** The browser's WebSocket, which reports all that crosses it. */
 function watched(read: Read): SocketConstructor {
   return class extends WebSocket implements Socket {
     constructor(url: string, protocols: string[]) {
@@ -73,7 +73,7 @@ function watched(read: Read): SocketConstructor {
   };
 }
 
-/** As many requests may wait for answers as somebody could make by hand. */
+/** How many requests may wait for answers: as many as a person could send by hand. */
 const MAX_WAITING = 100;
 
 function createReader({ hidden, onFrame }: { hidden: string; onFrame: (frame: Frame) => void }): Read {
@@ -105,7 +105,7 @@ const parse = (text: string): Readonly<Record<string, unknown>> => {
   }
 };
 
-/** Where the protocol has tokens: whoever looks over a shoulder, or at a picture, could play as the player with one. */
+/** Hides tokens, because a person who sees one on the screen, or in a picture of it, could play as the player. */
 function withoutTokens(content: unknown, hidden: string): unknown {
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return content;
   return Object.fromEntries(

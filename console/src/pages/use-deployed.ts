@@ -1,6 +1,6 @@
 import { useCall } from '../use-call.ts';
 
-/** What players who come now play on: the newest deployment to the stage that went well, and the snapshot of it. */
+/** What new players play on: the newest deployment to the stage that succeeded, and its snapshot. */
 export function useDeployed(
   of: { readonly game: string; readonly stage: string } | undefined,
   { everyMs, sections }: { everyMs?: number; sections?: readonly string[] } = {},

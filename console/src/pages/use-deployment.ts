@@ -17,9 +17,9 @@ interface State {
 }
 
 /**
- * Makes a snapshot of the configuration, puts it on the stage, and says how that ended. The stage is the one of the button:
- * until what comes before has been saved, somebody may be looking at another. The key is that of whoever has pressed it:
- * until then, somebody else may have signed in, and nothing is done in their name.
+ * Makes a snapshot of the configuration, deploys it to the stage, and says how that ended. The stage and the key are
+ * those of when the button was pressed: while what comes before is saved, the person may look at another stage, and if
+ * another person signs in, nothing is done in their name.
  */
 export function useDeployment({ game, stage }: Place) {
   const [state, setState] = useState<State>({ isBusy: false });

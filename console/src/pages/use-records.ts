@@ -4,12 +4,12 @@ import { useSignal } from '../store.ts';
 import { untilSeen } from '../use-call.ts';
 import type { AuditRecord } from './audit-table.tsx';
 
-/** A page of a long audit log may have nothing of what is asked for, although a later one has. */
+/** How many pages one look reads: one may have nothing of what is asked for, although a later one has. */
 const MAX_PAGES = 10;
 /** Nodes have clocks of their own, and a record is whole only when its call has ended. */
 const OVERLAP_MS = 60_000;
 
-/** The newest records of one operation, newest first, which are looked for again and again; undefined until they are known. */
+/** The newest records of one operation, newest first, which are looked for repeatedly; undefined until they are known. */
 export function useRecords(
   asked: { readonly Operation: string; readonly MaxResults: number; readonly Since?: string } | undefined,
   { everyMs }: { readonly everyMs: number },
@@ -34,12 +34,12 @@ export function useRecords(
         token = page.NextToken;
         if (token === undefined || found.size >= asked.MaxResults) break;
       }
-      // What was looked through once, which may be long, is not looked through again.
+      // What was read once, which may be long, is not read again.
       since = new Date(beganAt - OVERLAP_MS).toISOString();
       setRecords([...found.values()].sort((a, b) => ((a.Time ?? '') < (b.Time ?? '') ? 1 : -1)));
     };
     const again = async () => {
-      // What was found before stays when a look fails.
+      // If a look fails, what was found before stays.
       await look().catch(() => undefined);
       if (!abort.signal.aborted) timer = setTimeout(again, everyMs);
     };

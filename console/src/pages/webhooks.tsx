@@ -20,10 +20,10 @@ import { DeliveriesDialog } from './deliveries-dialog.tsx';
 
 type Webhook = NonNullable<Outputs['ListWebhooks']['Webhooks']>[number];
 
-/** What is open above the page, and of which webhook. */
+/** Which dialog is open, and of which webhook. */
 type Opened = { kind: 'create' } | { kind: 'delete' | 'replay' | 'deliveries' | 'switch'; webhook: Webhook };
 
-/** Who is told of what happens in the game by a post, and whether that works. */
+/** The webhooks that are told of what happens in the game, and whether that works. */
 export function Webhooks() {
   const { game } = useSignal(place);
   const [open, setOpen] = useState<Opened>();
@@ -149,7 +149,7 @@ function Actions({ webhook, onOpen }: { webhook: Webhook; onOpen: (what: Opened)
   );
 }
 
-/** It is asked for by name, because the list is read anew while somebody looks, and another row may come under their hand. */
+/** Names the webhook, because the list is read again and again, and another row may move to where a person clicks. */
 function SwitchDialog({ webhook, onClose, onDone }: { webhook: Webhook; onClose: () => void; onDone: () => void }) {
   const update = useAction('UpdateWebhook');
   const isOn = webhook.State === 'ENABLED';

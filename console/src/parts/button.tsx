@@ -7,11 +7,11 @@ interface Props {
   readonly onClick?: () => unknown;
   readonly kind?: 'primary' | 'danger' | 'plain';
   readonly type?: 'button' | 'submit';
-  /** Its whole name for those who do not see the row that it stands in. */
+  /** The whole name, for those who do not see the row that it stands in. */
   readonly label?: string;
   readonly isBusy?: boolean;
   readonly isDisabled?: boolean;
-  /** Why it does nothing here, for those who wonder. */
+  /** Why the button does nothing here. */
   readonly refusal?: string | undefined;
   /** The calls behind the button. Where a policy does not allow one of them, the button says so instead of acting. */
   readonly needs?: readonly OperationName[];
@@ -40,7 +40,7 @@ export function Button({
       title={reason}
       // A disabled button could be neither reached by keyboard nor pointed at, and so would not say why it is off.
       onClick={(event) => {
-        // The second press of a double click was not meant for what has come to the place of what the first one has pressed.
+        // The second press of a double click is not meant for what has taken the place of what the first one pressed.
         const isRepeated = event.detail > 1;
         if (isOff || isRepeated) event.preventDefault();
         else onClick?.();

@@ -16,7 +16,7 @@ interface Props {
 const HEIGHT = 120;
 const colourOf = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name);
 
-/** A line over time. What draws it comes only when there is something to draw. */
+/** A line over time. The library that draws it is loaded only when there is something to draw. */
 export function Chart({ title, times, values, marks }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
@@ -47,7 +47,7 @@ export function Chart({ title, times, values, marks }: Props) {
   }, []);
   useEffect(() => plot.current?.setData([[...times], [...values]]), [times, values]);
   const known = values.filter((value) => value !== null);
-  // What was known before is not what is now.
+  // An earlier value is not the present one.
   const newest = values.at(-1) ?? undefined;
   const now = newest === undefined ? '–' : formatNumber(newest);
   const summary = t('chartOf', { title, now, most: formatNumber(Math.max(0, ...known)) });

@@ -3,7 +3,7 @@ import { t } from '../texts/language.ts';
 import type { Editor } from './editor.ts';
 import { Notice } from './notice.tsx';
 
-/** A text in an editor, which comes only when there is something to edit. */
+/** A text in an editor, whose library is loaded only when there is something to edit. */
 export function CodeEditor({
   label,
   language,
@@ -44,7 +44,7 @@ export function CodeEditor({
       editor.current?.destroy();
     };
   }, [label, language]);
-  // At once, before another key can come: later, this would be an older text than that in the editor.
+  // At once, before another keystroke: later, this text would be older than that in the editor.
   useLayoutEffect(() => editor.current?.show(text), [text]);
   if (isMissing) return <Notice kind="bad">{t('pageNotLoaded')}</Notice>;
   return <div ref={frame} class="code-editor" />;

@@ -6,7 +6,7 @@ import { Dialog } from './dialog.tsx';
 import { ActionFooter, CloseFooter } from './dialog-footer.tsx';
 import { Failure } from './notice.tsx';
 
-/** Says what an action will do, and to how many, before it is done; and afterwards what was done, where that is given. */
+/** Says what an action will do, and to how many, before it is done, and afterwards what was done, if that is given. */
 export function Confirm({
   title,
   children,
@@ -42,7 +42,7 @@ export function Confirm({
     );
   return (
     <Dialog title={title} onClose={onClose}>
-      {/* Only the button does it: whoever presses Enter in a field may not have finished. */}
+      {/* Only the button acts: a person who presses Enter in a field may not have finished. */}
       <form ref={form} onSubmit={(event) => event.preventDefault()}>
         {children}
         <Failure error={error} />

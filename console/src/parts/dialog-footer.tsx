@@ -3,7 +3,7 @@ import type { OperationName } from '../api/operations.ts';
 import { t } from '../texts/language.ts';
 import { Button } from './button.tsx';
 
-/** The end of a dialog that asks for something: a button that leaves it, and one that does it. */
+/** The end of a dialog that asks for something, with a button that leaves it and one that acts. */
 export function ActionFooter({
   leave = t('cancel'),
   onLeave,

@@ -23,7 +23,7 @@ export interface Editor {
   destroy(): void;
 }
 
-/** Marks a text that the page has set, of which it need not be told. */
+/** Marks a text that the page itself has set, and need not be told of. */
 const SHOWN = Annotation.define<true>();
 
 const COLOURS = EditorView.theme({
@@ -50,7 +50,7 @@ const HIGHLIGHTS = HighlightStyle.define([
 ]);
 
 /**
- * Where a selection is typed over, Chromium would keep its look by a style attribute on what replaces it, which the content
+ * When a selection is typed over, Chromium keeps its look by a style attribute on what replaces it, which the content
  * security policy forbids. So the text is replaced here, before the browser does it.
  */
 const REPLACEMENT = EditorView.domEventHandlers({
@@ -64,8 +64,8 @@ const REPLACEMENT = EditorView.domEventHandlers({
 });
 
 /**
- * What has no shape, or has what follows read from the right, in addition to what the library knows of: a script must not do
- * other things than those that a reader sees.
+ * Characters that have no shape, or that reverse the direction of what follows, beyond those that the library knows: a
+ * script must not do other things than a reader sees.
  */
 const UNSEEN = /[\u00a0\u115f\u1160\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3164\uffa0\u{e0000}-\u{e007f}]/u;
 
@@ -76,7 +76,7 @@ function numberOf(codePoint: number): HTMLElement {
   return element;
 }
 
-/** What stands behind GameSparks() in a script: first the getters, then the calls of one. */
+/** Completes what follows GameSparks() in a script: first the getters, then the calls of one. */
 function complete(context: CompletionContext): CompletionResult | null {
   const call = context.matchBefore(/GameSparks\(\)\.\w+\([^()]*\)\.\w*/);
   if (call !== null) {

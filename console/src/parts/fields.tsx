@@ -12,7 +12,7 @@ interface TextProps extends Common {
   readonly type?: 'text' | 'password' | 'search' | 'datetime-local' | 'number' | 'url';
   readonly isRequired?: boolean;
   readonly maxLength?: number;
-  /** What the whole value has to match. The browser says `title` of one that does not. */
+  /** A pattern that the whole value has to match. If it does not, the browser shows the `title`. */
   readonly pattern?: string;
   readonly title?: string;
   readonly placeholder?: string;
@@ -66,7 +66,7 @@ export function TextField({
         type={type as 'text'}
         value={value}
         required={isRequired}
-        // Spaces alone are nothing filled in.
+        // A value of spaces counts as empty.
         pattern={isRequired ? '.*\\S.*' : undefined}
         aria-describedby={hint === undefined ? undefined : `${id}-hint`}
         spellcheck={false}
@@ -92,7 +92,7 @@ export function EnteredField({
   ...rest
 }: Omit<TextProps, 'onValue'> & { readonly onEntered: (value: string) => void }) {
   const [typed, setTyped] = useState(value);
-  // The browser's own way back leads to other values than the one that was typed last.
+  // The browser's Back leads to other values than the one that was typed last.
   useLayoutEffect(() => setTyped(value), [value]);
   return (
     <form

@@ -4,12 +4,12 @@ import { t } from '../texts/language.ts';
 import { Notice } from './notice.tsx';
 import { Page } from './page.tsx';
 
-/** What is there of a page before it is: it has a heading, as all pages have. */
+/** Stands for a page until it is loaded: it has a heading, as all pages have. */
 export function LoadingPage() {
   return <Page title={t('loading')}>{null}</Page>;
 }
 
-/** A page that is loaded only when somebody opens it, because it brings much that the others do without. */
+/** A page that is loaded only when it is opened, because it brings much that the others do without. */
 export function later(load: () => Promise<FunctionComponent>): FunctionComponent {
   return function Later() {
     const [state, setState] = useState<{ Show?: FunctionComponent; isMissing?: boolean }>({});

@@ -1,7 +1,10 @@
 import { formatTime, t } from '../texts/language.ts';
 import { Button } from './button.tsx';
 
-/** The button for what is not shown yet. A list stops being live once it has several pages; it then says as of when they are. */
+/**
+ * The button for what is not shown yet. A list stops being live once it has several pages, and then says from when they
+ * are.
+ */
 export function More({
   pages: { hasMore, isBusy, stoodAt, cutAt, more, reload },
 }: {

@@ -50,7 +50,7 @@ export function Failure({ error, plain }: { error: CallError | undefined; plain?
 export function Copied({ text }: { text: string }) {
   const [outcome, setOutcome] = useState<'copied' | 'notCopied'>();
   const copy = async () => {
-    // Pages that came by plain HTTP have no clipboard, and browsers may refuse it. The text can be selected there.
+    // A page that came by plain HTTP has no clipboard, and browsers may refuse it. There, the text can be selected.
     const isCopied = await navigator.clipboard?.writeText(text).then(
       () => true,
       () => false,

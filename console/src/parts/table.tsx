@@ -10,7 +10,7 @@ export interface Column<T> {
   /** Left out where there is little room. */
   readonly isMinor?: boolean;
   readonly isNumber?: boolean;
-  /** What can be done with the row, which is always in sight: on a phone it has a line of its own. */
+  /** Whether it has the actions of the row, which are always in sight: on a phone they have a line of their own. */
   readonly isAction?: boolean;
   /**
    * How wide it is in rem; with a second value, which is any of CSS, at least and at most. Where all columns say so, rows that
@@ -20,16 +20,16 @@ export interface Column<T> {
 }
 
 interface Props<T> {
-  /** What the table is of, for those who do not see it. */
+  /** The name of the table, for those who do not see it. */
   readonly title: string;
   /** Where they are the same as before, only rows that have changed are drawn again, so no cell may show more than its row. */
   readonly columns: readonly Column<T>[];
   readonly rows: readonly T[] | undefined;
   readonly keyOf: (row: T) => string;
   readonly answer: Pick<Answer<unknown>, 'error' | 'isLoading'>;
-  /** What stands there when there is nothing: why, and what to do next. */
+  /** What is shown when there are no rows: why, and what to do next. */
   readonly empty: ComponentChildren;
-  /** What there is to know of a row besides, which opens beneath it. */
+  /** More about a row, which opens beneath it. */
   readonly detailsOf?: (row: T) => ComponentChildren;
 }
 
@@ -73,13 +73,13 @@ export function Table<T>({ title, columns, rows: all, keyOf, answer, empty, deta
   );
 }
 
-/** What is no table for the eye must be told that it is one for the ear. */
+/** What is not laid out as a table needs the roles of one for screen readers. */
 const roleIn = <R extends string>(isDrawn: boolean, role: R) => (isDrawn ? role : undefined);
 
 const longOf = <T,>(columns: readonly Column<T>[]) =>
   ({ class: 'long', role: 'table', style: tracksOf(columns) }) as const;
 
-/** On a phone, what can be done stands beneath the columns that are left there. */
+/** On a phone, the actions stand beneath the columns that are left there. */
 function actingOf<T>(columns: readonly Column<T>[]) {
   const narrow = columns.filter(({ isMinor, isAction }) => isMinor !== true && isAction !== true).length;
   return {
@@ -134,7 +134,7 @@ class Row<T> extends Component<RowProps<T>, { isOpen: boolean }> {
 
   override shouldComponentUpdate({ row, columns }: RowProps<T>, { isOpen }: { isOpen: boolean }): boolean {
     if (columns !== this.props.columns || isOpen !== this.state.isOpen) return true;
-    // Each look at the server brings rows that are new objects, most of which say the same as before.
+    // Each look at the server brings new objects, most of which say the same as before.
     return row !== this.props.row && JSON.stringify(row) !== JSON.stringify(this.props.row);
   }
 

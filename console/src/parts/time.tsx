@@ -15,7 +15,7 @@ export function Time({ at }: { at: string | undefined }) {
 
 const TICK_MS = 1_000;
 
-/** One for all that is on the page, so that what changes is drawn together. */
+/** One timer for the whole page, so that what changes is drawn together. */
 const ticks = new Set<() => void>();
 let timer: ReturnType<typeof setInterval> | undefined;
 
@@ -32,7 +32,7 @@ function onTick(listener: () => void): () => void {
   };
 }
 
-/** Draws what shows a time again when the day is over, because times of today do without theirs. */
+/** Draws times again when the day is over, because those of today are shown without a date. */
 function useDay(): void {
   const [, setDay] = useState(dayNow);
   useEffect(() => onTick(() => setDay(dayNow)), []);
@@ -40,7 +40,7 @@ function useDay(): void {
 
 const dayNow = () => new Date().toDateString();
 
-/** How long ago something was, which goes on while it is looked at. */
+/** How long ago something was, kept up to date. */
 export function Since({ at }: { at: string | undefined }) {
   useDay();
   const text = () => (at === undefined ? '–' : formatDuration(onServer(Date.now()) - Date.parse(at)));

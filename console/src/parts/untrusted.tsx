@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { t } from '../texts/language.ts';
 
-/** What is shown of a long text before somebody asks for more, and at most then. */
+/** How much of a long text is shown at first, and how much at most. */
 const SHORT = 400;
 const LONG = 20_000;
 const SHORT_ID = 12;
@@ -53,7 +53,7 @@ export function Untrusted({
 }: {
   text: string;
   keepsLines?: boolean;
-  /** Whether it is what the page is for, so that nobody need ask for more of it. */
+  /** Whether the page is about this text, so that all of it is shown at once. */
   isWhole?: boolean;
   /** Where a narrow column had better end a line. */
   breaks?: RegExp;
