@@ -1,47 +1,31 @@
-import type { ComponentChildren } from 'preact';
-import { useMemo } from 'preact/hooks';
 import type { Outputs } from '../api/operations.ts';
 import { Copied } from '../parts/notice.tsx';
 import { Badge } from '../parts/page.tsx';
-import { type Column, Table } from '../parts/table.tsx';
+import type { Column } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
 import { breakable, CAMEL_CASE, Id, Untrusted } from '../parts/untrusted.tsx';
-import { type Place, place } from '../place.ts';
-import { useSignal } from '../store.ts';
+import type { Place } from '../place.ts';
 import { counted, t } from '../texts/language.ts';
-import type { Answer } from '../use-call.ts';
-import { playerColumn } from './player-column.tsx';
+import { RecordTable, type RecordTableProps } from './record-table.tsx';
 
 export type AuditRecord = NonNullable<Outputs['ListAuditRecords']['AuditRecords']>[number];
 
 /** Who did what, when, from where and with what outcome. */
-export function AuditTable({
-  records,
-  answer,
-  empty,
-  hidesPlayer = false,
-}: {
-  records: readonly AuditRecord[] | undefined;
-  answer: Pick<Answer<unknown>, 'error' | 'isLoading'>;
-  empty: ComponentChildren;
-  hidesPlayer?: boolean;
-}) {
-  const { game, stage } = useSignal(place);
-  const columns = useMemo(() => columnsOf({ game, stage }, hidesPlayer), [game, stage, hidesPlayer]);
+export function AuditTable(props: RecordTableProps<AuditRecord>) {
   return (
-    <Table
+    <RecordTable
+      {...props}
       title={t('audit')}
-      answer={answer}
-      rows={records}
       keyOf={({ RequestId = '', Time: at = '' }) => `${RequestId} ${at}`}
-      columns={columns}
-      empty={empty}
+      columnsOf={columnsOf}
+      placeOf={placeOf}
+      isIdShort="middle"
       detailsOf={detailsOf}
     />
   );
 }
 
-function columnsOf(of: Place, hidesPlayer: boolean): readonly Column<AuditRecord>[] {
+function columnsOf(): readonly Column<AuditRecord>[] {
   return [
     { head: t('time'), cell: ({ Time: at }) => <Time at={at} /> },
     {
@@ -54,7 +38,6 @@ function columnsOf(of: Place, hidesPlayer: boolean): readonly Column<AuditRecord
     },
     { head: t('outcome'), cell: (record) => <OutcomeOf record={record} /> },
     { head: t('actor'), isMinor: true, cell: ({ Actor = '' }) => <Id id={Actor} isShort="middle" /> },
-    ...(hidesPlayer ? [] : [playerColumn<AuditRecord>((record) => placeOf(record, of), 'middle')]),
   ];
 }
 

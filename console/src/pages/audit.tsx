@@ -82,7 +82,7 @@ export function Audit() {
           options={[['', t('any')], ...SINCE.map(([value, key]) => [value, t(key)] as const)]}
         />
       </search>
-      <AuditTable answer={records} records={records.items} empty={<p>{t('noRecords')}</p>} />
+      <AuditTable answer={records} rows={records.items} empty={<p>{t('noRecords')}</p>} />
       <More pages={records} />
       <p class="muted">
         {t('verifyAdvice')} <code>respark audit verify</code>

@@ -1,46 +1,32 @@
-import type { ComponentChildren } from 'preact';
-import { useMemo } from 'preact/hooks';
 import type { Outputs } from '../api/operations.ts';
 import { Badge } from '../parts/page.tsx';
-import { type Column, Table } from '../parts/table.tsx';
+import type { Column } from '../parts/table.tsx';
 import { Time } from '../parts/time.tsx';
 import { Untrusted } from '../parts/untrusted.tsx';
-import { type Place, place } from '../place.ts';
-import { useSignal } from '../store.ts';
+import type { Place } from '../place.ts';
 import { t } from '../texts/language.ts';
-import type { Answer } from '../use-call.ts';
-import { playerColumn } from './player-column.tsx';
+import { RecordTable, type RecordTableProps } from './record-table.tsx';
 
 export type LogLine = NonNullable<Outputs['ListStageLogLines']['LogLines']>[number];
 
 const KINDS = { DEBUG: 'plain', INFO: 'good', WARN: 'warning', ERROR: 'bad' } as const;
 
-export function LogTable({
-  lines,
-  answer,
-  empty,
-  hidesPlayer = false,
-}: {
-  lines: readonly LogLine[] | undefined;
-  answer: Pick<Answer<unknown>, 'error' | 'isLoading'>;
-  empty: ComponentChildren;
-  hidesPlayer?: boolean;
-}) {
-  const { game, stage } = useSignal(place);
-  const columns = useMemo(() => columnsOf({ game, stage }, hidesPlayer), [game, stage, hidesPlayer]);
+/** Lines of the log of the chosen stage. */
+export function LogTable(props: RecordTableProps<LogLine>) {
   return (
-    <Table
+    <RecordTable
+      {...props}
       title={t('logs')}
-      answer={answer}
-      rows={lines}
       keyOf={({ Position }) => `${Position}`}
-      columns={columns}
-      empty={empty}
+      columnsOf={columnsOf}
+      placeOf={chosen}
     />
   );
 }
 
-function columnsOf(of: Place, hidesPlayer: boolean): readonly Column<LogLine>[] {
+const chosen = (_: LogLine, at: Place) => at;
+
+function columnsOf(): readonly Column<LogLine>[] {
   return [
     { head: t('time'), width: 6.5, cell: ({ Time: at }) => <Time at={at} /> },
     { head: t('level'), width: 6, cell: ({ Level = 'INFO' }) => <Badge kind={KINDS[Level]}>{Level}</Badge> },
@@ -51,6 +37,5 @@ function columnsOf(of: Place, hidesPlayer: boolean): readonly Column<LogLine>[] 
       width: 10,
       cell: ({ MessageName = '–' }) => <Untrusted text={MessageName} />,
     },
-    ...(hidesPlayer ? [] : [playerColumn<LogLine>(() => of)]),
   ];
 }

@@ -63,7 +63,7 @@ export function Logs() {
       {missed > 0 && <p class="muted">{counted('linesMissed', missed)}</p>}
       <LogTable
         answer={answer}
-        lines={lines}
+        rows={lines}
         empty={
           hasFilters ? (
             <p>{t('noLogsMatch')}</p>

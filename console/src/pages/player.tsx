@@ -232,7 +232,7 @@ function Logs({ player }: { player: string }) {
   );
   return (
     <Section title={t('logs')}>
-      <LogTable answer={lines} lines={lines.data?.LogLines} empty={<p>{t('noLogsOfPlayer')}</p>} hidesPlayer />
+      <LogTable answer={lines} rows={lines.data?.LogLines} empty={<p>{t('noLogsOfPlayer')}</p>} hidesPlayer />
     </Section>
   );
 }
@@ -248,7 +248,7 @@ function History({ player }: { player: string }) {
   );
   return (
     <Section title={t('history')}>
-      <AuditTable answer={records} records={records.items} empty={<p>{t('noHistory')}</p>} hidesPlayer />
+      <AuditTable answer={records} rows={records.items} empty={<p>{t('noHistory')}</p>} hidesPlayer />
       <More pages={records} />
     </Section>
   );

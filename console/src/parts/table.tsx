@@ -13,13 +13,13 @@ export interface Column<T> {
   /** Whether it has the actions of the row, which are always in sight: on a phone they have a line of their own. */
   readonly isAction?: boolean;
   /**
-   * How wide it is in rem; with a second value, which is any of CSS, at least and at most. Where all columns say so, rows that
-   * cannot be seen cost the browser nothing, because it need not look into them to find out.
+   * The width in rem; with a second value, which may be any width of CSS, the least and the most. If every column has
+   * one, rows out of sight cost the browser nothing, because it need not look into them for their widths.
    */
   readonly width?: number | readonly [least: number, most: string];
 }
 
-interface Props<T> {
+export interface TableProps<T> {
   /** The name of the table, for those who do not see it. */
   readonly title: string;
   /** Where they are the same as before, only rows that have changed are drawn again, so no cell may show more than its row. */
@@ -33,7 +33,7 @@ interface Props<T> {
   readonly detailsOf?: (row: T) => ComponentChildren;
 }
 
-export function Table<T>({ title, columns, rows: all, keyOf, answer, empty, detailsOf }: Props<T>) {
+export function Table<T>({ title, columns, rows: all, keyOf, answer, empty, detailsOf }: TableProps<T>) {
   const isLong = columns.every(({ width }) => width !== undefined);
   const isActing = columns.some(({ isAction }) => isAction) || detailsOf !== undefined;
   const isDrawn = isLong || isActing;
@@ -126,7 +126,7 @@ interface RowProps<T> {
   readonly row: T;
   readonly columns: readonly Column<T>[];
   readonly isDrawn: boolean;
-  readonly detailsOf: Props<T>['detailsOf'];
+  readonly detailsOf: TableProps<T>['detailsOf'];
 }
 
 class Row<T> extends Component<RowProps<T>, { isOpen: boolean }> {
