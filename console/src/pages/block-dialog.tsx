@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Outputs } from '../api/operations.ts';
 import { Confirm } from '../parts/confirm.tsx';
-import { AreaField, SelectField, TextField } from '../parts/fields.tsx';
+import { SelectField, TextField } from '../parts/fields.tsx';
 import { Notice } from '../parts/notice.tsx';
 import { Time } from '../parts/time.tsx';
 import { Id } from '../parts/untrusted.tsx';
@@ -11,7 +11,7 @@ import { useAction, useCall } from '../use-call.ts';
 import { useIsGone } from '../use-is-gone.ts';
 import { BLOCK_TIMES } from './durations.ts';
 import { EndedNotice, sayEnded } from './ended-notice.tsx';
-import { REASONS } from './reasons.ts';
+import { NO_WORDING, WordingFields, wordingMembers } from './wording-fields.tsx';
 
 /** Keeps a player out of this stage or of the whole game. Before and after, it says how many connections end. */
 export function BlockDialog({
@@ -27,10 +27,8 @@ export function BlockDialog({
   const { game, stage } = place.get();
   const [player, setPlayer] = useState(given ?? '');
   const [seconds, setSeconds] = useState('86400');
-  const [isInGame, setInGame] = useState('stage');
-  const [reason, setReason] = useState('');
-  const [message, setMessage] = useState('');
-  const [evidence, setEvidence] = useState('');
+  const [where, setWhere] = useState('stage');
+  const [wording, setWording] = useState(NO_WORDING);
   const inStage = useAction('BlockPlayer');
   const inGame = useAction('BlockPlayerInGame');
   const isGone = useIsGone();
@@ -41,17 +39,16 @@ export function BlockDialog({
     named === '' ? undefined : { GameName: game, StageName: stage, PlayerId: named },
   );
   const online = status.data?.Connections?.length;
-  const isWhole = isInGame === 'game';
+  const isInGame = where === 'game';
 
   async function confirm(): Promise<void> {
-    const wording = {
-      Reason: reason.trim() || undefined,
-      Message: message.trim() || undefined,
-      Evidence: evidence.trim() || undefined,
+    const input = {
+      GameName: game,
+      PlayerId: named,
+      ...wordingMembers(wording),
       Seconds: seconds === '' ? undefined : Number(seconds),
     };
-    const input = { GameName: game, PlayerId: named, ...wording };
-    const blocked = await (isWhole ? inGame.run(input) : inStage.run({ ...input, StageName: stage }));
+    const blocked = await (isInGame ? inGame.run(input) : inStage.run({ ...input, StageName: stage }));
     if (blocked === undefined) return;
     onDone();
     if (isGone()) sayEnded('blockedLater', named, blocked);
@@ -61,10 +58,10 @@ export function BlockDialog({
     <Confirm
       title={t('blockPlayer')}
       // Only the connections to this stage are counted, and a block in the game ends those to all stages.
-      action={isWhole || online === undefined ? t('block') : counted('blockAndClose', online)}
-      needs={[isWhole ? 'BlockPlayerInGame' : 'BlockPlayer']}
+      action={isInGame || online === undefined ? t('block') : counted('blockAndClose', online)}
+      needs={[isInGame ? 'BlockPlayerInGame' : 'BlockPlayer']}
       isBusy={inStage.isBusy || inGame.isBusy}
-      error={isWhole ? inGame.error : inStage.error}
+      error={isInGame ? inGame.error : inStage.error}
       outcome={done && <Blocked done={done} />}
       onConfirm={confirm}
       onClose={onClose}
@@ -72,8 +69,8 @@ export function BlockDialog({
       <TextField label={t('playerId')} value={player} onValue={setPlayer} isRequired maxLength={44} />
       <SelectField
         label={t('where')}
-        value={isInGame}
-        onValue={setInGame}
+        value={where}
+        onValue={setWhere}
         options={[
           ['stage', t('inStage', { stage })],
           ['game', t('inGame', { game })],
@@ -85,26 +82,11 @@ export function BlockDialog({
         onValue={setSeconds}
         options={[...BLOCK_TIMES.map(([value, key]) => [`${value}`, t(key)] as const), ['', t('forGood')]]}
       />
-      <TextField
-        label={t('reason')}
-        hint={t('reasonHint')}
-        value={reason}
-        onValue={setReason}
-        maxLength={64}
-        suggestions={REASONS}
-      />
-      <AreaField label={t('messageToPlayer')} value={message} onValue={setMessage} maxLength={500} />
-      <AreaField
-        label={t('evidence')}
-        hint={t('evidenceHint')}
-        value={evidence}
-        onValue={setEvidence}
-        maxLength={4_096}
-      />
-      {(isWhole || online !== undefined) && (
+      <WordingFields wording={wording} onChange={(change) => setWording((before) => ({ ...before, ...change }))} />
+      {(isInGame || online !== undefined) && (
         <Notice kind="warning">
           <p>
-            {isWhole || online === undefined ? t('wouldCloseInGame') : counted('wouldClose', online)}{' '}
+            {isInGame || online === undefined ? t('wouldCloseInGame') : counted('wouldClose', online)}{' '}
             {t('blockExplained')}
           </p>
         </Notice>

@@ -12,10 +12,11 @@ import { counted, formatDuration, formatNumber, t } from '../texts/language.ts';
 import { useAction } from '../use-call.ts';
 import { useIsGone } from '../use-is-gone.ts';
 import { Whom } from './job-parts.tsx';
+import { NO_WORDING, type Wording, WordingFields, wordingMembers } from './wording-fields.tsx';
 
 type Selector = Inputs['StartDisconnectJob']['Selector'];
 
-interface Wish {
+interface Wish extends Wording {
   readonly whom: 'everybody' | 'some';
   readonly runtime: string;
   readonly playerIds: string;
@@ -24,9 +25,6 @@ interface Wish {
   readonly since: string;
   readonly address: string;
   readonly node: string;
-  readonly reason: string;
-  readonly message: string;
-  readonly evidence: string;
   readonly rate: string;
   readonly returnWithin: string;
 }
@@ -34,11 +32,12 @@ interface Wish {
 const NOTHING: Wish = {
   whom: 'some',
   ...{ runtime: '', playerIds: '', prefix: '', before: '', since: '', address: '', node: '' },
-  ...{ reason: '', message: '', evidence: '', rate: '', returnWithin: '' },
+  ...{ ...NO_WORDING, rate: '', returnWithin: '' },
 };
 
 /** The server's rate when none is given. */
 const USUAL_RATE = 500;
+const REASONS = ['UPDATE', 'MAINTENANCE', 'BOTS'];
 const RETURN_SECONDS = [30, 60, 120, 300, 600, 3_600];
 
 /**
@@ -145,12 +144,10 @@ function Meant({
 }
 
 function orderOf(wish: Wish): Omit<Inputs['StartDisconnectJob'], 'GameName' | 'StageName'> {
-  const { reason, message, evidence, rate, returnWithin } = wish;
+  const { rate, returnWithin } = wish;
   return {
     Selector: selectorOf(wish),
-    Reason: reason.trim() || undefined,
-    Message: message.trim() || undefined,
-    Evidence: evidence.trim() || undefined,
+    ...wordingMembers(wish),
     RatePerSecond: rate === '' ? undefined : Number(rate),
     ReturnWithinSeconds: returnWithin === '' ? undefined : Number(returnWithin),
   };
@@ -277,29 +274,7 @@ function HowFields({ wish, onWish }: FieldsProps) {
           ]}
         />
       </div>
-      <TextField
-        label={t('reason')}
-        hint={t('reasonHint')}
-        value={wish.reason}
-        onValue={(reason) => set({ reason })}
-        maxLength={64}
-        suggestions={['UPDATE', 'MAINTENANCE', 'BOTS']}
-      />
-      <AreaField
-        label={t('messageToPlayer')}
-        value={wish.message}
-        onValue={(message) => set({ message })}
-        rows={2}
-        maxLength={500}
-      />
-      <AreaField
-        label={t('evidence')}
-        hint={t('evidenceHint')}
-        value={wish.evidence}
-        onValue={(evidence) => set({ evidence })}
-        rows={2}
-        maxLength={4_096}
-      />
+      <WordingFields wording={wish} onChange={set} reasons={REASONS} rows={2} />
     </>
   );
 }

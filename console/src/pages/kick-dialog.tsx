@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { Inputs, Outputs } from '../api/operations.ts';
 import { Dialog } from '../parts/dialog.tsx';
 import { ActionFooter, CloseFooter } from '../parts/dialog-footer.tsx';
-import { AreaField, CheckField, SelectField, TextField } from '../parts/fields.tsx';
+import { CheckField, SelectField } from '../parts/fields.tsx';
 import { Copied, Failure, Notice } from '../parts/notice.tsx';
 import { Badge } from '../parts/page.tsx';
 import { Table } from '../parts/table.tsx';
@@ -15,19 +15,16 @@ import { useAction } from '../use-call.ts';
 import { useIsGone } from '../use-is-gone.ts';
 import { BLOCK_TIMES } from './durations.ts';
 import { sayEnded } from './ended-notice.tsx';
-import { REASONS } from './reasons.ts';
+import { NO_WORDING, type Wording, WordingFields, wordingMembers } from './wording-fields.tsx';
 
 type Kicked = NonNullable<Outputs['DisconnectPlayer']['Connections']>[number];
 
-interface Wording {
-  readonly reason: string;
-  readonly message: string;
-  readonly evidence: string;
+interface Wish extends Wording {
   readonly blockSeconds: string;
   readonly wantsReceipt: boolean;
 }
 
-const NOTHING: Wording = { reason: '', message: '', evidence: '', blockSeconds: '', wantsReceipt: true };
+const NOTHING: Wish = { ...NO_WORDING, blockSeconds: '', wantsReceipt: true };
 
 /**
  * Sends a player away in three steps: what to say, what it will do, what it has done. The second is the server's own
@@ -46,7 +43,7 @@ export function KickDialog({
   onClose: () => void;
   onDone: () => void;
 }) {
-  const [wording, setWording] = useState(NOTHING);
+  const [wish, setWish] = useState(NOTHING);
   const preview = useAction('DisconnectPlayer');
   const kick = useAction('DisconnectPlayer');
   const isGone = useIsGone();
@@ -56,11 +53,9 @@ export function KickDialog({
     GameName: game,
     StageName: stage,
     PlayerId: player,
-    Reason: wording.reason.trim() || undefined,
-    Message: wording.message.trim() || undefined,
-    Evidence: wording.evidence.trim() || undefined,
+    ...wordingMembers(wish),
     ...(connectionId !== undefined && { ConnectionIds: [connectionId] }),
-    ...(wording.blockSeconds !== '' && { BlockSeconds: Number(wording.blockSeconds) }),
+    ...(wish.blockSeconds !== '' && { BlockSeconds: Number(wish.blockSeconds) }),
     Details: true,
   };
   const title = connectionId === undefined ? t('kickPlayer') : t('kickConnection');
@@ -88,7 +83,7 @@ export function KickDialog({
             kick.reset();
           }}
           onConfirm={async () => {
-            const kicked = await kick.run({ ...order, ...(wording.wantsReceipt && { Receipt: true }) });
+            const kicked = await kick.run({ ...order, ...(wish.wantsReceipt && { Receipt: true }) });
             onDone();
             if (kicked !== undefined && isGone()) sayEnded('kickedLater', player, kicked);
           }}
@@ -103,7 +98,7 @@ export function KickDialog({
             void preview.run({ ...input, DryRun: true });
           }}
         >
-          <WordingFields wording={wording} onWording={setWording} mayBlock={connectionId === undefined} />
+          <WishFields wish={wish} onWish={setWish} mayBlock={connectionId === undefined} />
           <Failure error={preview.error} />
           <ActionFooter
             onLeave={onClose}
@@ -117,43 +112,15 @@ export function KickDialog({
   );
 }
 
-function WordingFields({
-  wording,
-  onWording,
-  mayBlock,
-}: {
-  wording: Wording;
-  onWording: (wording: Wording) => void;
-  mayBlock: boolean;
-}) {
-  const set = (change: Partial<Wording>) => onWording({ ...wording, ...change });
+function WishFields({ wish, onWish, mayBlock }: { wish: Wish; onWish: (wish: Wish) => void; mayBlock: boolean }) {
+  const set = (change: Partial<Wish>) => onWish({ ...wish, ...change });
   return (
     <>
-      <TextField
-        label={t('reason')}
-        hint={t('reasonHint')}
-        value={wording.reason}
-        onValue={(reason) => set({ reason })}
-        maxLength={64}
-        suggestions={REASONS}
-      />
-      <AreaField
-        label={t('messageToPlayer')}
-        value={wording.message}
-        onValue={(message) => set({ message })}
-        maxLength={500}
-      />
-      <AreaField
-        label={t('evidence')}
-        hint={t('evidenceHint')}
-        value={wording.evidence}
-        onValue={(evidence) => set({ evidence })}
-        maxLength={4_096}
-      />
+      <WordingFields wording={wish} onChange={set} />
       {mayBlock && (
         <SelectField
           label={t('blockToo')}
-          value={wording.blockSeconds}
+          value={wish.blockSeconds}
           onValue={(blockSeconds) => set({ blockSeconds })}
           options={[['', t('blockNot')], ...BLOCK_TIMES.map(([seconds, key]) => [`${seconds}`, t(key)] as const)]}
         />
@@ -161,7 +128,7 @@ function WordingFields({
       <CheckField
         label={t('wantsReceipt')}
         hint={t('receiptHint')}
-        isChecked={wording.wantsReceipt}
+        isChecked={wish.wantsReceipt}
         onCheck={(wantsReceipt) => set({ wantsReceipt })}
       />
     </>
