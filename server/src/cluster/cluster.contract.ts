@@ -7,7 +7,7 @@ const ALICE = { stageId: 'stage-1', playerId: 'alice' };
 const BOB = { stageId: 'stage-1', playerId: 'bob' };
 const ALICE_ELSEWHERE = { stageId: 'stage-2', playerId: 'alice' };
 const TIMEOUT_MS = 1_000;
-/** A time at which no bar of a test has been over for long. */
+/** A time at which every bar of a test has long been over. */
 const FAR = 4_000_000_000_000;
 
 /** What every cluster promises its nodes. `open` must return a fresh cluster, without entries or handlers. */
@@ -85,7 +85,7 @@ export function testCluster(open: (t: TestContext) => Promise<Cluster>): void {
     assert.deepEqual(entries, [entry(cluster, 'a')]);
   });
 
-  /** Every page of the stage's list, each of which begins behind the last. */
+  /** All pages of the stage's list, each of which begins behind the last player of the one before. */
   async function pagesOf(cluster: Cluster, { limit, prefix }: { limit: number; prefix?: string }) {
     const pages: string[][] = [];
     let from: string | undefined;

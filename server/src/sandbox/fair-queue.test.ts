@@ -157,7 +157,7 @@ test('however many lanes come and go in a group, another group has every second 
   for (const work of ['1', '2', '3']) queue.add('other a', '', work, 1);
   const served: string[] = [];
   for (let count = 0; count < 30; count += 1) {
-    // Each is new, and so has used nothing.
+    // Each lane is new, so it has used nothing.
     queue.add(`crowd ${count}`, '', 'crowd', 1);
     const work = queue.take(() => true) ?? '';
     served.push(work);

@@ -63,7 +63,7 @@ test('a server that evicts connections is left, and each is found again when it 
   assert.match(server.command('INFO', 'stats'), /^evicted_keys:[1-9]/m);
   const why = () => lines.find(({ err }) => /maxmemory-policy is allkeys-random/.test(JSON.stringify(err)));
   await until(() => why() !== undefined);
-  // Whether the era is among what was evicted is left to chance: it is there, and its entries are not.
+  // Chance decides whether the era was evicted too: it is put back here, and its entries are not.
   server.command('CONFIG', 'SET', 'maxmemory', '1000000000');
   const { era: eraKey } = new PartitionKeys('respark', 0);
   server.command('SET', eraKey, era);
@@ -92,7 +92,7 @@ test('a server that evicts only what expires, which is of others, is not left, a
   server.command('CONFIG', 'SET', 'maxmemory', String(usedBy(server) + 1_000_000));
   const fill = `for number = 1, 30 do redis.call('SET', ARGV[1] .. number, string.rep('x', 100000), 'EX', 3600) end`;
   const evict = () => {
-    // Room is made before a script begins.
+    // The server evicts before a script begins.
     for (const name of ['a', 'b']) server.command('EVAL', fill, '0', name);
   };
   evict();

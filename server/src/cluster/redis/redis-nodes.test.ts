@@ -174,7 +174,7 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
     const server = await RedisServer.start(t);
     const sessions: RedisSession[] = [];
     const real = new NodeRedisLink({ url: server.url, timeoutMs: TIMEOUT_MS, clock });
-    // Connections that are given up stay open here, as one of which Redis has not heard the end.
+    // Connections that are given up stay open here, as when Redis has not heard of their end.
     const link: RedisLink = {
       subscribe: (channel, events) => real.subscribe(channel, events),
       async connect(key) {
@@ -235,7 +235,7 @@ describe('nodes that share a Redis', { skip: findRedisFault() ?? false }, () => 
   test('a stage is neither listed nor counted while a node of an earlier version is there', async (t) => {
     const { one, server } = await open(t);
     const base = `respark:{d0}:${one.era()}`;
-    // Such a node lists its players, and takes them from no list of the stage.
+    // Such a node registers its players, and removes none from the list of the stage.
     server.command('HSET', `${base}:nodes`, 'old', '1');
     server.command('HSET', `${base}:links`, 'old', '1');
     server.command('ZADD', `${base}:s:stage-1`, '0', 'gone');

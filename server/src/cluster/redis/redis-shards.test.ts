@@ -180,13 +180,13 @@ describe('nodes whose Redis fails over', { skip: findRedisFault() ?? false }, ()
     const synced = () => replica.command('INFO', 'replication').includes('master_link_status:up');
     await until(synced);
     replica.command('REPLICAOF', 'NO', 'ONE');
-    // Its successor never hears of this one.
+    // The primary's successor never hears of this entry.
     await register(one, player);
     const era = one.era();
     server.command('REPLICAOF', '127.0.0.1', String(replica.port));
     await until(() => server.command('INFO', 'replication').includes('master_link_status:up'));
     assert.doesNotMatch(server.command('KEYS', '*'), new RegExp(player.playerId));
-    // Both have noticed: it refuses what they ask.
+    // Both nodes have noticed that the server refuses what they ask.
     await until(async () => (await fails(one, player)) && (await fails(other, player)));
     server.command('REPLICAOF', 'NO', 'ONE');
     await until(async () => await isComplete(one, other));
@@ -209,7 +209,7 @@ async function listed(cluster: RedisCluster, player: PlayerKey): Promise<string[
   return (await cluster.list(player)).entries.map(({ connectionId }) => connectionId);
 }
 
-/** What a disconnect at one node does to a player of another: the ids that the owner has unregistered. */
+/** Disconnects, at one node, a player of another: returns the ids that the owner has unregistered. */
 async function disconnect(at: RedisCluster, owner: RedisCluster, player: PlayerKey): Promise<readonly string[]> {
   const { entries } = await at.list(player);
   const connectionIds = entries.map(({ connectionId }) => connectionId);

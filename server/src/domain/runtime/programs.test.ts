@@ -41,7 +41,7 @@ test('programs are kept within a bound of memory, to which shapes count as scrip
   for (const id of ids.slice(1)) await load(id);
   const last = load(ids.at(-1) ?? '');
   assert.equal(load(ids.at(-1) ?? ''), last);
-  // What was used longest ago has made room, and is read again.
+  // The least recently used has made room, and is read again.
   assert.notEqual(load(ids[0] ?? ''), first);
   assert.equal((await load('small')).requests.size, 0);
 });

@@ -14,8 +14,8 @@ import { createGameProgram } from './game-program.ts';
 const NAMES = Array.from({ length: 20 }, (_, index) => `M${index}`);
 
 /**
- * Sends messages whose payloads are refused to stages of a game with the requests `M0` to `M19` and the event `E`, whose scripts
- * are refused as well because too much waits.
+ * Sends messages to stages of a game with the requests `M0` to `M19`, whose payloads are refused, and the event `E`,
+ * whose scripts are refused because too much waits.
  */
 function open() {
   const clock = new ManualClock();

@@ -11,7 +11,7 @@ const lineOf = (text: string): NewLogLine => ({
   ...{ playerId: undefined, handler: undefined, requestId: undefined },
 });
 
-/** A writer to logs that keep nothing before they are told to. */
+/** A writer to logs that keep lines only when they are told to. */
 function createWriter({ isFailing = (): boolean => false, isThere = (_: string): boolean => true } = {}) {
   const clock = new ManualClock();
   const { log, lines: logged } = recordedLog();
@@ -33,7 +33,7 @@ function createWriter({ isFailing = (): boolean => false, isThere = (_: string):
   };
   const textsOf = (stageId: string) =>
     kept.filter((append) => append.stageId === stageId).flatMap(({ lines }) => lines.map(({ text }) => text));
-  /** Keeps what has been handed over. */
+  /** Keeps the lines that were handed over. */
   const keep = () => {
     const now = waiting;
     waiting = [];
@@ -51,7 +51,7 @@ function createWriter({ isFailing = (): boolean => false, isThere = (_: string):
   };
 }
 
-/** Lets time pass until everything that waits is kept. */
+/** Lets time pass, and keeps everything that waits. */
 async function pass(clock: ManualClock, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 20) {
     clock.advance(20);

@@ -12,7 +12,7 @@ test('notifications of a stage’s scripts are written at a rate, by their lengt
     async notify({ stageId, playerId }) {
       sent.push(stageId);
       if (playerId === 'absent') return [];
-      // A node that does not say has one at least.
+      // A node that does not say counts as one connection.
       return [
         { node: 'a', connections: 10 },
         { node: 'b', connections: undefined },
@@ -23,7 +23,7 @@ test('notifications of a stage’s scripts are written at a rate, by their lengt
   const text = { Text: 'x'.repeat(100_000) };
   const send = (stageId: string, playerId: string, payload: object = text) =>
     notify({ stageId, playerId }, 'Custom.Game.Hit', { ...payload });
-  /** Sends one after the other for ten seconds, and gives how many were sent. */
+  /** Sends notifications one after the other for ten seconds, and returns how many were sent. */
   const sentIn = async (stageId: string, playerId: string, payload?: object) => {
     const before = sent.length;
     let isOver = false;

@@ -7,7 +7,7 @@ import { ScriptPlayerData } from './script-player-data.ts';
 
 const ANNA = { stageId: 's', playerId: 'anna' };
 
-/** The data of a player who has 100 of gold and nothing else, and what one invocation sees of it, or another one. */
+/** The data of a player who has only 100 gold, and what two invocations see of it. */
 async function open() {
   const limits = { maxKeysPerPlayer: 101, maxBytesPerPlayer: 10_000, maxBytesPerStage: 100_000 };
   const playerData: PlayerData = new Model(limits);
@@ -16,7 +16,7 @@ async function open() {
   await writeElsewhere({ Gold: '100' });
   let held = Promise.resolve();
   let asked = 0;
-  /** Has the next call of a script wait until the result is called. */
+  /** Makes the next call of a script wait until the function that this returns is called. */
   const holdNext = () => {
     let release = () => {};
     held = new Promise((resolve) => {

@@ -48,7 +48,7 @@ async function idsOf(log: EventLog, after = 0, gameId = GAME): Promise<string[]>
   return (await readAll(log, { after, gameId })).map(({ event: { id } }) => id);
 }
 
-/** All that is there, step by step. */
+/** Reads the whole log, step by step. */
 async function readAll(
   log: EventLog,
   { after = 0, gameId = GAME, filter }: { after?: number; gameId?: string; filter?: EventFilter },
@@ -161,7 +161,7 @@ function testOrder({ open }: EventLogStores, register: Register): void {
     await Promise.all(Array.from({ length: 50 }, () => readAll(log, { filter })));
     isOver = true;
     await counting;
-    // Without turns of their own, those of one step each would run in one turn of the loop.
+    // Otherwise the steps of all readers would run in one turn of the loop.
     assert.ok(turns >= 30, `${turns} turns of the event loop`);
   });
 

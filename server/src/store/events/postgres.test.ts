@@ -202,20 +202,20 @@ async function holdLog(t: TestContext, url: string): Promise<pg.Client> {
 
 async function connect(t: TestContext, url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url });
-  // Its database goes first.
+  // Its database is removed first.
   client.on('error', () => {});
   t.after(() => client.end());
   await client.connect();
   return client;
 }
 
-/** Waits until so many connections wait for a lock. */
+/** Waits until this many connections wait for a lock. */
 async function waitForLocks(url: string, count: number): Promise<void> {
   const waiting = "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
   while ((await server.execute(url, waiting)).length < count) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-/** Reads until there are so many events. */
+/** Reads until there are this many events. */
 async function idsIn(log: EventLog, count: number): Promise<string[]> {
   for (;;) {
     const { events } = await log.read('game', { after: 0, limit: 50 });

@@ -22,7 +22,7 @@ describe('event log in SQLite', () => {
 
   testEventLog({
     open: (t, limits) => openIn(t, join(temporaryDirectory(t), 'events.sqlite'), limits),
-    /** What a kill leaves is what is in the files at that moment. */
+    /** A kill leaves what is in the files at that moment. */
     reopenKilled(t, killed, limits) {
       const from = String(files.get(killed));
       const to = mkdtempSync(join(temporaryDirectory(t), 'killed-'));

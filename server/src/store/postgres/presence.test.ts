@@ -72,7 +72,7 @@ test('[postgres] a node with a copy of another’s data directory is refused, an
   await assert.rejects(copy.claimed(SOON_MS), { name: 'StartupError', message });
   const second = await open(t, url, { directory: 'one', journal: 'b' });
   await second.claimed(5_000);
-  // What another one waits for in vain must not keep the directory of its own from being used.
+  // A server that waited in vain must have given back the lock of its journal.
   const strange = await open(t, url, { directory: 'two', journal: 'c' });
   await assert.rejects(strange.claimed(SOON_MS), { name: 'StartupError' });
   const third = await open(t, url, { directory: 'one', journal: 'c' });
@@ -122,7 +122,7 @@ test('[postgres] a server that loses its connection claims the database again, a
 
 const AS_BOTH = ['alone', { directory: 'one', journal: 'a' }] as const;
 
-/** What a displaced server is advised, which it is at the beat that finds the other one there. */
+/** The advice to a displaced server, at the beat that finds the other one there. */
 const adviceOf = async ({ displaced }: Claim) => await withTimeout(displaced, 1_000, systemClock);
 
 /** A server's claim, and connections for it. */
@@ -235,7 +235,7 @@ test('[postgres] a node that is stopped while it asks for a place keeps nobody o
   await client.connect();
   const { log } = recordedLog();
   const stopped = createClaim({ presence: { directory: 'two' }, clock: systemClock, log });
-  // PostgreSQL has answered, and nobody is there who would take the answer.
+  // PostgreSQL has answered, but the answer has not been read.
   await new Promise<void>((resolve) => {
     const query = async (text: string): Promise<never> => {
       await client.query(text);

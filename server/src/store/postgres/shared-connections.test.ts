@@ -6,7 +6,7 @@ import { shareConnections } from './shared-connections.ts';
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A pool of a database that has room for so many connections. */
+/** A pool of a database that has room for this many connections. */
 function open(room: number) {
   const refusal = Object.assign(new pg.DatabaseError('too many connections', 0, 'error'), { code: '53300' });
   const database = { room, isAway: false, attempts: 0 };
