@@ -20,7 +20,7 @@ export const SCRIPT_CALLS: Readonly<Record<string, readonly (readonly [string, s
   Player: [
     ['Id', '', 'The player’s id.'],
     ['GetData', 'keys?: readonly string[]', 'The values of these keys, or of all there are. A key that is not set is missing.'],
-    ['SetData', 'values: Record<string, unknown>', 'Sets these keys and leaves the others as they are; null removes a key, and a number that is none, such as NaN, is refused. If the script has read data of the player, and another handler has changed what it read, it throws an error with the code `conflict`: read again, and try again.'],
+    ['SetData', 'values: Record<string, unknown>', 'Sets these keys and leaves the others as they are; null removes a key, and a number that is not finite, such as NaN, is refused. If the script has read data of the player, and another handler has changed what it read, it throws an error with the code `conflict`: read again, and try again.'],
     ['Disconnect', 'reason?: string', 'Closes every connection of the player, with the promises of DisconnectPlayer, and says which have ended. It is on record. The client is told the reason, of at most 64 characters. When the scripts of the stage have disconnected too many in a short time, it throws an error with the code `throttled`, and nothing is done.'],
   ],
   Lambda: [

@@ -314,7 +314,7 @@ export class SandboxPool implements Sandbox {
     }
     if (job.hasScriptsSent) {
       this.#release(thread);
-      job.reject(new Error('a thread for scripts has no room for those of one runtime'));
+      job.reject(new Error('a thread for scripts has no room for the scripts of one runtime'));
       return void this.#runNext();
     }
     if (this.#crew.isLoading(job.invocation.runtime.gameId)) {

@@ -363,7 +363,7 @@ test('[postgres] a standby is neither read nor opened, and the node goes on when
   try {
     await assert.rejects(a.store.meta.get('known'), isRetryable);
     await assert.rejects(a.store.meta.set('known', '2'), isRetryable);
-    const refused = { name: 'StartupError', message: /the server is a standby, which nothing can be written to/ };
+    const refused = { name: 'StartupError', message: /the server is a standby, which takes no writes/ };
     await assert.rejects(open(t, url), refused);
     // The last heartbeat may have been answered just before the kill.
     await until(() => a.database.foreignVersion() === undefined);

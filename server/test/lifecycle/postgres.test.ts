@@ -99,7 +99,7 @@ describe('[postgres] nodes on one database', { skip }, () => {
     await sdkOf(node).send(new DeleteStageCommand(demo));
     await stop(node);
     const next = await serve(t, copy, [], cluster);
-    await next.printed(/the database is another one than before/);
+    await next.printed(/this is another database than before/);
     const isReady = async () => (await fetch(new URL('/readyz', next.url))).status === 200;
     while (!(await isReady())) await new Promise((resolve) => setTimeout(resolve, 50));
     const player = await next.connect({ gameKey });

@@ -269,7 +269,7 @@ export class Partition {
     if (hasEnded !== '1') return;
     log.warn(
       { partition },
-      'the database is another one than before, or an earlier one: the directory of connections begins anew',
+      'this is another database than before, or an earlier state of it: the directory of connections begins anew',
     );
   }
 

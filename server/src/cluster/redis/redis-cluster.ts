@@ -234,7 +234,7 @@ export class RedisCluster implements Cluster {
   /** Begins another life of the node. The ended one may be swept at once. */
   #goOn(ended: Life): void {
     if (this.#isClosed || ended !== this.#life) return;
-    this.#parts.log.warn({ node: ended.node }, 'the lease of this node ended: its players are closed');
+    this.#parts.log.warn({ node: ended.node }, "the lease of this node ended: its players' connections are closed");
     this.#metrics.leaseEnded();
     this.#life = this.#begin(ended);
     void ended.close({ isLeaving: false });

@@ -228,7 +228,7 @@ function keysOf(value: unknown): readonly string[] | undefined {
   const got = Array.isArray(value) && value.length > MAX_KEYS ? String(value.length) : shown(value);
   throw new CallError(
     'bad_argument',
-    `the argument of GetData must be a list of at most ${MAX_KEYS} keys, which are text, got ${got}`,
+    `the argument of GetData must be a list of at most ${MAX_KEYS} keys, each of them text, got ${got}`,
   );
 }
 

@@ -206,7 +206,7 @@ function refusalOf({ ending }: InvocationResult, write: Write): Outcome | undefi
       if (OWN_CODE.test(ending.code)) return failed(ending.code, excerpt(ending.message, MAX_MESSAGE_LENGTH));
       write(
         'error',
-        `the code of Messaging().Error must be a capital followed by letters, digits, "_", "." or "-", got ${shown(ending.code)}`,
+        `the code of Messaging().Error must be a capital letter followed by letters, digits, "_", "." or "-", got ${shown(ending.code)}`,
       );
       return failed('script_error', 'the handler of this message failed');
     case 'unfit':

@@ -135,7 +135,10 @@ export function createNotifications({
         : cluster.request(node, 'notify_connections', { ...request, selector }, STAGE_TIMEOUT_MS));
       return { node, connections: reply.reached };
     } catch (error) {
-      log.warn({ err: error, node, type: request.type }, 'a node did not say whom it sent a notification');
+      log.warn(
+        { err: error, node, type: request.type },
+        'a node did not say how many connections it sent a notification to',
+      );
       return { node, connections: undefined };
     }
   }

@@ -99,7 +99,7 @@ export const SCRIPT_API: readonly ScriptObject[] = [
         name: 'SetData',
         parameters: 'values: Record<string, unknown>',
         returns: 'void',
-        does: 'Sets these keys and leaves the others as they are; null removes a key, and a number that is none, such as NaN, is refused. If the script has read data of the player, and another handler has changed what it read, it throws an error with the code `conflict`: read again, and try again.',
+        does: 'Sets these keys and leaves the others as they are; null removes a key, and a number that is not finite, such as NaN, is refused. If the script has read data of the player, and another handler has changed what it read, it throws an error with the code `conflict`: read again, and try again.',
       },
       {
         name: 'Disconnect',

@@ -130,7 +130,7 @@ export async function prepare(
          ${sessionSettings(settings)}`,
     );
     const [found] = rows;
-    if (found?.is_standby !== false) throw new Error('the server is a standby, which nothing can be written to');
+    if (found?.is_standby !== false) throw new Error('the server is a standby, which takes no writes');
     return found.server;
   } catch (error) {
     // The pool would wait until the server has closed the connection, and hold up all calls that wait for one.
