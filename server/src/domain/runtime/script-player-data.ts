@@ -86,7 +86,7 @@ export class ScriptPlayerData {
         const written = await this.#playerData.set(player, texts, version);
         if (call !== this.#latest) return;
         seen.version = written;
-        // A key that the script has not read, it may write whatever others do to it.
+        // A key that the script has not read may be written whatever others do to it.
         for (const [key, text] of texts) if (seen.isAll || seen.values.has(key)) seen.values.set(key, text);
         return;
       } catch (error) {
