@@ -28,7 +28,7 @@ session.subscribe(() => {
   namedGames.set([]);
 });
 
-/** Asks what the key may do, whenever somebody else signs in or another game or stage is looked at. */
+/** Asks what the key may do, whenever another person signs in or another game or stage is looked at. */
 export function usePermissions(): void {
   const signedIn = useSignal(session);
   const { game, stage } = useSignal(place);

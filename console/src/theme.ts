@@ -17,7 +17,7 @@ export const colours = signal(0);
 const repaint = () => colours.set(colours.get() + 1);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
 
-/** Colours follow `color-scheme`, which is the browser's own choice unless somebody has chosen here. */
+/** Colours follow `color-scheme`, which is the browser's own choice unless the person has chosen here. */
 export function applyTheme(theme: Theme = currentTheme()): void {
   ofBrowser.setItem(STORED, theme);
   document.documentElement.dataset.theme = theme;

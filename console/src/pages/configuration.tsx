@@ -20,7 +20,7 @@ import { MessageDialog } from './message-dialog.tsx';
 export function Configuration() {
   const { game, stage } = useSignal(place);
   const { query } = useSignal(route);
-  // Drafts are among the entries, and they change when somebody claims those that were left.
+  // Entries with drafts are listed too, and there are more once a person claims those that were left.
   useSignal(drafted);
   const round = useSignal(taken);
   const [deletion, setDeletion] = useState<{ of?: Entry; deleted?: readonly Entry[] }>();

@@ -7,7 +7,7 @@ import type { Entry } from './configuration-entries.ts';
 export interface Draft {
   readonly text: string;
   readonly base: string;
-  /** What is edited, so that it can be made anew when somebody else has deleted it. */
+  /** What is edited, so that it can be made anew if somebody else deletes it. */
   readonly entry: Entry;
 }
 

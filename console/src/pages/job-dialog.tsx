@@ -41,8 +41,8 @@ const REASONS = ['UPDATE', 'MAINTENANCE', 'BOTS'];
 const RETURN_SECONDS = [30, 60, 120, 300, 600, 3_600];
 
 /**
- * Starts a job in two steps: whom to disconnect and how, and then what that would do. The second is the server's own dry
- * run. What it was asked about is what is started: somebody may type on while the server still counts.
+ * Starts a job in two steps: whom to disconnect and how, and then what that would do. The second is the server's own
+ * dry run. What it was asked about is what is started, even if a person types on while the server counts.
  */
 export function JobDialog({ onClose }: { onClose: () => void }) {
   const [wish, setWish] = useState(NOTHING);

@@ -11,7 +11,7 @@ type Sections = NonNullable<Outputs['GetSnapshot']['Snapshot']>['Sections'];
 const MIN_ROWS = 5;
 const MAX_ROWS = 18;
 
-/** A payload as text, which is an example of the shape until somebody changes it. The key says which message it is for. */
+/** A payload as text, which is an example of the shape until a person changes it. The key says which message it is for. */
 export function usePayload(sections: Sections, message: { readonly key: string; readonly shape: string } | undefined) {
   const [hasOptional, setOptional] = useState(true);
   const [edited, setEdited] = useState<{ of: string; text: string }>();

@@ -22,7 +22,7 @@ function example(game: string, stage: string): string {
   return JSON.stringify({ Version: '2012-10-17', Statement }, null, 2);
 }
 
-/** What was typed stays in the tab while other pages are looked at, until somebody else may be at it. */
+/** What was typed stays in the tab while other pages are looked at, until another person may be at it. */
 let typed: string | undefined;
 
 session.subscribe(() => {

@@ -44,7 +44,7 @@ const TIME_IN_ID = /(?<=_|\dT)(?=\d)|(?=\.\d)/;
 export const breakable = (text: string, breaks: RegExp) =>
   text.split(breaks).map((part, index) => (index === 0 ? part : [<wbr key={index} />, part]));
 
-/** A name, a reason, a line of a log: somebody else's text, which must neither act as ours nor hide what it is. */
+/** A name, a reason, a line of a log: text that others wrote, which must neither act as ours nor hide what it is. */
 export function Untrusted({
   text,
   keepsLines = false,

@@ -214,7 +214,7 @@ export function installGuestApi({ call, log }: HostFunctions): GuestRuntime {
     try {
       if (thrown instanceof OwnError) return ownErrorOf(thrown);
     } catch {
-      // So it is not treated as the script's own error.
+      // A value that throws here is not treated as the script's own error.
     }
     return `f${failureOf(thrown)}`;
   }
