@@ -3,10 +3,10 @@
 /** Getter of GameSparks() → its calls: name, parameters, what it does. */
 export const SCRIPT_CALLS: Readonly<Record<string, readonly (readonly [string, string, string])[]>> = {
   Logging: [
-    ['Debug', '...values: readonly unknown[]', 'Writes a line of the level debug. Text is written as it is, anything else as JSON, with a space between several. A line has at most 64 KiB.'],
-    ['Info', '...values: readonly unknown[]', 'Writes a line of the level info. Text is written as it is, anything else as JSON, with a space between several. A line has at most 64 KiB.'],
-    ['Warn', '...values: readonly unknown[]', 'Writes a line of the level warn. Text is written as it is, anything else as JSON, with a space between several. A line has at most 64 KiB.'],
-    ['Error', '...values: readonly unknown[]', 'Writes a line of the level error. Text is written as it is, anything else as JSON, with a space between several. A line has at most 64 KiB.'],
+    ['Debug', '...values: readonly unknown[]', 'Writes a line of the level debug. Text is written as it is, anything else as JSON, with a space between several. The lines of one message have at most 64 KiB together.'],
+    ['Info', '...values: readonly unknown[]', 'Writes a line of the level info. Text is written as it is, anything else as JSON, with a space between several. The lines of one message have at most 64 KiB together.'],
+    ['Warn', '...values: readonly unknown[]', 'Writes a line of the level warn. Text is written as it is, anything else as JSON, with a space between several. The lines of one message have at most 64 KiB together.'],
+    ['Error', '...values: readonly unknown[]', 'Writes a line of the level error. Text is written as it is, anything else as JSON, with a space between several. The lines of one message have at most 64 KiB together.'],
   ],
   Messaging: [
     ['Response', 'payload: object', 'What a handler of a request must return. The payload must fit the response shape; members that the shape does not have are left out.'],

@@ -170,15 +170,20 @@ export class ScriptThread {
       running.linesDropped += 1;
       return;
     }
-    const whole = readText();
-    const text = whole.slice(0, maxLineBytes - running.lineBytes);
-    running.lineBytes += Buffer.byteLength(text);
+    const { text, bytes } = beginningOf(readText(), maxLineBytes - running.lineBytes);
+    running.lineBytes += bytes;
     running.lines.push({ level, text });
   }
 
   #post(message: FromThread): void {
     this.#port.postMessage(message);
   }
+}
+
+/** As much of a text as has at most so many bytes of UTF-8. */
+function beginningOf(text: string, maxBytes: number): { readonly text: string; readonly bytes: number } {
+  const { read, written } = new TextEncoder().encodeInto(text, new Uint8Array(Math.min(maxBytes, 3 * text.length)));
+  return { text: text.slice(0, read), bytes: written };
 }
 
 function seedsOf(bytes: Uint8Array): Seeds {

@@ -229,6 +229,17 @@ test('several values make one line, and lines beyond the limit name it', async (
   assert.match(lines[2] ?? '', /^warn 1 more lines were left out: RESPARK_SCRIPT_MAX_LINES /);
 });
 
+test('the lines of a message have 64 KiB of UTF-8 together, and none ends within a character', async (t) => {
+  const run = await open(t);
+  const script = `const log = ${GS}.Logging(); log.Info('a' + '\u{1f3c6}'.repeat(10000)); log.Info('€'.repeat(40000)); log.Info('c');`;
+  const { lines } = await run(script, {}, { isEvent: true });
+  assert.deepEqual(
+    lines.slice(0, 2).map((line) => line.length),
+    ['info a'.length + 2 * 10_000, 'info '.length + 8_511],
+  );
+  assert.equal(Buffer.byteLength(lines.slice(0, 2).join('')) - 2 * 'info '.length, 65_534);
+});
+
 test('a payload that is refused is in the log of the stage', async (t) => {
   const run = await open(t);
   for (const isEvent of [false, true]) {

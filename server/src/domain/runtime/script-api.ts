@@ -20,7 +20,7 @@ interface ScriptObject {
 }
 
 const LOGGED =
-  'Text is written as it is, anything else as JSON, with a space between several. A line has at most 64 KiB.';
+  'Text is written as it is, anything else as JSON, with a space between several. The lines of one message have at most 64 KiB together.';
 
 /**
  * Everything that a script can call, from which the declarations for editors and the documentation derive. What the
