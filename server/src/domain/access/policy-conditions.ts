@@ -31,7 +31,25 @@ export interface Condition {
 /** What is wrong with a condition, for the author of the policy. */
 export class ConditionFault extends Error {}
 
-type Test = (actual: string) => boolean;
+type Test = (actual: Actual) => boolean;
+
+/**
+ * A value of a request. It is read as an address or a date only once, because a line of a policy has room for hundreds of values to
+ * compare it with.
+ */
+class Actual {
+  readonly text: string;
+  readonly #read = new Map<(text: string) => unknown, unknown>();
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  as<T>(parse: (text: string) => T): T {
+    if (!this.#read.has(parse)) this.#read.set(parse, parse(this.text));
+    return this.#read.get(parse) as T;
+  }
+}
 
 /** The kind of value that an operator compares and that a key holds. */
 type Kind = 'string' | 'number' | 'date' | 'boolean' | 'address';
@@ -52,10 +70,16 @@ const VALUE_FORMS: Readonly<Record<Kind, string>> = {
   address: 'an IPv4 or IPv6 address or CIDR range such as 203.0.113.0/24 or 2001:db8::/32',
 };
 
-const stringEquals: Operator['compile'] = (wanted) => (actual) => actual === wanted;
-const stringEqualsIgnoreCase: Operator['compile'] = (wanted) => {
+const stringEquals = (wanted: string): Test => {
+  return ({ text }) => text === wanted;
+};
+const stringEqualsIgnoreCase = (wanted: string): Test => {
   const lower = wanted.toLowerCase();
-  return (actual) => actual.toLowerCase() === lower;
+  return ({ text }) => text.toLowerCase() === lower;
+};
+const stringLike = (wanted: string): Test => {
+  const matches = compileWildcard(wanted);
+  return ({ text }) => matches(text);
 };
 
 const OPERATORS: Readonly<Record<string, Operator>> = {
@@ -63,8 +87,8 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   StringNotEquals: { kind: 'string', isNegated: true, compile: stringEquals },
   StringEqualsIgnoreCase: { kind: 'string', compile: stringEqualsIgnoreCase },
   StringNotEqualsIgnoreCase: { kind: 'string', isNegated: true, compile: stringEqualsIgnoreCase },
-  StringLike: { kind: 'string', compile: compileWildcard },
-  StringNotLike: { kind: 'string', isNegated: true, compile: compileWildcard },
+  StringLike: { kind: 'string', compile: stringLike },
+  StringNotLike: { kind: 'string', isNegated: true, compile: stringLike },
   ...comparisons('Numeric', 'number', parseNumber),
   ...comparisons('Date', 'date', parseDate),
   Bool: { kind: 'boolean', compile: (wanted) => (/^(true|false)$/.test(wanted) ? stringEquals(wanted) : undefined) },
@@ -126,7 +150,10 @@ export function compileCondition(operatorName: string, keyName: string, wanted: 
   }
   const tests = wanted.map((value) => compileValue(operator, value));
   const isNegated = operator.isNegated === true;
-  const accepts: Test = (actual) => tests.some((test) => test(actual)) !== isNegated;
+  const accepts = (text: string): boolean => {
+    const actual = new Actual(text);
+    return tests.some((test) => test(actual)) !== isNegated;
+  };
   const isMetByAbsence = isNegated || ifExists !== undefined;
   return {
     ...uses,
@@ -192,8 +219,8 @@ function comparisons(
     compile(wantedText) {
       const wanted = parse(wantedText);
       if (wanted === undefined) return undefined;
-      return (actualText) => {
-        const actual = parse(actualText);
+      return (value) => {
+        const actual = value.as(parse);
         return actual !== undefined && holds(actual, wanted);
       };
     },
@@ -224,8 +251,8 @@ function parseDate(text: string): number | undefined {
 function compileCidr(wanted: string): Test | undefined {
   const range = parseIpRange(wanted);
   if (range === undefined) return undefined;
-  return (actualText) => {
-    const actual = parseIpAddress(actualText);
+  return (value) => {
+    const actual = value.as(parseIpAddress);
     return actual !== undefined && range(actual);
   };
 }
