@@ -6,8 +6,11 @@ import { insertUnique, octetsOf, type Scope, UNFINISHED } from './scope.ts';
 /** All columns but the sections, which can be a megabyte for each snapshot and which no list shows. */
 const SUMMARY = ['id', 'game_id', 'description', 'created_at', 'updated_at'] as const;
 
-/** To remove this many, of a megabyte each and with the zips of their code, holds all else up for some milliseconds. */
-const REMOVED_AT_ONCE = 20;
+/**
+ * To remove this many, of a megabyte each, holds all else up for some milliseconds. The zips of generated code, of which a snapshot
+ * may have dozens and which may be as long, are removed by themselves before.
+ */
+const REMOVED_AT_ONCE = 5;
 
 export function snapshotTable(scope: Scope): SnapshotTable {
   const { read, write } = scope;
@@ -72,16 +75,29 @@ export function snapshotTable(scope: Scope): SnapshotTable {
       );
     },
     async removeAll(gameId) {
-      for (;;) {
+      await untilNothingIsLeft(async () => {
+        const jobs = read.selectFrom('generated_code_jobs').select('id').where('game_id', '=', gameId);
+        const ids = (await jobs.limit(REMOVED_AT_ONCE).execute()).map(({ id }) => id);
+        if (ids.length === 0) return 0n;
+        const removed = await write((query) =>
+          query.deleteFrom('generated_code_jobs').where('id', 'in', ids).executeTakeFirst(),
+        );
+        return removed.numDeletedRows;
+      });
+      await untilNothingIsLeft(async () => {
         const { numDeletedRows } = await write((query) => {
           const some = query.selectFrom('snapshots').select('id').where('game_id', '=', gameId).limit(REMOVED_AT_ONCE);
           return query.deleteFrom('snapshots').where('game_id', '=', gameId).where('id', 'in', some).executeTakeFirst();
         });
-        if (numDeletedRows === 0n) return;
-        await setImmediate();
-      }
+        return numDeletedRows;
+      });
     },
   };
+}
+
+/** Other calls get their turn after each step. */
+async function untilNothingIsLeft(removeSome: () => Promise<bigint>): Promise<void> {
+  while ((await removeSome()) > 0n) await setImmediate();
 }
 
 async function findUse({ read }: Scope, gameId: string, id: string): ReturnType<SnapshotTable['findUse']> {
