@@ -12,6 +12,7 @@ import { createDisconnectJobs } from './0008-disconnect-jobs.ts';
 import { createPlayersOfDisconnectJobs } from './0009-players-of-disconnect-jobs.ts';
 import { createExpiryOfKeys } from './0010-expiry-of-keys.ts';
 import { createEndsOfBars } from './0011-ends-of-bars.ts';
+import { createEndsOfKeys } from './0012-ends-of-keys.ts';
 
 /** In order. A migration's place in the list, from 1, is the version that it leads to; only ever append to the list. */
 const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
@@ -26,6 +27,7 @@ const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
   createPlayersOfDisconnectJobs,
   createExpiryOfKeys,
   createEndsOfBars,
+  createEndsOfKeys,
 ];
 
 /** The version that this program's migrations lead to. */
