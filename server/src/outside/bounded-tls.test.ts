@@ -45,6 +45,21 @@ test('no keys are exchanged in a group that the other end chooses', async (t) =>
   await assert.rejects(ask(port, new BoundedTlsAgent(TRUSTING)), /handshake failure/);
 });
 
+test('in TLS 1.3 no keys are exchanged in such a group either', async (t) => {
+  const { port } = await startServer(t, { ecdhCurve: 'ffdhe8192', minVersion: 'TLSv1.3' });
+  assert.equal(await ask(port, new Agent(TRUSTING)), 200);
+  await assert.rejects(ask(port, new BoundedTlsAgent(TRUSTING)), /handshake failure/);
+});
+
+test('keys are exchanged on each of the curves', async (t) => {
+  for (const ecdhCurve of ['X25519', 'P-256', 'X448', 'P-521', 'P-384']) {
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      const { port } = await startServer(t, { ecdhCurve, maxVersion });
+      assert.equal(await ask(port, new BoundedTlsAgent(TRUSTING)), 200, `${ecdhCurve} in ${maxVersion}`);
+    }
+  }
+});
+
 test('a handshake is made once', async (t) => {
   const { server, port } = await startServer(t, { maxVersion: 'TLSv1.2' });
   const sockets = once(server, 'secureConnection');

@@ -20,10 +20,14 @@ const BYTES_OF_TLS = 2;
 
 /**
  * How handshakes are made. The other end chooses the group of an exchange of keys by Diffie and Hellman, and one of ten thousand
- * bits takes half a second, while those on curves are few and fast. With a renegotiation it could have the certificates checked
- * again, as often as it likes.
+ * bits takes half a second, while those on curves are few and fast. TLS 1.3 has such groups too, up to 8,192 bits, unless curves
+ * alone are offered. With a renegotiation it could have the certificates checked again, as often as it likes.
  */
-const HANDSHAKE = { ciphers: `${DEFAULT_CIPHERS}:!DHE`, secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const;
+const HANDSHAKE = {
+  ciphers: `${DEFAULT_CIPHERS}:!DHE`,
+  ecdhCurve: 'X25519:P-256:X448:P-521:P-384',
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+} as const;
 
 /** Whose request a connection is made for; without one it is that of its host. */
 export interface Owned {
