@@ -18,7 +18,7 @@ export interface Job {
   readonly reject: (error: unknown) => void;
   readonly enqueuedAt: number;
   hasScriptsSent: boolean;
-  /** Whether a thread lacked its scripts while another one was loading scripts of the same game. */
+  /** Whether a thread lacked its scripts while another one was loading some for which they must wait. */
   isUnloaded: boolean;
 }
 
