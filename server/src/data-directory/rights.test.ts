@@ -306,4 +306,15 @@ describe('a file of the server that its user may not write', () => {
       message: /^user \d+, who runs this, may not read and write \S+\/audit\.sqlite \(mode 400, .*"chmod 600 /,
     });
   });
+
+  it('keeps no command from its work when it is replaced whole (skipped for root)', { skip: !isOrdinary }, (t) => {
+    const path = join(temporaryDirectory(t), 'data');
+    open(path);
+    writeFileSync(join(path, 'respark.sqlite'), '');
+    for (const name of ['console-code.json', 'demo.json', 'running.json']) {
+      writeFileSync(join(path, name), '{}');
+      chmodSync(join(path, name), 0);
+    }
+    openDataDirectory({ path, isShared: true }).close();
+  });
 });

@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path';
 import { makeDirectories } from '../make-directories.ts';
 import { StartupError } from '../startup-error.ts';
-import { isSecretFile, isServerFile, LOCK_FILE } from './server-files.ts';
+import { isSecretFile, isServerFile, isWrittenInPlace, LOCK_FILE } from './server-files.ts';
 
 /** What a new file system, or the storage that it comes from, may have in it of its own. */
 const OF_FILE_SYSTEM = ['lost+found', '.snapshot', '.snapshots', '.zfs', '.trashcan', 'System Volume Information'];
@@ -152,8 +152,12 @@ function takeFile(path: string, name: string): void {
   assertUsable(path, { name, found });
 }
 
-/** SQLite says of a file that this user may not write that the file system is read-only. */
+/**
+ * SQLite says of a file that this user may not write that the file system is read-only. The superuser may have left one of those
+ * that are replaced whole, which does no harm.
+ */
 function assertUsable(path: string, { name, found }: { name: string; found: Stats }): void {
+  if (!isSecretFile(name) && !isWrittenInPlace(name)) return;
   try {
     accessSync(path, isSecretFile(name) ? constants.R_OK : constants.R_OK | constants.W_OK);
   } catch (error) {

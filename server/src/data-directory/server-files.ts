@@ -23,6 +23,13 @@ const SECRET_FILES = [SECRET_KEY_FILE, NEXT_SECRET_KEY_FILE, 'root-credentials']
 const SERVER_FILE =
   /^(?:[\w-]+\.sqlite(?:-wal|-shm|-journal)?|(?:audit|events)\.journal(?:\.new)?|secret\.key(?:\.next)?|root-credentials|node-id|(?:console-code|demo|running)\.json|reserve)$/;
 
+/** Files of the server that are written where they are. The others are replaced whole, whoever has written them before. */
+const WRITTEN_IN_PLACE = /^(?:[\w-]+\.sqlite(?:-wal|-shm|-journal)?|(?:audit|events)\.journal|reserve|lock)$/;
+
+export function isWrittenInPlace(name: string): boolean {
+  return WRITTEN_IN_PLACE.test(name);
+}
+
 /** What a kill has left of a restore, or of a backup before an upgrade, that was not whole. */
 const LEFT_PART = /^(?:restore|before-upgrade-[\w-]+\.tar\.gz\.[\w-]+)\.partial$/;
 
