@@ -48,8 +48,18 @@ test('games for which threads that loaded scripts had to be ended load one after
   const inTurn = (...games: [string, string]) => offences.mustLoadInTurn(...games);
   assert.deepEqual([inTurn('one', 'two'), inTurn('two', 'one'), inTurn('other', 'other')], [true, true, true]);
   assert.deepEqual([inTurn('one', 'other'), inTurn('other', 'two'), inTurn('stuck', 'one')], [false, false, false]);
-  clock.advance(60_000);
+  clock.advance(3_600_000);
   assert.equal(inTurn('one', 'two'), false);
+});
+
+test('games that load one after the other are remembered until it is their turn again, also when they are a hundred', () => {
+  const clock = new ManualClock();
+  const offences = new Offences({ clock });
+  for (let number = 0; number < 100; number += 1) {
+    offences.killed({ stageId: `stage ${number}`, gameId: `game ${number}` }, { whileLoading: true });
+    clock.advance(5_000);
+  }
+  assert.equal(offences.mustLoadInTurn('game 0', 'game 99'), true);
 });
 
 test('while a game has had threads ended, its stages of which little is known count as slow', () => {

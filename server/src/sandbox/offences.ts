@@ -5,6 +5,11 @@ import type { ScriptedRuntime } from './sandbox.ts';
 const MAX_KILLS = 3;
 const WINDOW_MS = 60_000;
 const PAUSE_MS = 60_000;
+/**
+ * How long scripts that took too long to be loaded are remembered. Games take turns of five seconds for that, so what is
+ * forgotten sooner, such as in a minute, is when there are a dozen of them, and then each takes a thread once more.
+ */
+const SLOW_TO_LOAD_MS = 3_600_000;
 /** How many stages are remembered; beyond that, the one that was added first is forgotten. */
 const MAX_STAGES = 10_000;
 /** The typical length of a stage's invocations covers about this much of its latest time in threads. */
@@ -55,11 +60,11 @@ export class Offences {
   }
 
   #hadThreadEnded(gameId: string): boolean {
-    return this.#isRecent(this.#games.get(gameId));
+    return this.#isWithin(WINDOW_MS, this.#games.get(gameId));
   }
 
-  #isRecent(at: number | undefined): boolean {
-    return at !== undefined && this.#clock.monotonic() - at < WINDOW_MS;
+  #isWithin(windowMs: number, at: number | undefined): boolean {
+    return at !== undefined && this.#clock.monotonic() - at < windowMs;
   }
 
   /**
@@ -68,7 +73,7 @@ export class Offences {
    * games than threads.
    */
   mustLoadInTurn(gameId: string, other: string): boolean {
-    const isSlow = (game: string) => this.#isRecent(this.#slowToLoad.get(game));
+    const isSlow = (game: string) => this.#isWithin(SLOW_TO_LOAD_MS, this.#slowToLoad.get(game));
     return gameId === other || (isSlow(gameId) && isSlow(other));
   }
 

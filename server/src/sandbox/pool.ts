@@ -32,7 +32,7 @@ const MAX_KNOWN = 1_000;
  *
  * Nothing can stop the engine while it compiles, and a hostile script may keep it busy for minutes. So a thread that
  * loads scripts does nothing for other stages, a game loads in one thread at a time, all games that took too long in the
- * last minute load one after the other, and the end of a thread counts against the stage whose scripts took too long.
+ * last hour load one after the other, and the end of a thread counts against the stage whose scripts took too long.
  */
 export class SandboxPool implements Sandbox {
   readonly #clock: Clock;
