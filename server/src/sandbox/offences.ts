@@ -6,8 +6,8 @@ const MAX_KILLS = 3;
 const WINDOW_MS = 60_000;
 const PAUSE_MS = 60_000;
 /**
- * How long scripts that took too long to be loaded are remembered. Games take turns of five seconds for that, so what is
- * forgotten sooner, such as in a minute, is when there are a dozen of them, and then each takes a thread once more.
+ * How long it is remembered that a game's scripts took too long to be loaded. Such games take turns of five seconds: one that
+ * was forgotten before its next turn, as one of a dozen would be within a minute, would take another thread at once.
  */
 const SLOW_TO_LOAD_MS = 3_600_000;
 /** How many stages are remembered; beyond that, the one that was added first is forgotten. */

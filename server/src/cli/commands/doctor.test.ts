@@ -49,6 +49,7 @@ async function diagnose({
   openAdministration,
   examineRedis = async () => [],
   examineDatabase = async () => [],
+  findDamagedFiles = async () => [],
 }: {
   platform?: NodeJS.Platform;
   dataDir?: string;
@@ -58,6 +59,7 @@ async function diagnose({
   openAdministration?: Main['openAdministration'];
   examineRedis?: Main['examineRedis'];
   examineDatabase?: Main['examineDatabase'];
+  findDamagedFiles?: Main['findDamagedFiles'];
 }) {
   const local = { ...(root === undefined ? {} : { root }), ...(url === undefined ? {} : { url }) };
   const world = createTestWorld({
@@ -66,7 +68,7 @@ async function diagnose({
     local,
     main: {
       ...(openAdministration === undefined ? {} : { openAdministration }),
-      ...{ examineRedis, examineDatabase, findDamagedFiles: async () => [] },
+      ...{ examineRedis, examineDatabase, findDamagedFiles },
     },
   });
   const exitCode = await world.run('doctor', '--json', '--data-dir', dataDir, '--max-connections', '1000');
@@ -104,6 +106,17 @@ describe('doctor', () => {
     const { exitCode, find } = await diagnose({ root: ROOT, openAdministration });
     assert.equal(exitCode, 1);
     assert.equal(find('secret key')?.detail, 'the secret key is not the one of this data directory');
+  });
+
+  it('looks at the secret key and the databases also where the settings have the root key, which is in no file then', async (t) => {
+    const dataDir = join(makeDirectory(t), 'data');
+    mkdirSync(dataDir, { mode: 0o700 });
+    writeFileSync(join(dataDir, 'respark.sqlite'), '', { mode: 0o600 });
+    const openAdministration = (async () => ({ close: async () => {} })) as unknown as Main['openAdministration'];
+    const findDamagedFiles = async () => ['respark.sqlite is damaged'];
+    const { exitCode, find } = await diagnose({ dataDir, openAdministration, findDamagedFiles });
+    assert.equal(find('secret key')?.detail, 'decrypts the stored secrets');
+    assert.deepEqual([exitCode, find('databases')?.detail], [1, 'respark.sqlite is damaged']);
   });
 
   it('looks at the Redis server of a cluster, and at none for a single node', async () => {

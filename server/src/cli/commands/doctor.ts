@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { access, readdir, stat } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { listGames } from '../../api/operations/games.ts';
 import { type Settings, SettingsError } from '../../config/config.ts';
-import { isServerFile } from '../../data-directory/server-files.ts';
+import { DATABASE_FILE, isServerFile, NODE_ID_FILE } from '../../data-directory/server-files.ts';
 import { findFileFault } from '../../file-fault.ts';
 import { createLog } from '../../log.ts';
 import { findNodeFault } from '../../node-release.ts';
@@ -106,9 +106,11 @@ async function checkDataDirectory(dataDir: string): Promise<Finding> {
 
 /** What cannot be opened is not looked through: the first fault says more. */
 async function checkStore(world: World, settings: Settings): Promise<Finding[]> {
+  if (!(await hasStarted(world, settings))) {
+    return [{ check: 'secret key', state: 'ok', detail: 'the data directory has nothing that is encrypted yet' }];
+  }
   const secretKey = await checkSecretKey(world, settings);
-  const isHere = (await world.localFiles.rootCredentials(settings.dataDir).catch(() => undefined)) !== undefined;
-  if (secretKey.state !== 'ok' || !isHere || settings.databaseUrl !== undefined) return [secretKey];
+  if (secretKey.state !== 'ok' || settings.databaseUrl !== undefined) return [secretKey];
   const check = 'databases';
   const { findDamagedFiles } = await world.loadMain();
   const damage = await findDamagedFiles(resolve(settings.dataDir));
@@ -116,13 +118,15 @@ async function checkStore(world: World, settings: Settings): Promise<Finding[]> 
   return [secretKey, ...damage.map((detail): Finding => ({ check, state: 'fail', detail }))];
 }
 
+/** Whether a server has started with this data directory. Where the settings have the root key, no file has it. */
+async function hasStarted(world: World, { dataDir, databaseUrl }: Settings): Promise<boolean> {
+  if (existsSync(join(resolve(dataDir), databaseUrl === undefined ? DATABASE_FILE : NODE_ID_FILE))) return true;
+  return (await world.localFiles.rootCredentials(dataDir)) !== undefined;
+}
+
 /** Opens the store with the configured secret key; this works beside a running server, and changes nothing. */
 async function checkSecretKey(world: World, settings: Settings): Promise<Finding> {
   const check = 'secret key';
-  // Before the first start with this directory there is nothing to open.
-  if ((await world.localFiles.rootCredentials(settings.dataDir)) === undefined) {
-    return { check, state: 'ok', detail: 'the data directory has nothing that is encrypted yet' };
-  }
   try {
     const log = logOf(world);
     const { openAdministration } = await world.loadMain();
