@@ -10,6 +10,7 @@ import {
   type ServerFrame,
   type WelcomeFrame,
 } from '@respark/protocol';
+import { widestGroup } from '../address-buckets.ts';
 import type { Clock, Moment } from '../clock.ts';
 import type { Lease } from '../cluster/cluster.ts';
 import type { Session } from '../domain/players/player-tokens.ts';
@@ -417,7 +418,9 @@ export class Connection {
     this.#requestsInFlight += 1;
     const [player, session, runtime] = [this.#player, this.#session, this.#runtime];
     const isDropped = () => this.#isSentAway || !this.#mayAct();
-    const answer = answerTo(frame, { connectionId: this.id, player, session, runtime, isDropped, log: this.#host.log });
+    const network = widestGroup(this.addressGroup);
+    const facts = { connectionId: this.id, player, network, session, runtime, isDropped, log: this.#host.log };
+    const answer = answerTo(frame, facts);
     void andThen(answer, (text) => {
       this.#requestsInFlight -= 1;
       if (text !== undefined) this.#sendFrame(text);

@@ -10,6 +10,7 @@ import type { SignedInPlayer } from '../player-key.ts';
 interface Messenger {
   readonly connectionId: string;
   readonly player: SignedInPlayer | undefined;
+  readonly network: string;
   readonly session: Session | undefined;
   readonly runtime: Runtime | undefined;
   readonly isDropped: () => boolean;
@@ -19,13 +20,13 @@ interface Messenger {
 /** The text of the frame that answers a message; undefined for an event that was handled. Never fails. */
 export function answerTo(
   frame: RequestFrame | EventFrame,
-  { connectionId, player, session, runtime, isDropped, log }: Messenger,
+  { connectionId, player, network, session, runtime, isDropped, log }: Messenger,
 ): MaybePromise<string | undefined> {
   const { type, payload } = frame;
   const id = frame.kind === 'request' ? { id: frame.id } : {};
   const answered = () => {
     if (player === undefined || runtime === undefined) throw new Error(`connection ${connectionId} has no player`);
-    return andThen(runtime[frame.kind]({ player, session, isDropped, type, payload }), (outcome) => {
+    return andThen(runtime[frame.kind]({ player, network, session, isDropped, type, payload }), (outcome) => {
       if (!outcome.isHandled) return encode({ kind: 'error', ...id, code: outcome.code, message: outcome.message });
       return frame.kind === 'request' ? encodeResponse(frame.id, outcome.payloadJson) : undefined;
     });

@@ -253,6 +253,47 @@ test('of a full lane, the party that has most places gives those up that others 
   assert.deepEqual(takeAll(queue), ['many 1', 'few 1', 'third 1', 'few 2']);
 });
 
+function inCrowds(limits: QueueLimits, displaced: string[]): FairQueue<string> {
+  return new FairQueue<string>(limits, {
+    crowdOf: (party) => party.split(' ')[0] ?? '',
+    displaced: (work) => displaced.push(work),
+  });
+}
+
+test('however many parties there are in a crowd, another crowd has every second turn', () => {
+  const queue = inCrowds({ ...LIMITS, maxWaitingPerLane: 10 }, []);
+  for (const party of ['1', '2', '3', '4', '5']) assert(queue.add('lane', `many ${party}`, `many ${party}`, 1));
+  for (const work of ['few 1', 'few 2']) assert(queue.add('lane', 'few', work, 1));
+  queue.putBack('lane', 'many 1', queue.take(() => true) ?? '', 1);
+  assert.deepEqual(takeAll(queue), ['many 1', 'few 1', 'many 2', 'few 2', 'many 3', 'many 4', 'many 5']);
+  assert(queue.add('lane', 'many 1', 'again', 1));
+  assert.deepEqual(takeAll(queue), ['again']);
+});
+
+test('of a full lane, the crowd that has most places gives those up, then the party of its own that has most', () => {
+  const displaced: string[] = [];
+  const queue = inCrowds(LIMITS, displaced);
+  for (const party of ['1', '2', '3', '4']) assert(queue.add('lane', `many ${party}`, `many ${party}`, 1));
+  assert(!queue.add('lane', 'many 5', 'many 5', 1), 'no party of its own crowd has more than one place');
+  assert(queue.add('lane', 'few', 'few 1', 1));
+  assert(queue.add('lane', 'few', 'few 2', 1));
+  assert(!queue.add('lane', 'few', 'few 3', 1), 'it has as many as the other crowd');
+  assert.equal(displaced.length, 2);
+  assert(queue.add('lane', 'few 2', 'few 3', 1), 'a party of its own crowd has more');
+  assert.equal(displaced.at(-1), 'few 2');
+  assert.equal(queue.size, 4);
+});
+
+test('of a lane without bytes left, the crowd that has most of them gives up what is needed', () => {
+  const displaced: string[] = [];
+  const queue = inCrowds(LIMITS, displaced);
+  for (const party of ['1', '2', '3']) assert(queue.add('lane', `many ${party}`, `many ${party}`, 130));
+  assert(queue.add('lane', 'few', 'few', 150));
+  assert.equal(displaced.length, 2);
+  assert(queue.add('lane', 'few', 'in the room that was left', 120));
+  assert.equal(queue.size, 3);
+});
+
 test('of a lane without bytes left, the party that has most of them does, if that is enough', () => {
   const displaced: string[] = [];
   const queue = new FairQueue<string>(LIMITS, { displaced: (work) => displaced.push(work) });

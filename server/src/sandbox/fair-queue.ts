@@ -1,79 +1,30 @@
+import {
+  crowdWithMost,
+  givenBy,
+  groupWithMost,
+  type Held,
+  type Measure,
+  partyWithMost,
+  withOneMore,
+} from './displaced-work.ts';
+import {
+  type Crowd,
+  count,
+  type Entry,
+  firstOf,
+  type Group,
+  type Lane,
+  type Level,
+  partiesOf,
+  partyOf,
+  takeFirst,
+} from './waiting-work.ts';
+
 /**
  * How many lanes there may be before those without work are forgotten: a lane must not shed what it has used by pausing
  * for a moment.
  */
 const MAX_IDLE_LANES = 1_000;
-/** How many pieces of work one may displace: looking for very many short ones would hold everything else up. */
-const MAX_GIVEN = 16;
-
-/** What a group or a lane has used, and what of its work waits. */
-interface Share {
-  /** What the work has cost, counted from where the share began. */
-  used: number;
-  waiting: number;
-  /** The bytes of the work that waits. */
-  bytes: number;
-}
-
-/** How far shares that take turns have got. Neither number ever falls. */
-interface Level {
-  /** Where a new share begins: at what the share whose turn it was last had used. */
-  start: number;
-  /** The most that any share has used. */
-  most: number;
-}
-
-/** The lanes of one owner. However many they are, together they get the turns and the places of one. */
-interface Group<T> extends Share {
-  readonly level: Level;
-  readonly lanes: Set<Lane<T>>;
-}
-
-interface Lane<T> extends Share {
-  readonly group: Group<T>;
-  /** Work that was taken and put back. It comes before all other work, the last first. */
-  readonly returned: Returned<T>[];
-  /** In the order of their turns. */
-  readonly parties: Map<string, Party<T>>;
-}
-
-interface Party<T> {
-  /** In the order in which it came. */
-  readonly entries: Entry<T>[];
-  /** The bytes of all entries. */
-  bytes: number;
-}
-
-interface Entry<T> {
-  readonly work: T;
-  readonly bytes: number;
-}
-
-interface Returned<T> extends Entry<T> {
-  readonly party: string;
-}
-
-/** A group, or one party of a lane, with places that others may need. */
-interface Holder<T> extends Pick<Share, Measure> {
-  readonly lanes: Iterable<Lane<T>>;
-  readonly party?: string;
-}
-
-type Measure = 'waiting' | 'bytes';
-
-/** What is missing for a new piece of work, and what its own holder would have with it. */
-interface Need {
-  readonly isFull: boolean;
-  readonly missingBytes: number;
-  readonly own: () => Pick<Share, Measure>;
-}
-
-/** A piece of work, and where it waits. */
-interface Held<T> {
-  readonly lane: Lane<T>;
-  readonly party: string;
-  readonly entry: Entry<T>;
-}
 
 /** How much may wait, in all and in each lane. */
 export interface QueueLimits {
@@ -85,12 +36,14 @@ export interface QueueLimits {
 
 /**
  * Work that waits, in lanes. The group of lanes that has used least goes first, however much waits in the others;
- * within it, the lane that has used least goes first, and within a lane, parties take turns. When all places are taken,
- * a group that has few takes one from the group that has most; when all places of a lane are, so do its parties.
+ * within it, the lane that has used least goes first, and within a lane, crowds take turns, and within a crowd its parties.
+ * When all places are taken, a group that has few takes one from the group that has most; when all places of a lane are, so
+ * do its crowds, and the parties of a crowd.
  */
 export class FairQueue<T> {
   readonly #limits: QueueLimits;
   readonly #groupOf: (laneName: string, work: T) => string;
+  readonly #crowdOf: (party: string, work: T) => string;
   readonly #displaced: (work: T) => void;
   readonly #groups = new Map<string, Group<T>>();
   readonly #lanes = new Map<string, Lane<T>>();
@@ -102,16 +55,20 @@ export class FairQueue<T> {
     limits: QueueLimits,
     {
       groupOf = (laneName) => laneName,
+      crowdOf = (party) => party,
       displaced = () => {},
     }: {
       /** The group of a lane, which never changes. Without this, each lane is a group of its own. */
       readonly groupOf?: (laneName: string, work: T) => string;
+      /** The crowd of a party. A party may be in several. Without this, each party is a crowd of its own. */
+      readonly crowdOf?: (party: string, work: T) => string;
       /** Called with work that gives way to work of another group or another party. */
       readonly displaced?: (work: T) => void;
     } = {},
   ) {
     this.#limits = limits;
     this.#groupOf = groupOf;
+    this.#crowdOf = crowdOf;
     this.#displaced = displaced;
   }
 
@@ -123,7 +80,8 @@ export class FairQueue<T> {
   add(laneName: string, party: string, work: T, bytes: number): boolean {
     const lane = this.#laneOf(laneName, work);
     const { group } = lane;
-    const displaced = this.#displacedBy(lane, party, bytes);
+    const crowd = this.#crowdOf(party, work);
+    const displaced = this.#displacedBy(lane, crowd, party, bytes);
     if (displaced === undefined) return false;
     for (const held of displaced) this.#displace(held);
     // While nothing waited, no group kept another waiting.
@@ -133,10 +91,9 @@ export class FairQueue<T> {
       group.level.start = group.level.most;
     }
     if (lane.waiting === 0) lane.used = Math.max(lane.used, group.level.start);
-    const ofParty = lane.parties.get(party) ?? { entries: [], bytes: 0 };
-    lane.parties.set(party, ofParty);
+    const ofParty = partyOf(lane, crowd, party);
     ofParty.entries.push({ work, bytes });
-    ofParty.bytes += bytes;
+    count([ofParty, ofParty.crowd], 1, bytes);
     this.#count(lane, 1, bytes);
     return true;
   }
@@ -162,7 +119,7 @@ export class FairQueue<T> {
   /** Takes back work that could not be done. It is the next of its lane, and no bound refuses it. */
   putBack(laneName: string, party: string, work: T, bytes: number): void {
     const lane = this.#laneOf(laneName, work);
-    lane.returned.push({ party, work, bytes });
+    lane.returned.push({ crowd: this.#crowdOf(party, work), party, work, bytes });
     this.#count(lane, 1, bytes);
   }
 
@@ -179,9 +136,9 @@ export class FairQueue<T> {
 
   /** Empties the queue, and returns what waited. */
   clear(): T[] {
-    const all = [...this.#lanes.values()].flatMap(({ returned, parties }) => [
-      ...returned,
-      ...[...parties.values()].flatMap(({ entries }) => entries),
+    const all = [...this.#lanes.values()].flatMap((lane) => [
+      ...lane.returned,
+      ...partiesOf(lane).flatMap(({ entries }) => entries),
     ]);
     this.#lanes.clear();
     this.#groups.clear();
@@ -191,42 +148,41 @@ export class FairQueue<T> {
   }
 
   #count(lane: Lane<T>, works: number, bytes: number): void {
-    for (const share of [lane, lane.group]) {
-      share.waiting += works;
-      share.bytes += bytes;
-    }
+    count([lane, lane.group], works, bytes);
     this.#waiting += works;
     this.#bytes += bytes;
   }
 
   /**
-   * The work that must give way to new work of the party: that of another party if the lane is full, that of another
-   * group if the queue is full, and none if there is room. Undefined if giving way to it would not be enough.
+   * The work that must give way to new work of the party: that of another crowd or another party of its own if the lane is
+   * full, that of another group if the queue is full, and none if there is room. Undefined if giving way to it would not be
+   * enough.
    */
-  #displacedBy(lane: Lane<T>, party: string, bytes: number): readonly Held<T>[] | undefined {
+  #displacedBy(lane: Lane<T>, crowdName: string, party: string, bytes: number): readonly Held<T>[] | undefined {
     const { maxWaiting, maxBytes, maxWaitingPerLane, maxBytesPerLane } = this.#limits;
-    const ofLane = givenBy((measure) => partyWithMost(lane, measure), {
-      ...{ isFull: lane.waiting >= maxWaitingPerLane, missingBytes: lane.bytes + bytes - maxBytesPerLane },
-      own: () => {
-        const own = lane.parties.get(party);
-        return { waiting: (own?.entries.length ?? 0) + 1, bytes: (own?.bytes ?? 0) + bytes };
-      },
-    });
+    const crowd = lane.crowds.get(crowdName);
+    const needOfLane = {
+      isFull: lane.waiting >= maxWaitingPerLane,
+      missingBytes: lane.bytes + bytes - maxBytesPerLane,
+    };
+    const ofLane =
+      givenBy((measure) => crowdWithMost(lane, measure), needOfLane, withOneMore(crowd, bytes)) ??
+      givenBy((measure) => partyWithMost(crowd, measure), needOfLane, withOneMore(crowd?.parties.get(party), bytes));
     if (ofLane === undefined) return undefined;
     const isFull = this.#waiting - ofLane.length >= maxWaiting;
     const missingBytes = this.#bytes - bytesOf(ofLane.map(({ entry }) => entry)) + bytes - maxBytes;
     if (ofLane.length > 0) return isFull || missingBytes > 0 ? undefined : ofLane;
-    const { group } = lane;
-    const own = () => ({ waiting: group.waiting + 1, bytes: group.bytes + bytes });
-    return givenBy((measure) => groupWithMost(this.#groups.values(), measure), { isFull, missingBytes, own });
+    const withMost = (measure: Measure) => groupWithMost(this.#groups.values(), measure);
+    return givenBy(withMost, { isFull, missingBytes }, withOneMore(lane.group, bytes));
   }
 
-  #displace({ lane, party, entry }: Held<T>): void {
-    const ofParty = lane.parties.get(party);
-    ofParty?.entries.splice(ofParty.entries.indexOf(entry), 1);
-    if (ofParty) ofParty.bytes -= entry.bytes;
-    if (ofParty?.entries.length === 0) lane.parties.delete(party);
-    this.#count(lane, -1, -entry.bytes);
+  #displace({ party, entry }: Held<T>): void {
+    const { crowd, entries } = party;
+    entries.splice(entries.indexOf(entry), 1);
+    count([party, crowd], -1, -entry.bytes);
+    if (party.waiting === 0) crowd.parties.delete(party.name);
+    if (crowd.waiting === 0) crowd.lane.crowds.delete(crowd.name);
+    this.#count(crowd.lane, -1, -entry.bytes);
     this.#displaced(entry.work);
   }
 
@@ -240,7 +196,7 @@ export class FairQueue<T> {
       group = { used: this.#level.start, waiting: 0, bytes: 0, level: { start: 0, most: 0 }, lanes: new Set() };
       this.#groups.set(groupName, group);
     }
-    const nothing = { waiting: 0, bytes: 0, returned: [], parties: new Map<string, Party<T>>() };
+    const nothing = { waiting: 0, bytes: 0, returned: [], crowds: new Map<string, Crowd<T>>() };
     const lane: Lane<T> = { used: group.level.start, group, ...nothing };
     group.lanes.add(lane);
     this.#lanes.set(name, lane);
@@ -263,110 +219,4 @@ function isBefore<T>(lane: Lane<T>, other: Lane<T>): boolean {
 
 function bytesOf(entries: readonly Pick<Entry<unknown>, 'bytes'>[]): number {
   return entries.reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-function largest<Each>(all: Iterable<Each>, measure: (each: Each) => number): Each | undefined {
-  let most: Each | undefined;
-  for (const each of all) if (most === undefined || measure(each) > measure(most)) most = each;
-  return most;
-}
-
-function groupWithMost<T>(groups: Iterable<Group<T>>, measure: Measure): Holder<T> | undefined {
-  const several = [...groups].filter(({ waiting }) => waiting > 1);
-  return largest(several, ({ [measure]: most }) => most);
-}
-
-/**
- * Considers only parties with more than one piece of work. It is called for each piece that finds the lane full, and
- * there may be as many parties as places, so it allocates nothing for the others.
- */
-function partyWithMost<T>(lane: Lane<T>, measure: Measure): Holder<T> | undefined {
-  const { parties } = lane;
-  if (parties.size === lane.waiting - lane.returned.length) return undefined;
-  let most = -1;
-  let found: readonly [party: string, Party<T>] | undefined;
-  for (const each of parties) {
-    const [, { entries, bytes }] = each;
-    const amount = measure === 'bytes' ? bytes : entries.length;
-    if (entries.length > 1 && amount > most) [found, most] = [each, amount];
-  }
-  if (found === undefined) return undefined;
-  const [party, { entries, bytes }] = found;
-  return { waiting: entries.length, bytes, lanes: [lane], party };
-}
-
-/**
- * What the holder that has most gives up for new work, if it has more than that work's own holder. It keeps its last
- * work.
- */
-function givenBy<T>(withMost: (measure: Measure) => Holder<T> | undefined, need: Need): readonly Held<T>[] | undefined {
-  if (!need.isFull && need.missingBytes <= 0) return [];
-  const own = need.own();
-  const newest = need.isFull ? newestOf(withMost('waiting'), own.waiting) : undefined;
-  if (need.isFull && newest === undefined) return undefined;
-  if (need.missingBytes > 0) return longestOf(withMost('bytes'), need.missingBytes, own.bytes);
-  return newest && [newest];
-}
-
-/** The newest work of a holder that has more waiting than `than`. */
-function newestOf<T>(holder: Holder<T> | undefined, than: number): Held<T> | undefined {
-  if (holder === undefined || holder.waiting <= than) return undefined;
-  const lanes = [...holder.lanes].filter(({ parties }) => parties.size > 0);
-  const lane = largest(lanes, ({ waiting }) => waiting);
-  const party = holder.party ?? largest(lane?.parties ?? [], ([, { entries }]) => entries.length)?.[0];
-  const entry = party === undefined ? undefined : lane?.parties.get(party)?.entries.at(-1);
-  return lane && party !== undefined && entry ? { lane, party, entry } : undefined;
-}
-
-/** The longest work of a holder, while that has more bytes than `than`; undefined if that does not free enough. */
-function longestOf<T>(
-  holder: Holder<T> | undefined,
-  missingBytes: number,
-  than: number,
-): readonly Held<T>[] | undefined {
-  const given = new Map<Entry<T>, Held<T>>();
-  let [waiting, bytes, missing] = [holder?.waiting ?? 0, holder?.bytes ?? 0, missingBytes];
-  while (holder !== undefined && missing > 0) {
-    const longest = given.size < MAX_GIVEN && waiting > 1 && bytes > than && longestIn(holder, given);
-    if (!longest) return undefined;
-    given.set(longest.entry, longest);
-    waiting -= 1;
-    bytes -= longest.entry.bytes;
-    missing -= longest.entry.bytes;
-  }
-  return holder && [...given.values()];
-}
-
-/** The longest work; among equally long work of a party, the newest. Work that was put back is not displaced. */
-function longestIn<T>({ lanes, party: only }: Holder<T>, except: ReadonlyMap<Entry<T>, unknown>): Held<T> | undefined {
-  let longest: Held<T> | undefined;
-  for (const lane of lanes) {
-    for (const [party, { entries }] of lane.parties) {
-      if (only !== undefined && party !== only) continue;
-      for (const entry of entries) {
-        const isOfParty = longest?.lane === lane && longest.party === party;
-        const least = longest === undefined ? 0 : longest.entry.bytes + (isOfParty ? 0 : 1);
-        if (entry.bytes >= least && !except.has(entry)) longest = { lane, party, entry };
-      }
-    }
-  }
-  return longest;
-}
-
-function firstOf<T>({ returned, parties }: Lane<T>): Entry<T> | undefined {
-  const [next] = parties.values();
-  return returned.at(-1) ?? next?.entries[0];
-}
-
-/** Takes the first work of a lane that has some, and moves its party behind the others. */
-function takeFirst<T>({ returned, parties }: Lane<T>): Entry<T> {
-  const back = returned.pop();
-  const [party = ''] = back === undefined ? parties.keys() : [back.party];
-  const ofParty = parties.get(party);
-  const taken = back ?? (ofParty?.entries.shift() as Entry<T>);
-  if (ofParty === undefined) return taken;
-  if (back === undefined) ofParty.bytes -= taken.bytes;
-  parties.delete(party);
-  if (ofParty.entries.length > 0) parties.set(party, ofParty);
-  return taken;
 }

@@ -12,7 +12,10 @@ const MAX_WAITING_BYTES = 67_108_864;
 
 const TOO_MANY = 'too many messages wait for their handlers';
 
-/** The messages that wait for a thread. Games take turns, the stages of a game do, and so do the players of a stage. */
+/**
+ * The messages that wait for a thread. Games take turns, the stages of a game do, and so do the networks from which the
+ * players of a stage come, and the players of a network: guests cost nothing, so one network may have any number of them.
+ */
 export class JobQueue {
   readonly #queue: FairQueue<Job>;
   readonly #clock: Clock;
@@ -42,6 +45,7 @@ export class JobQueue {
       },
       {
         groupOf: (_, { invocation }) => invocation.runtime.gameId,
+        crowdOf: (playerId, { invocation }) => invocation.network ?? playerId,
         displaced: ({ resolve }) => resolve(busy(TOO_MANY)),
       },
     );

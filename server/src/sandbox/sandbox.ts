@@ -24,6 +24,8 @@ export interface Invocation {
   readonly runtime: ScriptedRuntime;
   readonly handler: string;
   readonly playerId: string;
+  /** Where the player is connected from. Messages of one network take turns as those of one player would. */
+  readonly network?: string | undefined;
   /** The claims of the player's token, as JSON values. */
   readonly claims?: Readonly<Record<string, unknown>> | undefined;
   /** The payload, unless there is `messageJson`. */

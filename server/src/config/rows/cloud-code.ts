@@ -90,7 +90,7 @@ const rows = {
     default: 2_000,
     min: 1,
     max: 1_000_000,
-    help: 'How many of them may be of one stage, with 16 MiB of payloads; one more of a player who has fewer of them than another takes the place of one of the player who has most.',
+    help: 'How many of them may be of one stage, with 16 MiB of payloads; one more from a network (an IPv4 address or a /48 of IPv6) that has fewer of them than another takes the place of one of the network that has most, and within a network so do players.',
   }),
   scriptMemoryBytes: integer({
     default: 64 * MEBIBYTE,

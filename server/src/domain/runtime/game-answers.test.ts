@@ -41,7 +41,7 @@ function open(raises: number) {
   } as unknown as Parameters<typeof createGameAnswers>[0]);
   const go = () => {
     const player = { stageId: 's', playerId: 'anna' };
-    return answers.event(RUNTIME, { player, type: 'Custom.Game.Go', payload: {} });
+    return answers.event(RUNTIME, { player, network: '203.0.113.1', type: 'Custom.Game.Go', payload: {} });
   };
   return { go, handled, reads: () => reads };
 }
@@ -53,6 +53,7 @@ test('the payload of a raised event is read and written once, when it is raised'
   for (const { playerId, message, messageJson } of handled) {
     assert.deepEqual([playerId, message, messageJson], ['anna', undefined, JSON.stringify(PAYLOAD)]);
   }
+  assert.ok(handled.every(({ network }) => network === '203.0.113.1'));
   assert.equal(reads(), 1 + 100);
 });
 

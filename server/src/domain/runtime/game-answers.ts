@@ -50,8 +50,8 @@ export function createGameAnswers({
   const underWay = new UnderWay();
   const hostApi = createHostApi({
     ...hostApiParts,
-    raise({ stage, program, player, session, raised, afterwards }, type, payload) {
-      const message = { player, session, type, payload, raised: raised + 1 };
+    raise({ stage, program, player, network, session, raised, afterwards }, type, payload) {
+      const message = { player, network, session, type, payload, raised: raised + 1 };
       // Otherwise a free thread could handle the event while the script that raised it still runs.
       afterwards(() => {
         // The log of the stage has the handler's lines, and says why if it did not run.

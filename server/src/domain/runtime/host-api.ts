@@ -19,6 +19,8 @@ export interface CallContext {
   readonly stage: RuntimeName['stage'];
   readonly program: GameProgram;
   readonly player: PlayerKey;
+  /** Where the player is connected from. */
+  readonly network?: string | undefined;
   readonly handler: string;
   readonly requestId: string;
   /** What the player's token said. */

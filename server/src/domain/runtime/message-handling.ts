@@ -60,17 +60,18 @@ export function createMessageHandling({
     payload: unknown,
   ): Promise<{ readonly result: InvocationResult; readonly write: Write }> {
     const requestId = uuidV7(random, clock.now());
-    const { player, session, isDropped, raised = 0 } = message;
+    const { player, network, session, isDropped, raised = 0 } = message;
     const write = writerOf(stage, player.playerId, name, requestId);
     const { afterwards, end } = createAfterwards();
     const invocation = {
       runtime: program.scripted,
       handler: name,
       playerId: player.playerId,
+      network,
       claims: session?.claims,
       ...(payload instanceof ReadPayload ? { messageJson: payload.json } : { message: payload }),
       isDropped,
-      call: hostApi({ stage, program, player, session, handler: name, requestId, raised, afterwards }),
+      call: hostApi({ stage, program, player, network, session, handler: name, requestId, raised, afterwards }),
     };
     const result = await sandbox.invoke(invocation).finally(end);
     for (const { level, text } of result.lines) write(level, text);

@@ -22,6 +22,8 @@ export interface Message {
   readonly player: PlayerKey;
   readonly type: string;
   readonly payload: Payload | ReadPayload;
+  /** Where the player is connected from: all that one customer may have addresses of. */
+  readonly network?: string | undefined;
   /** What the token said that opened the player's connection. */
   readonly session?: Session | undefined;
   /** Whether the server has sent the player away: then the message is dropped, unless its handler has begun. */
