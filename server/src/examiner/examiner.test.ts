@@ -62,6 +62,17 @@ test('a failure in the thread is passed on', async () => {
   await assert.rejects(examine({ sections: sectionsOf({ length: MEGABYTE }), code }), /COBOL/);
 });
 
+test('a script that nests too deeply is a fault of its snapshot, and not the end of the process', async () => {
+  const { examine } = createExaminer({ clock: systemClock, settings: SETTINGS });
+  const Code = { ScriptLanguage: 'Javascript_ES5_1', Script: '`${'.repeat(3_000) };
+  const sections = {
+    ...JSON.parse(sectionsOf({ length: 100 })),
+    'GameSparks.Core.RequestHandlers': { R00000: { Enabled: true, Code } },
+  };
+  const { faults } = await examine({ sections: JSON.stringify(sections) });
+  assert.match(faults[0]?.message ?? '', /The script nests too deeply/);
+});
+
 test('an examination that does not end is given up', async () => {
   const clock = new ManualClock();
   const examination = createExaminer({ clock, settings: SETTINGS }).examine({

@@ -131,14 +131,30 @@ test('a large script costs time linear in its length, whatever is in it', () => 
   }
 });
 
-test('a script that nests beyond what the stack holds is refused', () => {
-  for (const piece of ['{', '(', '[', '!', 'if(1)', 'for(;;)', 'a=>', '`${', '<!--\n', '1+']) {
-    assert.notEqual(findScriptFault(`${piece.repeat(100_000)}`), undefined, piece);
+test('a script that nests too deeply is refused before the stack is used up', () => {
+  for (const piece of ['{', '(', '[', '!', 'if(1)', 'for(;;)', 'a=>', '`${', 'a ? b : ', 'a = ', 'new ', '1+(', 'a[']) {
+    const { column, message } = findScriptFault(`a;${piece.repeat(100_000)}`) ?? {};
+    assert.match(message ?? '', /nests too deeply|nested blocks/, piece);
+    // Where the stack is used up, the place is not known.
+    assert.notEqual(column, 1, piece);
   }
-  assert.notEqual(findScriptFault(`/${'('.repeat(100_000)}${')'.repeat(100_000)}/`), undefined);
+  for (const [open, close] of ['()', '[]']) {
+    const { message } = findScriptFault(`/${open?.repeat(100_000)}${close?.repeat(100_000)}/v`) ?? {};
+    assert.equal(message, 'The script nests too deeply');
+  }
+  assert.notEqual(findScriptFault('<!--\n'.repeat(100_000)), undefined);
+  assert.equal(findScriptFault(`${'('.repeat(200)}1${')'.repeat(200)}`), undefined);
   assert.equal(findScriptFault('{'.repeat(64) + '}'.repeat(64)), undefined);
   assert.equal(findScriptFault('{'.repeat(65) + '}'.repeat(65))?.message, 'More than 64 nested blocks');
   const classes = (depth: number) => `(${'class{['.repeat(depth)}1${']}'.repeat(depth)})`;
   assert.equal(findScriptFault(classes(64)), undefined);
   assert.equal(findScriptFault(classes(65))?.message, 'More than 64 nested classes');
+});
+
+test('an expression may have thousands of operators in a row', () => {
+  assert.equal(findScriptFault(`return ${'a + b * c - '.repeat(3_000)}1;`), undefined);
+  assert.equal(findScriptFault(`return ${'a && b || '.repeat(3_000)}1;`), undefined);
+  const { message } = findScriptFault('a || b ?? c') ?? {};
+  assert.match(message ?? '', /cannot be mixed/);
+  assert.deepEqual(findScriptFault('1 + 2 * 3 + ;'), { line: 1, column: 13, message: 'Unexpected token' });
 });

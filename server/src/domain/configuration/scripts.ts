@@ -1,6 +1,7 @@
 import { Parser } from 'acorn';
 import { excerpt, MAX_SENTENCE_CHARACTERS } from '../../text.ts';
 import { findV8Fault } from '../../v8-fault.ts';
+import { boundNesting } from './script-nesting.ts';
 
 /** How many blocks, functions and classes may nest: acorn walks all of them for every variable or private name. */
 const MAX_BLOCKS = 64;
@@ -31,7 +32,7 @@ export function findScriptFault(script: string): ScriptFault | undefined {
       const message = clearer(error.message.replace(/ \(\d+:\d+\)$/, ''), script.slice(0, error.pos));
       return { line, column: column + 1, message: excerpt(message, MAX_SENTENCE_CHARACTERS) };
     }
-    // acorn reads regular expressions by recursion, until the stack is used up.
+    // V8's own parser says so when its stack is used up.
     if (error instanceof RangeError) return { line: 1, column: 1, message: 'The script nests too deeply' };
     throw error;
   }
@@ -147,5 +148,6 @@ const ScriptParser = Parser.extend((AcornParser) => {
       return declared;
     }
   }
+  boundNesting(LinearParser);
   return LinearParser as unknown as typeof Parser;
 });
