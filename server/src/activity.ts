@@ -48,9 +48,8 @@ export function createActivityRing({ read, clock }: { read: () => MetricTotals; 
 }
 
 function difference(before: MetricTotals, after: MetricTotals): Omit<ActivityStep, 'at' | 'ms'> {
-  // Counts of a stage that is gone are gone too, so a total can be less than it was.
-  const more = (key: 'opened' | 'messages' | 'failed' | 'disconnected') => Math.max(0, after[key] - before[key]);
-  const durations = after.durations.map((count, bucket) => Math.max(0, count - (before.durations[bucket] ?? 0)));
+  const more = (key: 'opened' | 'messages' | 'failed' | 'disconnected') => after[key] - before[key];
+  const durations = after.durations.map((count, bucket) => count - (before.durations[bucket] ?? 0));
   const [p50Ms, p95Ms] = [quantileMs(durations, 0.5), quantileMs(durations, 0.95)];
   return {
     connections: after.connections,

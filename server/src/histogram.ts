@@ -21,12 +21,15 @@ export class Histogram {
   readonly #bounds: readonly number[];
   /** Value of the label → how many values each bucket has got, the one without a bound last, and their sum. */
   readonly #series = new Map<string, { readonly counts: number[]; sum: number }>();
+  /** How many values each bucket had got under labels that were forgotten. */
+  readonly #forgotten: number[];
 
   constructor({ name, help, labelNames, buckets, registers }: HistogramOptions) {
     this.name = name;
     this.help = help;
     this.#label = labelNames[0];
     this.#bounds = buckets;
+    this.#forgotten = [...buckets, Number.POSITIVE_INFINITY].map(() => 0);
     if (this.#label === undefined) this.#add('');
     // The declarations of prom-client know its own classes only; its registry asks for no more than these members.
     for (const registry of registers) registry.registerMetric(this as never);
@@ -46,11 +49,16 @@ export class Histogram {
     return series;
   }
 
+  /** Removes the series of a label, which still counts among the totals. */
+  forget(labelValue: string): void {
+    addTo(this.#forgotten, this.#series.get(labelValue)?.counts ?? []);
+    this.#series.delete(labelValue);
+  }
+
   /** How many values each bucket has got under any label, the one without a bound last. */
   totals(): number[] {
-    const sums = [...this.#bounds, Number.POSITIVE_INFINITY].map(() => 0);
-    for (const { counts } of this.#series.values())
-      for (const [bucket, count] of counts.entries()) sums[bucket] = (sums[bucket] ?? 0) + count;
+    const sums = [...this.#forgotten];
+    for (const { counts } of this.#series.values()) addTo(sums, counts);
     return sums;
   }
 
@@ -76,4 +84,8 @@ export class Histogram {
     });
     return { name, help, type, values };
   }
+}
+
+function addTo(sums: number[], counts: readonly number[]): void {
+  for (const [bucket, count] of counts.entries()) sums[bucket] = (sums[bucket] ?? 0) + count;
 }

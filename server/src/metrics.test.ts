@@ -77,6 +77,36 @@ test('a connection that outlives its stage counts no more', async (t) => {
   assert.deepEqual(await samples(metrics, 'respark_connections'), {});
 });
 
+test('nothing is left of stages that are made and deleted, and their messages stay among the totals', async (t) => {
+  const metrics = openMetrics(t);
+  metrics.ofStage(LIVE).handled('Greet', 'ok', 1);
+  const sizeOf = async () => (await metrics.render(NOTHING_HELD)).text.split('\n').length;
+  const size = await sizeOf();
+  for (let index = 0; index < 100; index += 1) {
+    const stage = { ...DEV, stageId: `made ${index}`, stageName: `Made${index}` };
+    metrics.ofStage(stage).opened();
+    metrics.ofStage(stage).handled('Greet', 'script_error', 1);
+    metrics.forgetStage(stage.stageId);
+    // A handler may end when its stage is gone.
+    metrics.ofStage(stage).handled('Greet', 'ok', 1);
+  }
+  assert.equal(await sizeOf(), size);
+  const { opened, messages, failed, durations } = metrics.totals();
+  const timed = durations.reduce((sum, count) => sum + count, 0);
+  assert.deepEqual({ opened, messages, failed, timed }, { opened: 100, messages: 101, failed: 100, timed: 101 });
+});
+
+test('the times of messages stay while a successor of the same name has the labels', async (t) => {
+  const metrics = openMetrics(t);
+  metrics.ofStage(DEV).handled('Greet', 'ok', 1);
+  metrics.ofStage({ ...DEV, stageId: 's3' }).handled('Greet', 'ok', 1);
+  metrics.forgetStage(DEV.stageId);
+  const name = 'respark_message_duration_seconds_count';
+  assert.deepEqual(await samples(metrics, name), { [`${name}{stage="Demo/Dev"}`]: 2 });
+  metrics.forgetStage('s3');
+  assert.deepEqual(await samples(metrics, name), {});
+});
+
 test('a stage and its successor of the same name are counted together, until the older one is gone', async (t) => {
   const metrics = openMetrics(t);
   metrics.ofStage(DEV).opened();

@@ -1,9 +1,9 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { findCloseName } from '@respark/protocol';
 import { type Counter, type Gauge, Registry } from 'prom-client';
-import type { Histogram } from './histogram.ts';
 import { METRICS } from './metric-rows.ts';
 import { readOpenFiles } from './open-files.ts';
+import { createStageCounts, type StageCounts, type StageMetrics, type StageName } from './stage-counts.ts';
 
 /** Gauges whose values the node supplies at every scrape. */
 const HELD = [
@@ -23,19 +23,11 @@ export type HeldCounts = Readonly<Record<(typeof HELD)[number], number>>;
 
 const EVENT_LOOP_RESOLUTION_MS = 20;
 
-/** Counts one stage's connections and messages. */
-export interface StageMetrics {
-  opened(): void;
-  stopped(): void;
-  /** `message` is a name in the game's configuration, or undefined for one that it does not have. */
-  handled(message: string | undefined, outcome: string, durationMs: number): void;
-}
-
 /** What this node counts. Every method only adds to a number; the text is made at each scrape. */
 export interface Metrics {
   /** Returns the same object for every connection of a stage. */
-  ofStage(stage: { stageId: string; gameName: string; stageName: string }): StageMetrics;
-  /** Removes the labels of a stage that is gone. */
+  ofStage(stage: StageName): StageMetrics;
+  /** Removes the labels of a stage that is gone. What its last handlers still do is not counted. */
   forgetStage(stageId: string): void;
   closed(code: number): void;
   refused(cause: string): void;
@@ -60,7 +52,7 @@ export interface Metrics {
     eraChanged(): void;
     leaseEnded(): void;
   };
-  /** What has been counted so far, of all stages together. */
+  /** What has been counted so far, of all stages together, also of those that are gone. */
   totals(): MetricTotals;
   /** The content of `/metrics`; `held` is what the node holds at this moment. */
   render(held: HeldCounts): Promise<{ contentType: string; text: string }>;
@@ -89,8 +81,7 @@ export function createMetrics(): Metrics {
   const m = define(registry);
   const eventLoop = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
   eventLoop.enable();
-  const stages = new Map<string, StageCounts>();
-  const rooms = createNamesRooms();
+  const stages = createStageCounts(m.messageDuration);
   /** Operation → status → calls. */
   const calls = new Map<string, Map<number, number>>();
   const counted = createCounts();
@@ -102,14 +93,8 @@ export function createMetrics(): Metrics {
   let outboxHighWater = 0;
 
   return {
-    ofStage({ stageId, gameName, stageName }) {
-      const known = stages.get(stageId);
-      if (known !== undefined) return known;
-      const stage = new StageCounts({ game: gameName, stage: stageName }, m.messageDuration, rooms.of(gameName));
-      stages.set(stageId, stage);
-      return stage;
-    },
-    forgetStage: (stageId) => forgetStage(stageId, stages, rooms),
+    ofStage: stages.of,
+    forgetStage: stages.forget,
     closed(code) {
       const isKnown = counted.closed.has(code) || findCloseName(code) !== undefined;
       add(counted.closed, isKnown ? code : 'other');
@@ -153,14 +138,14 @@ export function createMetrics(): Metrics {
       leaseEnded: () => add(counted.clusterEvents, 'lease_ended'),
     },
     totals: () => ({
-      ...totalsOf(stages.values()),
+      ...stages.totals(),
       disconnected: counted.disconnected.get('success') ?? 0,
       durations: m.messageDuration.totals(),
     }),
     async render(held) {
       for (const key of HELD) m[key].set(held[key]);
       fillCounted(m, counted);
-      fillStages(m, stages.values());
+      fillStages(m, stages.all());
       fillCalls(m.calls, calls);
       m.slowCloses.reset();
       m.slowCloses.inc(slowCloses);
@@ -187,112 +172,6 @@ async function fillProcess(m: ReturnType<typeof define>): Promise<void> {
   const files = await readOpenFiles();
   setOrRemove(m.openFiles, files.open);
   setOrRemove(m.maxFiles, files.max);
-}
-
-function totalsOf(stages: Iterable<StageCounts>) {
-  const all = { connections: 0, opened: 0, messages: 0, failed: 0 };
-  for (const { open, total, messages } of stages) {
-    all.connections += open;
-    all.opened += total;
-    for (const byOutcome of messages.values()) {
-      for (const [outcome, times] of byOutcome) {
-        all.messages += times;
-        if (outcome !== 'ok') all.failed += times;
-      }
-    }
-  }
-  return all;
-}
-
-/**
- * Names of messages are the game's, thousands of them in each deployment, and every scrape writes all that were counted, for
- * each outcome: without a bound, one game's names would hold up the server at each. Beyond it they count as `other`, with
- * all their outcomes, so that no message looks as if it never failed.
- */
-const MAX_NAMES_OF_GAME = 300;
-
-/** How many names of messages the stages of a game have taken together. */
-interface NamesRoom {
-  taken: number;
-}
-
-function createNamesRooms() {
-  /** Name of the game → its room. */
-  const rooms = new Map<string, NamesRoom>();
-  return {
-    of(game: string): NamesRoom {
-      const room = rooms.get(game) ?? { taken: 0 };
-      rooms.set(game, room);
-      return room;
-    },
-    /** Gives back what a stage took, which may have been the last of the game. */
-    free(game: string, names: number, isLast: boolean): void {
-      const room = rooms.get(game);
-      if (room !== undefined) room.taken -= names;
-      if (isLast) rooms.delete(game);
-    },
-  };
-}
-
-function forgetStage(
-  stageId: string,
-  stages: Map<string, StageCounts>,
-  rooms: ReturnType<typeof createNamesRooms>,
-): void {
-  const stage = stages.get(stageId);
-  stages.delete(stageId);
-  if (stage === undefined) return;
-  const { game } = stage.labels;
-  const isLast = ![...stages.values()].some(({ labels }) => labels.game === game);
-  rooms.free(game, stage.names, isLast);
-}
-
-/** What stands for the names that are not counted one by one. */
-const OTHER = 'other';
-
-/** One stage's connections and messages; the registry gets the numbers at each scrape. */
-class StageCounts implements StageMetrics {
-  readonly labels: { readonly game: string; readonly stage: string };
-  readonly #durations: Pick<Histogram, 'observe'>;
-  readonly #room: NamesRoom;
-  total = 0;
-  open = 0;
-  /** How many it has taken of the room. */
-  names = 0;
-  /** Name of the message → outcome → how often. */
-  readonly messages = new Map<string, Map<string, number>>();
-
-  constructor(labels: StageCounts['labels'], durations: Pick<Histogram, 'observe'>, room: NamesRoom) {
-    this.labels = labels;
-    this.#durations = durations;
-    this.#room = room;
-  }
-
-  handled(message = OTHER, outcome: string, durationMs: number): void {
-    const name = message === OTHER || this.#takes(message) ? message : OTHER;
-    const byOutcome = this.messages.get(name);
-    if (byOutcome === undefined) this.messages.set(name, new Map([[outcome, 1]]));
-    else add(byOutcome, outcome);
-    this.#durations.observe(durationMs / 1000, `${this.labels.game}/${this.labels.stage}`);
-  }
-
-  /** Whether the message is counted under its name. */
-  #takes(message: string): boolean {
-    if (this.messages.has(message)) return true;
-    if (this.#room.taken >= MAX_NAMES_OF_GAME) return false;
-    this.#room.taken += 1;
-    this.names += 1;
-    return true;
-  }
-
-  opened(): void {
-    this.total += 1;
-    this.open += 1;
-  }
-
-  stopped(): void {
-    this.open -= 1;
-  }
 }
 
 /** The counters with one label: value of the label → number. */

@@ -17,8 +17,9 @@ import type { Session } from '../domain/players/player-tokens.ts';
 import type { Runtime } from '../domain/runtime/runtimes.ts';
 import type { Log } from '../log.ts';
 import { andThen, type MaybePromise } from '../maybe-promise.ts';
-import type { Metrics, StageMetrics } from '../metrics.ts';
+import type { Metrics } from '../metrics.ts';
 import type { SignedInPlayer } from '../player-key.ts';
+import type { StageMetrics } from '../stage-counts.ts';
 import { answerTo } from './message-answer.ts';
 import type { PlayerSocket, SocketProof, TextFrame } from './player-socket.ts';
 
