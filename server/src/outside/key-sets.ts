@@ -1,6 +1,6 @@
 import type { JWK } from 'jose';
 import type { Clock } from '../clock.ts';
-import { putNewest } from '../newest-entries.ts';
+import { Counts } from '../counts.ts';
 import type { WarnRarely } from '../rare-warnings.ts';
 import { createTokenBuckets } from '../token-bucket.ts';
 import { OutsideFault } from './outside-fault.ts';
@@ -19,10 +19,13 @@ const ASK_SPACING_MS = 30_000;
 /** How often the keys of one stage's providers are fetched, so that a stage whose URLs keep changing does not load the node. */
 const FETCHES_PER_SECOND = 0.1;
 const FETCH_BURST = 10;
+/** The same for all owners of a group: each that is made anew would otherwise bring fetches of its own. */
+const GROUP_FETCHES_PER_SECOND = 1;
+const GROUP_FETCH_BURST = 100;
 /** A provider that does not answer keeps a place for seconds, which counts as much as this many fetches. */
 const SILENCE_COSTS = 6;
 const MAX_OWNERS = 10_000;
-/** More than there are providers in use at once. The set that was used longest ago makes way. */
+/** More than there are providers in use at once. Of the group that has most sets, the one that was used longest ago makes way. */
 const MAX_SETS = 200;
 
 /** A fetch ends within seconds. */
@@ -33,6 +36,13 @@ export interface KeySet {
   readonly keys: readonly JWK[];
   /** Monotonic time at which they had been asked for. */
   readonly askedAtMs: number;
+}
+
+/** Who has keys fetched: a stage, and its game. */
+export interface KeyOwner {
+  readonly id: string;
+  /** Owners of one group share their sets, and others have no part in them. */
+  readonly group: string;
 }
 
 /** There is no answer yet: nothing is known of the provider's keys, or none that is new enough. */
@@ -49,18 +59,19 @@ export interface NoKeys {
  * - fresh: it is used.
  * - old: a check that needs it waits for it to be fetched again. If that fails, the old set counts for another day.
  *
- * A set is fetched once at a time, and at most every 30 seconds, whatever comes of it. So tokens that name made-up keys cost a
- * provider no more than others. A stage has few fetches, and one at a time.
+ * A set of a group is fetched once at a time, and at most every 30 seconds, whatever comes of it. So tokens that name made-up
+ * keys cost a provider no more than others. A stage has few fetches, and one at a time.
  */
 export interface KeySets {
   /**
-   * The keys, for the stage `owner`; with `newerThanMs`, only such as were asked for at that time or later. Never rejects for
+   * The keys, for this owner; with `newerThanMs`, only such as were asked for at that time or later. Never rejects for
    * a provider's fault.
    */
-  get(url: string, owner: string, newerThanMs?: number): Promise<KeySet | NoKeys>;
+  get(url: string, owner: KeyOwner, newerThanMs?: number): Promise<KeySet | NoKeys>;
 }
 
 interface Entry {
+  readonly group: string;
   set: (KeySet & { readonly keptUntilMs: number }) | undefined;
   askedAtMs: number;
   fetching: Promise<void> | undefined;
@@ -75,51 +86,79 @@ export function createKeySets({
   clock: Clock;
   warn: WarnRarely;
 }): KeySets {
-  /** In order of their last use. */
+  /** By group and URL, in order of their last use. */
   const entries = new Map<string, Entry>();
+  /** How many of them each group has. */
+  const sets = new Counts();
   const busyOwners = new Set<string>();
   const fetches = createTokenBuckets({
     ...{ ratePerSecond: FETCHES_PER_SECOND, burst: FETCH_BURST, maxKeys: MAX_OWNERS, clock },
   });
 
+  const fetchesOfGroup = createTokenBuckets({
+    ...{ ratePerSecond: GROUP_FETCHES_PER_SECOND, burst: GROUP_FETCH_BURST, maxKeys: MAX_OWNERS, clock },
+  });
+
   /** The entry of the URL. It is kept only once its keys are fetched, so that to name a URL takes no place. */
-  function entryOf(url: string): Entry {
-    const entry = entries.get(url);
-    if (entry === undefined) return { set: undefined, askedAtMs: Number.NEGATIVE_INFINITY, fetching: undefined };
+  function entryOf(url: string, group: string): Entry {
+    const entry = entries.get(`${group} ${url}`);
+    if (entry === undefined) return { group, set: undefined, askedAtMs: Number.NEGATIVE_INFINITY, fetching: undefined };
     keep(url, entry);
     return entry;
   }
 
-  const keep = (url: string, entry: Entry) => putNewest(entries, url, entry, MAX_SETS);
+  function keep(url: string, entry: Entry): void {
+    const { group } = entry;
+    const key = `${group} ${url}`;
+    if (!entries.delete(key)) sets.add(group);
+    entries.set(key, entry);
+    if (entries.size > MAX_SETS) makeRoom();
+  }
 
-  async function fetchInto(entry: Entry, url: string, owner: string): Promise<void> {
+  /** Nobody loses keys because another group has one URL after the other fetched. */
+  function makeRoom(): void {
+    const [largest] = [...sets].sort(([, count], [, other]) => other - count)[0] ?? [];
+    for (const [key, { group }] of entries) {
+      if (group !== largest) continue;
+      entries.delete(key);
+      sets.add(group, -1);
+      return;
+    }
+  }
+
+  async function fetchInto(entry: Entry, url: string, owner: KeyOwner): Promise<void> {
     const askedAtMs = clock.monotonic();
     entry.askedAtMs = askedAtMs;
-    busyOwners.add(owner);
+    busyOwners.add(owner.id);
     try {
       const { keys, maxAgeMs = USUALLY_KEPT_MS } = await fetchKeys(url);
       const keptMs = Math.min(Math.max(maxAgeMs, MIN_KEPT_MS), MAX_KEPT_MS);
       entry.set = { keys, askedAtMs, keptUntilMs: askedAtMs + keptMs };
     } catch (error) {
-      if (error instanceof OutsideFault && error.code === 'timeout') fetches.spend(owner, SILENCE_COSTS);
+      if (error instanceof OutsideFault && error.code === 'timeout') fetches.spend(owner.id, SILENCE_COSTS);
       const { host } = new URL(url);
       const cause = error instanceof OutsideFault ? error.message : 'the server failed to fetch them';
       const facts = error instanceof OutsideFault ? { host, cause } : { host, cause, err: error };
       warn(host, facts, 'the keys of an identity provider cannot be fetched');
     } finally {
       entry.fetching = undefined;
-      busyOwners.delete(owner);
+      busyOwners.delete(owner.id);
     }
   }
 
-  /** How long the stage has to wait before it may have keys fetched; 0 if it may, and then that counts. */
-  function waitOf(owner: string): number {
-    return busyOwners.has(owner) ? BUSY_MS : fetches.take(owner);
+  /** How long the owner has to wait before it may have keys fetched; 0 if it may, and then that counts. */
+  function waitOf({ id, group }: KeyOwner): number {
+    if (busyOwners.has(id)) return BUSY_MS;
+    const waitMs = fetchesOfGroup.peek(group);
+    if (waitMs > 0) return waitMs;
+    const ownWaitMs = fetches.take(id);
+    if (ownWaitMs === 0) fetchesOfGroup.take(group);
+    return ownWaitMs;
   }
 
   return {
     async get(url, owner, newerThanMs = Number.NEGATIVE_INFINITY) {
-      const entry = entryOf(url);
+      const entry = entryOf(url, owner.group);
       const isGood = () => {
         const { set } = entry;
         return set !== undefined && set.askedAtMs >= newerThanMs && clock.monotonic() < set.keptUntilMs;

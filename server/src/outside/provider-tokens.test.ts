@@ -91,7 +91,7 @@ async function open(
     ...more,
   });
   const verify = (token: string) =>
-    tokens.verify(token, [{ ...provider, issuer: 'https://other.example' }, provider], 'S');
+    tokens.verify(token, [{ ...provider, issuer: 'https://other.example' }, provider], { id: 'S', gameId: 'G' });
   return { ...server, published, clock, lines, claims, now, verify, tokens, provider };
 }
 
@@ -381,7 +381,7 @@ test('a stage has few sets of keys fetched, and holds up no other stage by that'
   const opened = await open(t);
   const verify = async (stageId: string, set: number) => {
     const other = { ...opened.provider, jwksUrl: `${opened.provider.jwksUrl}?${stageId}${set}` };
-    return await opened.tokens.verify(await sign(opened.claims()), [other], stageId);
+    return await opened.tokens.verify(await sign(opened.claims()), [other], { id: stageId, gameId: 'G' });
   };
   for (let set = 0; set < 10; set += 1) assert.equal((await verify('one', set)).isGenuine, true);
   const refused = await verify('one', 10);

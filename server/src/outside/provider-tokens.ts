@@ -27,12 +27,12 @@ export function createProviderTokens({
   const check = createCheckSignedToken({ clock, log, ask });
 
   return {
-    async verify(token, providers, stageId) {
+    async verify(token, providers, stage) {
       const issuer = issuerOf(token);
       if (issuer === undefined) return refused('the token is neither one of this stage nor a signed JWT');
       const provider = providers.find((candidate) => candidate.issuer === issuer);
       if (provider === undefined) return refused(`no provider of this stage is the issuer ${shown(issuer)}`);
-      const checked = await check(token, provider, stageId);
+      const checked = await check(token, provider, { id: stage.id, group: stage.gameId });
       return checked.isGenuine ? { ...checked, provider } : checked;
     },
     close: () => stopping.abort(new OutsideFault('unavailable', 'the server is stopping')),

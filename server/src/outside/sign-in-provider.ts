@@ -24,7 +24,7 @@ const CLOCK_SKEW_SECONDS = 30;
 /** How many codes are redeemed in all, so that no caller can make this server overload the provider. */
 const CODES = { ratePerSecond: 10, burst: 100, maxKeys: 1 };
 /** On whose account keys are fetched; stages have ids of another form. */
-const OWNER = 'sign-in';
+const OWNER = { id: 'sign-in', group: 'sign-in' };
 
 export interface SignInSettings extends ProviderSettings {
   readonly signInIssuer: string;
@@ -86,7 +86,7 @@ export function createSignInProvider({
       const description = await describe();
       if (returned.issuer !== undefined ? returned.issuer !== issuer : description.namesItself)
         throw refused('another provider than the one of this server has sent you back');
-      const waitMs = codes.take(OWNER);
+      const waitMs = codes.take(OWNER.id);
       if (waitMs > 0)
         throw new ServiceError(
           'throttled',

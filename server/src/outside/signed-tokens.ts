@@ -5,7 +5,7 @@ import type { IdentityProvider, RefusedToken } from '../domain/players/provider-
 import type { Log } from '../log.ts';
 import { createRareWarnings } from '../rare-warnings.ts';
 import { shown } from '../text.ts';
-import { createKeySets, type KeySet } from './key-sets.ts';
+import { createKeySets, type KeyOwner, type KeySet } from './key-sets.ts';
 import type { AskProvider } from './provider-requests.ts';
 import { createFetchPublishedKeys } from './published-keys.ts';
 
@@ -30,7 +30,7 @@ interface CheckedToken {
 export type CheckSignedToken = (
   token: string,
   issuer: TokenIssuer,
-  owner: string,
+  owner: KeyOwner,
 ) => Promise<CheckedToken | RefusedToken>;
 
 /** The form of a signed token: three parts in base64url, none of them empty (RFC 7515, section 3.1). */

@@ -76,7 +76,7 @@ export function createIdentify({
     const own = tokens.verify(stage.id, token);
     if (own !== undefined) return { isIdentified: true, ...own };
     if (identity.providers.length === 0) return { isIdentified: false, reason: 'token_refused' };
-    const checked = await providerTokens.verify(token, identity.providers, stage.id);
+    const checked = await providerTokens.verify(token, identity.providers, stage);
     if (checked.isGenuine) return playerOf(checked, sessionMsOf(identity, settings), clock.now());
     if (checked.retryAfterMs === undefined) return refused(checked.reason);
     const { reason: text, retryAfterMs } = checked;

@@ -30,7 +30,11 @@ export interface ProviderTokens {
    * Whether one of the stage's providers has signed the token, for one of its audiences and for now. Settles within
    * seconds, whatever the provider does, and rejects only for a fault of the server.
    */
-  verify(token: string, providers: readonly IdentityProvider[], stageId: string): Promise<GenuineToken | RefusedToken>;
+  verify(
+    token: string,
+    providers: readonly IdentityProvider[],
+    stage: { readonly id: string; readonly gameId: string },
+  ): Promise<GenuineToken | RefusedToken>;
 }
 
 export interface GenuineToken {
