@@ -5,6 +5,7 @@ import { shown } from '../text.ts';
 import { createAllowList, notAllowed } from './allow-list.ts';
 import { type AwsService, boundReply, clientSettings, faultOfAws } from './aws.ts';
 import { loadAwsPackage } from './aws-package.ts';
+import { nextTurn } from './next-turn.ts';
 import { badArgument, isObject, isText, type OptionRow, type OptionRows, readOptions } from './parameters.ts';
 
 const NEEDED = {
@@ -131,7 +132,7 @@ export function createDynamoDb({ settings, warn }: { settings: DynamoDbSettings;
   async function send<Output>(run: (sdk: Sdk) => Promise<Output>): Promise<Output> {
     const loaded = await loadSdk();
     try {
-      return await run(loaded);
+      return await afterTurn(run(loaded));
     } catch (error) {
       throw faultOfAws(error, DYNAMO_DB, warn);
     }
@@ -201,12 +202,30 @@ async function openSdk({
     step: 'deserialize',
     priority: 'low',
   });
+  // To read an answer with thousands of attributes takes ten milliseconds, and so does to make plain values of it.
+  plainClient.middlewareStack.addRelativeTo(afterReading, {
+    name: 'afterReading',
+    relation: 'after',
+    toMiddleware: 'DocumentUnmarshall',
+  });
   const client = commands.DynamoDBDocumentClient.from(plainClient, {
     // The numbers of scripts are JavaScript's: none of them loses anything here that it had.
     marshallOptions: { allowImpreciseNumbers: true },
     unmarshallOptions: { wrapNumbers: Number },
   });
   return { client, commands, close: () => plainClient.destroy() };
+}
+
+function afterReading<Request, Reply>(
+  next: (request: Request) => Promise<Reply>,
+): (request: Request) => Promise<Reply> {
+  return async (request) => await afterTurn(next(request));
+}
+
+async function afterTurn<T>(work: Promise<T>): Promise<T> {
+  const result = await work;
+  await nextTurn();
+  return result;
 }
 
 function attributesOf(value: unknown, what: string): Record<string, unknown> {
@@ -233,7 +252,7 @@ function entriesOf(value: object, what: string, levels: number): [name: string, 
   });
 }
 
-/** What comes out of the SDK, as JSON has it, without the members that are not there. */
+/** What comes out of the SDK, as JSON has it, without the members that are not there. Changes what has come out. */
 function plainOf(output: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const there = Object.entries(output).filter(([, value]) => value !== undefined);
   return Object.fromEntries(there.map(([name, value]) => [name, plain(value)]));
@@ -243,6 +262,11 @@ function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
   if (value instanceof Set) return [...value].map(plain);
-  if (Array.isArray(value)) return value.map(plain);
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]));
+  const members = value as Record<string, unknown>;
+  for (const name of Object.keys(members)) {
+    const inner = members[name];
+    // Most are plain already. To make another object of thousands of members takes milliseconds.
+    if (typeof inner === 'object' && inner !== null) members[name] = plain(inner);
+  }
+  return value;
 }

@@ -7,6 +7,7 @@ import { createAllowList, notAllowed } from './allow-list.ts';
 import { type AwsService, boundReply, clientSettings, faultOfAws } from './aws.ts';
 import { loadAwsPackage } from './aws-package.ts';
 import { createExchanges } from './exchanges.ts';
+import { nextTurn } from './next-turn.ts';
 import { OutsideFault } from './outside-fault.ts';
 import { badArgument, isObject, nestsTooDeep } from './parameters.ts';
 
@@ -102,9 +103,10 @@ export function createLambda({ settings, warn }: { settings: LambdaSettings; war
       }
       const text = JSON.stringify(event ?? {});
       const route = routes.get(name);
-      if (route !== undefined) return { Payload: payloadOf(name, await invokeByRoute(name, route, text, signal)) };
+      if (route !== undefined)
+        return { Payload: await payloadOf(name, await invokeByRoute(name, route, text, signal)) };
       if (!isListed(name)) throw notAllowed(`Lambda function ${shown(name)}`, name, 'RESPARK_LAMBDA_FUNCTIONS');
-      return { Payload: payloadOf(name, await invokeByAws(name, text, signal)) };
+      return { Payload: await payloadOf(name, await invokeByAws(name, text, signal)) };
     },
 
     async warmUp() {
@@ -124,7 +126,8 @@ function readRoute(route: string): [name: string, url: URL] {
   return [route.slice(0, end), new URL(route.slice(end + 1))];
 }
 
-function payloadOf(name: string, { payload, isError }: Answer): unknown {
+/** Everything else has a turn between the steps, each of which takes milliseconds for an answer of very many values. */
+async function payloadOf(name: string, { payload, isError }: Answer): Promise<unknown> {
   let value: unknown = null;
   try {
     if (payload.length > 0) value = parseJson(decodeText(payload));
@@ -132,9 +135,11 @@ function payloadOf(name: string, { payload, isError }: Answer): unknown {
     throw new OutsideFault('failed', `Lambda function ${shown(name)} answered with what is not JSON`, { cause });
   }
   if (isError) throw new OutsideFault('failed', `Lambda function ${shown(name)} failed${failureOf(value)}`);
+  await nextTurn();
   if (nestsTooDeep(value)) {
     throw new OutsideFault('failed', `the answer of Lambda function ${shown(name)} nests too deep`);
   }
+  await nextTurn();
   return value;
 }
 

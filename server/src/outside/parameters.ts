@@ -31,7 +31,10 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 
 export function nestsTooDeep(value: unknown, levels = MAX_LEVELS): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => nestsTooDeep(inner, levels - 1));
+  if (levels === 0) return true;
+  // There may be a hundred thousand lists, and each would have another one as its values.
+  const inner: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return inner.some((each) => nestsTooDeep(each, levels - 1));
 }
 
 /** Throws for parameters that no call could send, whatever it is. */
