@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import type { Settings } from '../config/config.ts';
 import { type DataDirectory, openDataDirectory } from '../data-directory/data-directory.ts';
+import { removeLeftParts } from '../data-directory/left-parts.ts';
 import { openRoom } from '../data-directory/reserve.ts';
 import { DATABASE_FILE, NODE_ID_FILE } from '../data-directory/server-files.ts';
 import { openInstallation } from '../domain/installation.ts';
@@ -49,6 +50,7 @@ export async function openPostgresBackends({
   }
   const room = openRoom({ path: directory.path, isInPlace: directory.isInPlace, clock, log, settings });
   closers.push('room of the disk', () => room.close());
+  removeLeftParts(directory.path, clock.now());
   const node = nodeIdOf(directory);
   const presence =
     settings.redisUrl === undefined ? 'alone' : ({ directory: directoryOf(settings), journal: node } as const);

@@ -1,9 +1,10 @@
-import { existsSync, lstatSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { backUp, type LiveFiles } from '../data-directory/backup.ts';
 import type { DataDirectory } from '../data-directory/data-directory.ts';
-import { DATABASE_FILE, isLeftPart, isTemporary } from '../data-directory/server-files.ts';
+import { removeLeftParts } from '../data-directory/left-parts.ts';
+import { DATABASE_FILE } from '../data-directory/server-files.ts';
 import { describeFileFault } from '../file-fault.ts';
 import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
@@ -68,17 +69,6 @@ export function findMissing({ file }: Pick<DataDirectory, 'file'>): readonly str
   const names = Object.keys(FORMS);
   const missing = names.filter((name) => !existsSync(file(name)));
   return missing.length === names.length ? [] : missing;
-}
-
-/** Longer than a command takes to write a small file. */
-const MAX_WRITING_MS = 600_000;
-
-/** A supervisor that kills a server in its upgrade again and again must not fill the disk by that, nor leave secrets about. */
-function removeLeftParts(path: string, now: number): void {
-  const isOld = (name: string) =>
-    now - (lstatSync(join(path, name), { throwIfNoEntry: false })?.mtimeMs ?? now) > MAX_WRITING_MS;
-  const names = readdirSync(path).filter((name) => isLeftPart(name) || (isTemporary(name) && isOld(name)));
-  for (const name of names) rmSync(join(path, name), { recursive: true, force: true });
 }
 
 /** The SQLite databases of a data directory, by their files. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { cpSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import {
@@ -162,6 +162,18 @@ describe('[postgres] nodes on one database', { skip }, () => {
     first.child.kill('SIGTERM');
     await first.ended();
     await next.printed(/Respark is serving/);
+  });
+
+  test('that starts removes what kills have left of small files in its data directory', async (t) => {
+    const url = await server.emptyDatabase(t);
+    const dataDir = join(temporaryDirectory(t), 'data');
+    mkdirSync(dataDir, { mode: 0o700 });
+    const left = join(dataDir, 'root-credentials.0f8fad5b-d9cb-469f-a165-70867728950e');
+    writeFileSync(left, '', { mode: 0o600 });
+    const anHourAgo = Date.now() / 1000 - 3_600;
+    utimesSync(left, anHourAgo, anHourAgo);
+    await serve(t, url, ['--data-dir', dataDir]);
+    assert.equal(existsSync(left), false);
   });
 
   test('with another secret key is refused, and so is a database of a newer program', async (t) => {
