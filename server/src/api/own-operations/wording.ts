@@ -48,7 +48,7 @@ export const MANY_ON_RECORD =
 
 /** What documentation says of `recordedBytesOf`, once. */
 export const LONG_RECORDS =
-  'A call whose texts take more than 4,096 bytes of JSON together counts as a write call too, and so do shorter ones beyond 128 KiB a second of an access key (4 MiB at once): the audit log keeps them, and must not be filled at the rate of disconnects. Of the long ones together an access key may put as many bytes on record; beyond that such a call is a `ThrottlingException` that changes nothing.';
+  'A call whose texts take more than 4,096 bytes of JSON together counts as a write call too, and so do shorter ones beyond 128 KiB a second of an access key (4 MiB at once): the audit log keeps them, and must not be filled at the rate of disconnects. The bytes of long and short ones count together, and beyond that a long one is a `ThrottlingException` that changes nothing.';
 
 /** How much of a call's own words, and of the ids that it lists, the audit record keeps. */
 export function recordedBytesOf({ Evidence, Message, Messages, Reason }: WordingInput, ids: object = {}): number {
