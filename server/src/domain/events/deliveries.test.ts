@@ -46,10 +46,11 @@ test('whoever has a look made while one is under way waits for the next, however
   await deliveries.close();
 });
 
-test('events of a game that is gone are removed, which another node had in its journal when the game was deleted', async () => {
+/** Of which games events are removed in the long run, where there are so many games and some more have events. */
+async function removedWith(count: number): Promise<readonly string[]> {
   const clock = new ManualClock();
   const removed: string[] = [];
-  const games = Array.from({ length: 250 }, (_, index) => ({ id: `g${index}`, name: `Game ${1_000 + index}` }));
+  const games = Array.from({ length: count }, (_, index) => ({ id: `g${index}`, name: `Game ${1_000 + index}` }));
   const parts = {
     ...{ clock, log: recordedLog().log, interest: createInterest() },
     store: {
@@ -73,6 +74,14 @@ test('events of a game that is gone are removed, which another node had in its j
     clock.advance(600_000);
   }
   await setImmediate();
-  assert.deepEqual([...new Set(removed)], ['gone', 'gone too']);
   await deliveries.close();
+  return [...new Set(removed)];
+}
+
+test('events of a game that is gone are removed, which another node had in its journal when the game was deleted', async () => {
+  assert.deepEqual(await removedWith(250), ['gone', 'gone too']);
+});
+
+test('no events are removed while there is no game at all, as when the store has begun anew by mistake', async () => {
+  assert.deepEqual(await removedWith(0), []);
 });

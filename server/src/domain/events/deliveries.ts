@@ -137,11 +137,16 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
 
 /**
  * Removes the events of games that are gone. Another node may have had such events in its journal when the game was deleted, and
- * moved them afterwards.
+ * moved them afterwards. While there is no game at all, nothing is removed: the store may have begun anew because its file was
+ * missing, and be put back.
  */
 async function removeLeft({ store, eventLog }: Pick<DeliveriesParts, 'store' | 'eventLog'>): Promise<void> {
   // The games with events are listed first: one that is made meanwhile is not among them.
   const left = new Set(await eventLog.games());
-  for await (const { id } of everyGame(store)) left.delete(id);
-  for (const id of left) await eventLog.removeGame(id);
+  let hasGames = false;
+  for await (const { id } of everyGame(store)) {
+    hasGames = true;
+    left.delete(id);
+  }
+  if (hasGames) for (const id of left) await eventLog.removeGame(id);
 }
