@@ -84,6 +84,28 @@ test('chat has room for those who come when others have left, with Ctrl-C or wit
   for (let others = 0; others < 25; others += 1) assert.equal(await enter(), Math.min(others, 19));
 });
 
+test('chat has room for others, however long the names are under which somebody would enter', async (t) => {
+  const server = await startTestServer(t);
+  await deployExample(server, 'chat');
+  const enter = async (name: string) => {
+    const client = new ResparkClient({ url: server.playerUrl, gameKey: server.gameKey });
+    await client.connect();
+    try {
+      const { Others } = await client.request('Custom.Game.Enter', { Name: name });
+      return Others;
+    } catch (error) {
+      return (error as { code?: string }).code;
+    } finally {
+      await client.close();
+    }
+  };
+  for (let count = 0; count < 17; count += 1) await enter('x'.repeat(15_000));
+  // One of these would fit into what is left of the room that a player's data has, and leave none for a short name.
+  for (let length = 6_580; length > 6_500; length -= 8) await enter('x'.repeat(length));
+  assert.equal(await enter('Anna'), 0);
+  assert.equal(await enter('x'.repeat(41)), 'BAD_NAME');
+});
+
 test('hello-cloud-code counts right when one player sends several requests at once', async (t) => {
   const server = await startTestServer(t);
   await deployExample(server, 'hello-cloud-code');

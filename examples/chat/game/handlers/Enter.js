@@ -1,6 +1,12 @@
 const MAX_MEMBERS = 20;
+// The names of all members are data of one player, which has a limit: a few long ones would leave no room for anybody else.
+const MAX_NAME_LENGTH = 40;
 const me = GameSparks().CurrentPlayer().Id();
 const room = GameSparks().Player('room');
+
+if (message.Name.length > MAX_NAME_LENGTH) {
+  return GameSparks().Messaging().Error('BAD_NAME', 'A name has at most ' + MAX_NAME_LENGTH + ' characters.');
+}
 
 for (let attempt = 0; attempt < 10; attempt += 1) {
   const members = room.GetData(['Members']).Members || {};
