@@ -1,25 +1,18 @@
-/**
- * How deeply the parts of a script may nest, in all, where each counts as much as `WEIGHTS` says. The stack of a thread, and of a
- * command, holds more than that by a good deal.
- */
-const MAX_NESTING = 2_000;
+/** How deeply the parts of a script may nest, in all. The stack of a thread, and of a command, holds more than that by a good deal. */
+const MAX_NESTING = 800;
 
-/**
- * Functions of acorn's parser through which it comes back to itself, each once at least wherever it does, and how much of the
- * stack they take.
- */
-const WEIGHTS = {
-  parseExprOp: 1,
-  parseStatement: 3,
-  parseMaybeAssign: 3,
-  parseMaybeUnary: 3,
-  parseExprAtom: 3,
-  parseBindingAtom: 3,
-  regexp_disjunction: 3,
-  regexp_classContents: 3,
-} as const;
+/** Functions of acorn's parser through which it comes back to itself, one of them at least wherever it does. */
+const NESTING = [
+  'parseExprOp',
+  'parseStatement',
+  'parseMaybeAssign',
+  'parseMaybeUnary',
+  'parseExprAtom',
+  'parseBindingAtom',
+  'regexp_disjunction',
+  'regexp_classContents',
+] as const;
 
-type Name = keyof typeof WEIGHTS;
 type Parse = (this: Nesting, ...parts: unknown[]) => unknown;
 
 /** The operators of one precedence in a row, such as those of `a + b + c`. */
@@ -37,7 +30,7 @@ interface Nesting {
   raise(position: number, message: string): never;
 }
 
-type Prototype = Record<Name, Parse> & { catchStackOverflow(parse: () => unknown): unknown };
+type Prototype = Record<(typeof NESTING)[number], Parse> & { catchStackOverflow(parse: () => unknown): unknown };
 
 /**
  * Has a parser of acorn's refuse what nests too deeply long before the stack is used up. V8 ends the whole process, with all of
@@ -45,14 +38,14 @@ type Prototype = Record<Name, Parse> & { catchStackOverflow(parse: () => unknown
  */
 export function boundNesting({ prototype }: { readonly prototype: object }): void {
   const parser = prototype as Prototype;
-  for (const [name, weight] of Object.entries(WEIGHTS) as [Name, number][]) {
+  for (const name of NESTING) {
     const parse = parser[name];
     parser[name] = function (...parts) {
-      const nesting = (this.nesting ?? 0) + weight;
+      const nesting = (this.nesting ?? 0) + 1;
       if (nesting > MAX_NESTING) this.raise(this.start, 'The script nests too deeply');
       this.nesting = nesting;
       const parsed = parse.apply(this, parts);
-      this.nesting = nesting - weight;
+      this.nesting = nesting - 1;
       return parsed;
     };
   }
