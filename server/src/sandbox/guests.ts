@@ -116,24 +116,50 @@ export class Guests {
     return game;
   }
 
-  /** Drops what was used longest ago: of the least recently used game, first its older runtimes, then its guest. */
+  /**
+   * Makes room for what was loaded last. A game that has more than its share gives way first, of several the one that was used
+   * longest ago: however many scripts it has loaded, one after the other, it takes the room of none that has less.
+   */
   #shrink(): void {
-    let bytes = 0;
-    for (const game of this.#games.values()) bytes += bytesOf(game);
-    for (const [gameId, game] of this.#games) {
-      while (bytes > this.#maxBytes) {
-        const [oldest] = game.runtimes.keys();
-        const isLast = gameId === [...this.#games.keys()].at(-1);
-        if (oldest === undefined || (isLast && game.runtimes.size === 1)) break;
-        const dropped = game.runtimes.get(oldest);
-        bytes -= dropped === undefined ? 0 : bytesOfRuntime(dropped);
-        game.runtimes.delete(oldest);
-        this.#gameOfRuntime.delete(oldest);
-      }
-      if (game.runtimes.size > 0) break;
-      bytes -= game.guest.bytes;
-      this.#games.delete(gameId);
+    const sizes = new Map([...this.#games].map(([gameId, game]) => [gameId, bytesOf(game)] as const));
+    let bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+    while (bytes > this.#maxBytes) {
+      const gameId = this.#gameToShrink(sizes);
+      if (gameId === undefined) return;
+      const freed = this.#dropOldest(gameId);
+      bytes -= freed;
+      if (this.#games.has(gameId)) sizes.set(gameId, (sizes.get(gameId) ?? 0) - freed);
+      else sizes.delete(gameId);
     }
+  }
+
+  /** Undefined when there is nothing but what was loaded last. */
+  #gameToShrink(sizes: ReadonlyMap<string, number>): string | undefined {
+    const share = this.#maxBytes / sizes.size;
+    const newest = [...this.#games.keys()].at(-1);
+    let usedLongestAgo: string | undefined;
+    for (const [gameId, { runtimes }] of this.#games) {
+      if (gameId === newest && runtimes.size === 1) continue;
+      if ((sizes.get(gameId) ?? 0) > share) return gameId;
+      usedLongestAgo ??= gameId;
+    }
+    return usedLongestAgo;
+  }
+
+  /** Drops the scripts of the game that were used longest ago, and with its last ones its guest. Gives the bytes that this frees. */
+  #dropOldest(gameId: string): number {
+    const game = this.#games.get(gameId);
+    if (game === undefined) return 0;
+    let freed = 0;
+    for (const [runtimeId, runtime] of game.runtimes) {
+      freed += bytesOfRuntime(runtime);
+      game.runtimes.delete(runtimeId);
+      this.#gameOfRuntime.delete(runtimeId);
+      break;
+    }
+    if (game.runtimes.size > 0) return freed;
+    this.#games.delete(gameId);
+    return freed + game.guest.bytes;
   }
 }
 
