@@ -9,6 +9,16 @@ const program = new URL('../dist/bundle/program.js', import.meta.url);
 // log anew at that signal are common, so an operator may send it by mistake.
 if (process.platform !== 'win32') process.on('SIGUSR1', () => {});
 
+// The kernel keeps from a process 1, as in a container, every signal that would end it by default. Until the program listens for
+// these itself, they would be lost, and a server that was told to stop would begin to serve until it is killed.
+if (process.pid === 1) {
+  for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 })) {
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(128 + number);
+    });
+  }
+}
+
 if (major < 20 || (major === 20 && minor < 19)) {
   fail(`respark needs Node.js 20.19 or later, but this is ${process.versions.node}: install Node.js 24`);
 } else if (!existsSync(program)) {

@@ -118,6 +118,39 @@ describe('the command respark', () => {
     assert.equal(child.exitCode, null);
   });
 
+  const namespace = ['--user', '--map-root-user', '--pid', '--fork', '--kill-child'];
+  const noNamespace =
+    spawnSync('unshare', [...namespace, 'true']).status === 0
+      ? false
+      : 'there is no unshare that makes a process 1 here';
+  for (const [signal, exitCode] of [
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+    ['SIGHUP', 129],
+  ] as const) {
+    it(`ends at a ${signal} during its start also as process 1, as in a container`, {
+      skip: noNamespace,
+    }, async (t) => {
+      const directory = mkdtempSync(join(tmpdir(), 'respark-bin-'));
+      t.after(() => rmSync(directory, { recursive: true }));
+      for (const folder of ['bin', 'dist', 'dist/bundle']) mkdirSync(join(directory, folder));
+      const bin = join(directory, 'bin', 'respark.js');
+      copyFileSync(BIN, bin);
+      writeFileSync(join(directory, 'package.json'), '{"type":"module"}');
+      // Stands for a program that is not listening for signals yet. It says by which number others know the process.
+      const program = `import { readlinkSync } from 'node:fs';
+        process.stdout.write(readlinkSync('/proc/self'));
+        await new Promise((resolve) => setTimeout(resolve, 60_000));`;
+      writeFileSync(join(directory, 'dist', 'bundle', 'program.js'), program);
+      const child = spawn('unshare', [...namespace, process.execPath, bin], { stdio: ['ignore', 'pipe', 'inherit'] });
+      t.after(() => child.kill('SIGKILL'));
+      const [pid] = await once(child.stdout, 'data');
+      process.kill(Number(pid), signal);
+      await once(child, 'exit');
+      assert.equal(child.exitCode, exitCode);
+    });
+  }
+
   const noShell = process.platform === 'win32' ? 'Windows has no such limit' : false;
   it('says in one line that it may not open enough files to begin', { skip: noShell }, () => {
     const { status, stderr } = spawnSync('sh', [
