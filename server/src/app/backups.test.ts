@@ -1,5 +1,17 @@
 import assert from 'node:assert/strict';
-import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { recordedLog } from '../../test/support/domain.ts';
@@ -7,6 +19,7 @@ import { NO_METRICS } from '../../test/support/metrics.ts';
 import { systemClock } from '../clock.ts';
 import { loadSettings, type Settings } from '../config/config.ts';
 import { backUp } from '../data-directory/backup.ts';
+import { lockDataDirectory } from '../data-directory/data-directory.ts';
 import type { RecordLocally } from '../domain/local-changes.ts';
 import { createSystemRandom } from '../random.ts';
 import { temporaryDirectory } from '../store/test-store.ts';
@@ -97,6 +110,22 @@ test('a restore sets aside all that the replaced server has kept, also the event
     left.filter((name) => !parts.some((part) => part.name === name)),
     [],
   );
+});
+
+const noPipes = process.platform === 'win32' ? 'Windows has no such pipes' : false;
+test('a restore from a pipe keeps no server from the directory before somebody writes to it', {
+  skip: noPipes,
+}, async (t) => {
+  const { file, write, restore, restored, keyId } = await prepare(t);
+  await write();
+  const backup = readFileSync(file);
+  rmSync(file);
+  execFileSync('mkfifo', [file]);
+  const restoring = restore();
+  lockDataDirectory(restored.dataDir).release();
+  await writeFile(file, backup);
+  await restoring;
+  assert.equal(await start(restored), keyId);
 });
 
 test('a backup is not written when the secret key is replaced meanwhile, whose store was copied before', async (t) => {

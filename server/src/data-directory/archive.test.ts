@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -21,8 +22,17 @@ async function pack(t: TestContext): Promise<string> {
 
 async function unpack(t: TestContext, file: string, names = NAMES): Promise<string> {
   const directory = temporaryDirectory(t);
-  await readArchive({ file, directory, names, begin: () => {}, progress: () => {} });
+  await read({ file, directory, names, begin: () => {}, progress: () => {} });
   return directory;
+}
+
+async function read(options: Omit<Parameters<typeof readArchive>[0], 'source'>) {
+  const source = await open(options.file, 'r');
+  try {
+    return await readArchive({ ...options, source });
+  } finally {
+    await source.close();
+  }
 }
 
 /** Packs, changes the tar file, and compresses it again. */
@@ -120,7 +130,7 @@ test('what is not a backup, or one of a later form, or has a file that none has,
   for (const [file, message] of cases) {
     const directory = temporaryDirectory(t);
     const begin = () => assert.fail('begun');
-    await assert.rejects(readArchive({ file, directory, names: NAMES, begin, progress: () => {} }), {
+    await assert.rejects(read({ file, directory, names: NAMES, begin, progress: () => {} }), {
       name: 'StartupError',
       message,
     });

@@ -94,21 +94,23 @@ async function measure(directory: string, name: string): Promise<Part> {
 /**
  * Reads a backup and writes its files into `directory`, private and on disk. `begin` gets the manifest before anything
  * is written, and may throw. Throws a `StartupError` for everything that is not a whole backup with only `names` in it.
+ * Leaves `source` open; `file` is its name for messages.
  */
 export async function readArchive({
+  source,
   file,
   directory,
   names,
   begin,
   progress,
 }: {
+  source: FileHandle;
   file: string;
   directory: string;
   names: readonly string[];
   begin: (manifest: Manifest) => void;
   progress: Progress;
 }): Promise<Manifest> {
-  const source = await open(file, 'r');
   try {
     const bytes = new ByteReader(source.createReadStream({ autoClose: false }));
     const manifest = await readManifest(bytes, { file, names });
@@ -129,8 +131,6 @@ export async function readArchive({
     return manifest;
   } catch (error) {
     throw isOfContent(error) ? damaged(file, error.message, error) : error;
-  } finally {
-    await source.close();
   }
 }
 

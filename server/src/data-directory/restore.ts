@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describeFileFault } from '../file-fault.ts';
 import { createKeyring, type Keyring } from '../keyring.ts';
@@ -54,19 +55,35 @@ export interface Restored {
 export async function restore(options: RestoreOptions): Promise<Restored> {
   const dataDir = resolve(options.dataDir);
   const file = resolve(options.file);
+  const cannotRestore = (error: unknown) => {
+    if (error instanceof StartupError) return error;
+    return new StartupError(`cannot restore ${file} into ${dataDir}: ${describeFileFault(error)}`, { cause: error });
+  };
+  // Before the lock: until somebody writes to a pipe, opening it waits, and that must keep no server from the directory.
+  const source = await open(file, 'r').catch((error: unknown) => {
+    throw cannotRestore(error);
+  });
+  try {
+    return await restoreFrom(source, { ...options, dataDir, file });
+  } catch (error) {
+    throw cannotRestore(error);
+  } finally {
+    await source.close();
+  }
+}
+
+async function restoreFrom(source: FileHandle, options: RestoreOptions): Promise<Restored> {
+  const { dataDir, file } = options;
   const lock = lockDataDirectory(dataDir);
   const unpacking = join(dataDir, UNPACKING_DIRECTORY);
   try {
     assertMayRestore(dataDir, options.isForced);
     rmSync(unpacking, { recursive: true, force: true });
     mkdirSync(unpacking, { mode: 0o700 });
-    const manifest = await unpack(options, { file, directory: unpacking });
+    const manifest = await unpack(options, { source, file, directory: unpacking });
     const keyrings = readKeyrings(options, { dataDir, directory: unpacking });
     await options.accept({ directory: unpacking, keyrings, manifest });
     return { manifest, setAside: putInPlace({ ...options, dataDir, unpacking }) };
-  } catch (error) {
-    if (error instanceof StartupError) throw error;
-    throw new StartupError(`cannot restore ${file} into ${dataDir}: ${describeFileFault(error)}`, { cause: error });
   } finally {
     rmSync(unpacking, { recursive: true, force: true });
     lock.release();
@@ -85,11 +102,11 @@ function assertMayRestore(dataDir: string, isForced: boolean): void {
 
 async function unpack(
   { live, progress = () => {} }: RestoreOptions,
-  { file, directory }: { file: string; directory: string },
+  { source, file, directory }: { source: FileHandle; file: string; directory: string },
 ): Promise<Manifest> {
   const names = [...live.names, ...KEY_FILES];
   const manifest = await readArchive({
-    ...{ file, directory, names, progress },
+    ...{ source, file, directory, names, progress },
     begin({ parts }) {
       if (!parts.some(({ name }) => name === DATABASE_FILE)) {
         throw new StartupError(`the backup ${file} has no ${DATABASE_FILE}: use another one`);
