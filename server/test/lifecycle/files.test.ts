@@ -109,9 +109,13 @@ describe('a data directory without its audit log', () => {
       assert.match(stdout + stderr, /audit\.sqlite is missing in the data directory \S+: put it back from where/);
     }
     assert.ok(!existsSync(join(server.dataDir, 'audit.sqlite')));
+    const backup = await place.respark(['backup', join(place.directory, 'without-audit')]);
+    assert.equal(backup.exitCode, 0, backup.stderr);
+    assert.match(backup.stderr, /^It lacks what the data directory lacks: audit\.sqlite\. If that was there/m);
     const next = await place.serve();
     await next.printed(/"missing":\["audit\.sqlite"\]/);
     assert.equal((await place.respark(['keys', 'list'])).exitCode, 0);
+    assert.doesNotMatch((await place.respark(['backup', join(place.directory, 'with-audit')])).stderr, /lacks/);
   });
 });
 

@@ -24,6 +24,9 @@ Every change that was answered before the command began is in it.`,
   return addSettingOptions(command, ['dataDir']);
 }
 
+/** Every server on a data directory makes these at its start. */
+const DATABASES = ['audit.sqlite', 'events.sqlite', 'player-data.sqlite', 'stage-logs.sqlite'];
+
 async function writeBackup(world: World, command: Command, file: string): Promise<void> {
   const settings = settingsOf(world, command);
   const isWithoutSecrets = command.opts().withoutSecrets === true;
@@ -41,6 +44,12 @@ async function writeBackup(world: World, command: Command, file: string): Promis
     });
     const { size } = await stat(file);
     world.stdout.write(`wrote ${resolve(file)} (${size} bytes)\n`);
+    const missing = DATABASES.filter((database) => parts.every(({ name }) => name !== database));
+    if (missing.length > 0) {
+      world.stderr.write(
+        `It lacks what the data directory lacks: ${missing.join(', ')}. If that was there before, put it back from where the other files came, and make the backup again.\n`,
+      );
+    }
     if (parts.some(({ name }) => name === 'secret.key')) {
       world.stderr.write('It contains the secret key: keep it as safe as the server.\n');
     } else {
