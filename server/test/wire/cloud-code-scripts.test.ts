@@ -80,7 +80,8 @@ test('[ws] the SDK: scripts of old and new JavaScript run unchanged, however the
 });
 
 test('[ws] the SDK: a script that the engine cannot compile fails by itself, and its log says where', async (t) => {
-  const chain = Array.from({ length: 3_000 }, (_, n) => `if (message.A === ${n}) return ${n};`).join(' else ');
+  // More than the engine's parser takes, and less than a deployment refuses.
+  const chain = Array.from({ length: 780 }, (_, n) => `if (message.A === ${n}) return ${n};`).join(' else ');
   const { ask, server } = await open(t, {
     requests: {
       TooDeep: { script: `\n  ${chain}` },
