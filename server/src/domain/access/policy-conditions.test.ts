@@ -296,3 +296,33 @@ describe('a line with as many values as a policy has room for', () => {
     });
   }
 });
+
+describe('dozens of long patterns for dozens of tags whose keys differ in their case only', () => {
+  const patterns = Array.from({ length: 52 }, (_, at) => `*${'a'.repeat(100)}b${at}*`);
+  const keys = Array.from({ length: 50 }, (_, at) =>
+    Array.from('tagkey', (letter, bit) => ((at >> bit) & 1 ? letter.toUpperCase() : letter)).join(''),
+  );
+  const resourceTags = Object.fromEntries(keys.map((key) => [key, 'a'.repeat(256)]));
+  const condition = compileCondition('StringLike', 'aws:ResourceTag/tagkey', patterns);
+  const msOf = (decide: () => void) => {
+    const startedAt = process.cpuUsage().user;
+    decide();
+    return (process.cpuUsage().user - startedAt) / 1000;
+  };
+
+  it('are compared in some milliseconds', () => {
+    const ms = msOf(() => {
+      for (let round = 0; round < 10; round += 1)
+        assert.equal(condition.isMet({ ...CONTEXT, resourceTags: { ...resourceTags } }, 'Deny'), false);
+    });
+    assert.ok(ms < 500, `${ms} ms`);
+  });
+
+  it('are compared once for all decisions about a resource', () => {
+    const ms = msOf(() => {
+      for (let round = 0; round < 1_000; round += 1)
+        assert.equal(condition.isMet({ ...CONTEXT, resourceTags }, 'Deny'), false);
+    });
+    assert.ok(ms < 500, `${ms} ms`);
+  });
+});

@@ -155,14 +155,22 @@ export function compileCondition(operatorName: string, keyName: string, wanted: 
     return tests.some((test) => test(actual)) !== isNegated;
   };
   const isMetByAbsence = isNegated || ifExists !== undefined;
-  return {
-    ...uses,
-    isMet(context, effect) {
-      const values = key.values(context);
-      if (key.isMultivalued) return set === 'ForAllValues' ? values.every(accepts) : values.some(accepts);
-      if (values.length === 0) return set === undefined ? isMetByAbsence : set === 'ForAllValues';
-      return effect === 'Allow' ? values.every(accepts) : values.some(accepts);
-    },
+  const isMet: Condition['isMet'] = (context, effect) => {
+    const values = key.values(context);
+    if (key.isMultivalued) return set === 'ForAllValues' ? values.every(accepts) : values.some(accepts);
+    if (values.length === 0) return set === undefined ? isMetByAbsence : set === 'ForAllValues';
+    return effect === 'Allow' ? values.every(accepts) : values.some(accepts);
+  };
+  return { ...uses, isMet: key.usesResourceTags ? oncePerTags(isMet) : isMet };
+}
+
+/** A resource's tags are looked at once for all actions that somebody asks about, of which there are dozens. */
+function oncePerTags(isMet: Condition['isMet']): Condition['isMet'] {
+  const known = { Allow: new WeakMap<object, boolean>(), Deny: new WeakMap<object, boolean>() };
+  return (context, effect) => {
+    const found = known[effect].get(context.resourceTags) ?? isMet(context, effect);
+    known[effect].set(context.resourceTags, found);
+    return found;
   };
 }
 
