@@ -10,7 +10,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { type FakeReply, refusal, startFakeService } from '../../../test/support/fake-service.ts';
 import { tlsFiles } from '../../../test/support/tls-files.ts';
 import { createTestWorld, ROOT } from '../../../test/support/world.ts';
-import { StartupError } from '../../startup-error.ts';
+import { StartupError, UnmigratedError } from '../../startup-error.ts';
 
 type Main = NonNullable<NonNullable<Parameters<typeof createTestWorld>[0]>['main']>;
 
@@ -117,6 +117,40 @@ describe('doctor', () => {
     const { exitCode, find } = await diagnose({ dataDir, openAdministration, findDamagedFiles });
     assert.equal(find('secret key')?.detail, 'decrypts the stored secrets');
     assert.deepEqual([exitCode, find('databases')?.detail], [1, 'respark.sqlite is damaged']);
+  });
+
+  it('tries the secret key also where the settings bring the root key, which then is in no file', async (t) => {
+    const openAdministration = async () => {
+      throw new StartupError('the secret key is not the one of this database');
+    };
+    const dataDir = makeDirectory(t);
+    const before = await diagnose({ dataDir, openAdministration });
+    assert.deepEqual([before.exitCode, before.find('secret key')?.state], [0, 'ok']);
+    writeFileSync(join(dataDir, 'respark.sqlite'), '', { mode: 0o600 });
+    assert.equal((await diagnose({ dataDir, openAdministration })).find('secret key')?.state, 'fail');
+    const env = {
+      RESPARK_DATABASE_URL: 'postgres://respark@db.example/respark',
+      RESPARK_SECRET_KEY: Buffer.alloc(32).toString('base64'),
+    };
+    assert.equal((await diagnose({ env, openAdministration })).find('secret key')?.state, 'fail');
+  });
+
+  it('warns of a database that the next start upgrades, and finds nothing wrong with one without tables', async (t) => {
+    const dataDir = makeDirectory(t);
+    writeFileSync(join(dataDir, 'respark.sqlite'), '', { mode: 0o600 });
+    for (const [version, state, detail] of [
+      [0, 'ok', 'there is nothing that is encrypted yet'],
+      [
+        3,
+        'warn',
+        'not tried: the database has schema version 3, but this program needs 4: start the server once with this version of respark',
+      ],
+    ] as const) {
+      const openAdministration = () => Promise.reject(new UnmigratedError(version, 4));
+      const { exitCode, find } = await diagnose({ dataDir, openAdministration });
+      assert.equal(exitCode, 0);
+      assert.deepEqual(find('secret key'), { check: 'secret key', state, detail });
+    }
   });
 
   it('looks at the Redis server of a cluster, and at none for a single node', async () => {

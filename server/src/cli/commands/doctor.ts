@@ -5,11 +5,12 @@ import { delimiter, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { listGames } from '../../api/operations/games.ts';
 import { type Settings, SettingsError } from '../../config/config.ts';
-import { DATABASE_FILE, isServerFile, NODE_ID_FILE } from '../../data-directory/server-files.ts';
+import { DATABASE_FILE, isServerFile } from '../../data-directory/server-files.ts';
 import { findFileFault } from '../../file-fault.ts';
 import { createLog } from '../../log.ts';
 import { findNodeFault } from '../../node-release.ts';
 import { findOpenFileLimit, neededOpenFiles } from '../../open-files.ts';
+import { UnmigratedError } from '../../startup-error.ts';
 import { printable } from '../../text.ts';
 import { findProxyDetour } from '../http-proxy.ts';
 import { describeCause, findEndpoint, getCredentials, ManagementClient, ServiceRefusal } from '../management-client.ts';
@@ -106,11 +107,9 @@ async function checkDataDirectory(dataDir: string): Promise<Finding> {
 
 /** What cannot be opened is not looked through: the first fault says more. */
 async function checkStore(world: World, settings: Settings): Promise<Finding[]> {
-  if (!(await hasStarted(world, settings))) {
-    return [{ check: 'secret key', state: 'ok', detail: 'the data directory has nothing that is encrypted yet' }];
-  }
   const secretKey = await checkSecretKey(world, settings);
-  if (secretKey.state !== 'ok' || settings.databaseUrl !== undefined) return [secretKey];
+  const isHere = existsSync(join(settings.dataDir, DATABASE_FILE));
+  if (secretKey.state === 'fail' || !isHere || settings.databaseUrl !== undefined) return [secretKey];
   const check = 'databases';
   const { findDamagedFiles } = await world.loadMain();
   const damage = await findDamagedFiles(resolve(settings.dataDir));
@@ -118,15 +117,17 @@ async function checkStore(world: World, settings: Settings): Promise<Finding[]> 
   return [secretKey, ...damage.map((detail): Finding => ({ check, state: 'fail', detail }))];
 }
 
-/** Whether a server has started with this data directory. Where the settings have the root key, no file has it. */
-async function hasStarted(world: World, { dataDir, databaseUrl }: Settings): Promise<boolean> {
-  if (existsSync(join(resolve(dataDir), databaseUrl === undefined ? DATABASE_FILE : NODE_ID_FILE))) return true;
-  return (await world.localFiles.rootCredentials(dataDir)) !== undefined;
-}
-
 /** Opens the store with the configured secret key; this works beside a running server, and changes nothing. */
 async function checkSecretKey(world: World, settings: Settings): Promise<Finding> {
   const check = 'secret key';
+  const { dataDir, databaseUrl } = settings;
+  const nothing: Finding = { check, state: 'ok', detail: 'there is nothing that is encrypted yet' };
+  // A server whose settings bring the root key leaves no root credentials.
+  const hasStarted =
+    databaseUrl !== undefined ||
+    existsSync(join(dataDir, DATABASE_FILE)) ||
+    (await world.localFiles.rootCredentials(dataDir)) !== undefined;
+  if (!hasStarted) return nothing;
   try {
     const log = logOf(world);
     const { openAdministration } = await world.loadMain();
@@ -134,6 +135,9 @@ async function checkSecretKey(world: World, settings: Settings): Promise<Finding
     await administration.close();
     return { check, state: 'ok', detail: 'decrypts the stored secrets' };
   } catch (error) {
+    if (error instanceof UnmigratedError) {
+      return error.version === 0 ? nothing : { check, state: 'warn', detail: `not tried: ${error.message}` };
+    }
     return { check, state: 'fail', detail: error instanceof Error ? error.message : String(error) };
   }
 }

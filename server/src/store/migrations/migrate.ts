@@ -1,4 +1,4 @@
-import { StartupError } from '../../startup-error.ts';
+import { StartupError, UnmigratedError } from '../../startup-error.ts';
 import { printable } from '../../text.ts';
 import type { Database, Query } from '../database.ts';
 import { createGamesAndKeys } from './0001-games-and-keys.ts';
@@ -71,9 +71,7 @@ function describeContradiction(error: unknown, version: number): unknown {
 export async function assertMigrated({ query }: Pick<Database, 'query'>): Promise<void> {
   const version = await findVersion({ query });
   if (version === MIGRATIONS.length) return;
-  throw new StartupError(
-    `the database has schema version ${version}, but this program needs ${MIGRATIONS.length}: start the server once with this version of respark`,
-  );
+  throw new UnmigratedError(version, MIGRATIONS.length);
 }
 
 /** 0 for a database without a schema. Throws a `StartupError` when it is newer than the program. */
