@@ -75,6 +75,9 @@ const CONNECTION_ADVICE: readonly (readonly [code: RegExp, advice: string])[] = 
     /^53300$/,
     'end other sessions, or raise the limit that is reached: max_connections of the server, or CONNECTION LIMIT of the database or user',
   ],
+  // The server has answered. On a full disk it refuses a connection with the code of an internal error.
+  [/^(?:53|58|XX)/, 'see the log of the database server, and whether its disk is full'],
+  [/^57/, 'see the log of the database server, which is starting, stopping or recovering'],
 ];
 
 /** Why a connection could not be opened and what to do. */
