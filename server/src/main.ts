@@ -47,6 +47,7 @@ import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { findOpenFileLimit, watchOpenFiles } from './open-files.ts';
 import { createSystemRandom, type RandomBytes, uuidV7 } from './random.ts';
+import { StartupError } from './startup-error.ts';
 import type { AuditReader } from './store/audit/audit-log.ts';
 import { createThreads } from './threads/threads.ts';
 
@@ -106,6 +107,7 @@ export interface RunningServer {
 export async function startServer(options: Surroundings & { demo?: boolean }): Promise<RunningServer> {
   const { log, clock = systemClock, random = createSystemRandom(), demo: hasDemo = false } = options;
   const settings = hasDemo ? withLocalProviders(options.settings) : options.settings;
+  assertClock(clock.now());
   const closers = new Closers();
   try {
     return await start({ settings, log, clock, random, closers, hasDemo });
@@ -113,6 +115,14 @@ export async function startServer(options: Surroundings & { demo?: boolean }): P
     await closers.close({ clock, log });
     throw findFileFault(error) === undefined ? error : directoryError(resolve(settings.dataDir), error);
   }
+}
+
+/** Ids begin with the time, and have no room for one before 1970. */
+function assertClock(now: number): void {
+  if (now >= 0) return;
+  throw new StartupError(
+    `the clock of this machine says ${new Date(now).toISOString()}, which is before 1970: set it, and keep it in time`,
+  );
 }
 
 /** The start, step by step, in order. */

@@ -160,6 +160,17 @@ describe('a server that cannot start says why in one line', () => {
     });
   }
 
+  it('when the clock is before 1970', async (t) => {
+    const place = createWorkplace(t);
+    const clock = 'Date.now = () => -1;';
+    const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(clock)}` };
+    assertRefused(await place.respark(['serve'], { env }), {
+      exitCode: 1,
+      says: /^the clock of this machine says 1969-12-31T23:59:59\.999Z, which is before 1970: set it, and keep it in time$/m,
+    });
+    assert.deepEqual(readdirSync(place.directory), [], 'nothing was made');
+  });
+
   it('when a setting is bad', async (t) => {
     const place = createWorkplace(t);
     assertRefused(await place.respark(['serve'], { env: { RESPARK_PORT: '80a' } }), {
