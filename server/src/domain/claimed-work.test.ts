@@ -9,6 +9,7 @@ interface Work {
   readonly id: string;
   readonly state: string;
   readonly claimedBy: string | undefined;
+  readonly claims: number;
 }
 
 type CommitFault = 'done, and no answer' | 'undone, and no answer';
@@ -20,7 +21,7 @@ function open() {
   const clock = new ManualClock();
   const { log } = recordedLog();
   const cluster = { node: 'one', isAlive: async () => true };
-  let record: Work | undefined = { id: 'W', state: 'PENDING', claimedBy: undefined };
+  let record: Work | undefined = { id: 'W', state: 'PENDING', claimedBy: undefined, claims: 0 };
   let performed = 0;
   const told: number[] = [];
   /** Called before each claim, and after each end that is told of. */
@@ -55,6 +56,7 @@ function open() {
       return true;
     },
     begin: async () => record,
+    abandoned: (claims) => -claims,
     async perform() {
       performed += 1;
       return performed;
@@ -77,10 +79,10 @@ function open() {
       record = undefined;
     },
     /** The record is as new, or another node has claimed it. */
-    renew(claimedBy?: string) {
-      record = { id: 'W', state: claimedBy === undefined ? 'PENDING' : 'IN_PROGRESS', claimedBy };
+    renew(claimedBy?: string, claims = 0) {
+      record = { id: 'W', state: claimedBy === undefined ? 'PENDING' : 'IN_PROGRESS', claimedBy, claims };
     },
-    start: () => work.start({ id: 'W', state: 'PENDING', claimedBy: undefined }),
+    start: () => work.start({ id: 'W', state: 'PENDING', claimedBy: undefined, claims: 0 }),
     async goOn() {
       for (let turn = 0; turn < 5; turn += 1) await nextTurn();
       clock.advance(200);
@@ -163,4 +165,26 @@ test('work that is started anew before an attempt has quite ended is done again'
   start();
   await goOn();
   assert.deepEqual(told, [1, 2]);
+});
+
+test('work that five owners have begun and none has ended is given up, because it may be what ended them', async () => {
+  for (const [claims, outcome] of [
+    [4, 1],
+    [5, -5],
+  ] as const) {
+    const { cluster, renew, start, goOn, performed, told } = open();
+    cluster.isAlive = async () => false;
+    renew('another, which is dead', claims);
+    start();
+    await goOn();
+    assert.deepEqual([told, performed()], [[outcome], outcome === 1 ? 1 : 0]);
+  }
+});
+
+test('work is not given up while its owner tries it again', async () => {
+  const { renew, start, goOn, told } = open();
+  renew('one', 5);
+  start();
+  await goOn();
+  assert.deepEqual(told, [1]);
 });

@@ -10,7 +10,15 @@ interface WorkRecord {
   readonly id: string;
   readonly state: string;
   readonly claimedBy: string | undefined;
+  /** How many owners have begun it; of work that is never abandoned, this is not counted. */
+  readonly claims?: number;
 }
+
+/**
+ * How many owners may begin a piece of work, one after the other. Something in it may end the whole process, and would do so
+ * at each start.
+ */
+const MAX_CLAIMS = 5;
 
 /** One kind of work that a node claims, does outside of any transaction, and ends only while the claim is still its own. */
 export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended, Prepared = void> {
@@ -33,6 +41,8 @@ export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended, Prepare
    * Does the work. Rejects only with `Interrupted` and for failures that may pass: the whole attempt is then repeated.
    */
   perform(begun: Begun): Promise<Result>;
+  /** The result of work that so many owners have begun and none has ended; without this, work is never abandoned. */
+  abandoned?(claims: number): Result;
   /**
    * Writes the result with the table's `end`, in a transaction of its own; undefined when that changed nothing, and then
    * the work is looked at again.
@@ -120,7 +130,9 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended,
     if (begun === 'taken') return false;
     if (begun === undefined) return await isOver(work, owner);
     inDoubt.delete(work.id);
-    const result = await kind.perform(begun);
+    const { claims = 0 } = known;
+    const abandoned = known.claimedBy !== owner && claims >= MAX_CLAIMS ? kind.abandoned?.(claims) : undefined;
+    const result = abandoned ?? (await kind.perform(begun));
     const outcome = await end(work.id, begun, result, owner);
     if (outcome === undefined) {
       const left = await kind.find(store, work);

@@ -38,6 +38,7 @@ test('a deployment is pending, and then completed with a runtime of its own', as
     createdAt: now,
     updatedAt: now,
     claimedBy: undefined,
+    claims: 0,
   };
   assert.deepEqual(rest, expected);
   assert.equal(await runtimeId(), undefined);
@@ -49,6 +50,7 @@ test('a deployment is pending, and then completed with a runtime of its own', as
     result: { code: 'SUCCESS', message: '' },
     updatedAt: now + 1_000,
     claimedBy: cluster.node,
+    claims: 1,
   });
   assert.equal(await runtimeId(), id);
   assert.deepEqual(
@@ -298,7 +300,7 @@ test('a page of a history of failures with long messages ends early, and no depl
   await store.transaction(async (store) => {
     for (const id of ids) {
       const result = { code: 'UNSPECIFIED_FAILURE', message: 'ü'.repeat(10_000) } as const;
-      const facts = { action: 'DEPLOY', state: 'FAILED', result, claimedBy: undefined } as const;
+      const facts = { action: 'DEPLOY', state: 'FAILED', result, claimedBy: undefined, claims: 0 } as const;
       await store.deployments.insert({ id, stageId, gameId, snapshotId: 'S', createdAt: 0, updatedAt: 0, ...facts });
     }
   });

@@ -109,6 +109,7 @@ export function createDeployments(parts: DeploymentsParts): Deployments {
       createdAt: now,
       updatedAt: now,
       claimedBy: undefined,
+      claims: 0,
     };
     await store.deployments.prune(stage.id, settings.maxDeployments - 1);
     await store.deployments.insert(deployment);
@@ -208,6 +209,11 @@ function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Beg
       const stage = await store.stages.findById(deployment.stageId);
       if (stage === undefined) return undefined;
       return { stage, deployment, snapshot: await store.snapshots.find(stage.gameId, deployment.snapshotId) };
+    },
+
+    abandoned(claims) {
+      const message = `the check of the snapshot was begun ${claims} times, and each time the server ended before it was done: its log may say why`;
+      return { result: { code: 'UNSPECIFIED_FAILURE', message }, runtimesInUse: undefined };
     },
 
     async perform(begun) {

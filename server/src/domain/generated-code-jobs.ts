@@ -91,6 +91,7 @@ export function createGeneratedCodeJobs(parts: GeneratedCodeJobsParts): Generate
       createdAt: now,
       updatedAt: now,
       claimedBy: undefined,
+      claims: 0,
     };
     await store.generatedCodeJobs.insert(job);
     return job;
@@ -210,6 +211,11 @@ function createGenerationWork(
         log.error({ err: error, generatedCodeJobId: id }, 'code could not be generated');
         return { archive: undefined, description: 'the server failed to generate this code; its log says why' };
       }
+    },
+
+    abandoned(claims) {
+      const description = `this was begun ${claims} times, and each time the server ended before it was done; its log may say why`;
+      return { archive: undefined, description };
     },
 
     async end(store, { job: { id, gameId } }, performed, owner) {

@@ -67,7 +67,7 @@ export function testDeployments(open: OpenStore): void {
     assert.deepEqual(await unfinished(), ['IN_PROGRESS', 'PENDING', 'on another stage']);
 
     assert.equal(await deployments.claim('PENDING', 'node 1', 7), true);
-    const inProgress = { state: 'IN_PROGRESS', claimedBy: 'node 1', updatedAt: 7 } as const;
+    const inProgress = { state: 'IN_PROGRESS', claimedBy: 'node 1', claims: 1, updatedAt: 7 } as const;
     assert.deepEqual(await deployments.find(DEV.id, 'PENDING'), { ...sampleDeployment(DEV, 'PENDING'), ...inProgress });
     const result = { code: 'UNSPECIFIED_FAILURE', message: 'ünï "quoted"' } as const;
     const failed = { state: 'FAILED', result, updatedAt: 8 } as const;
@@ -85,13 +85,13 @@ export function testDeployments(open: OpenStore): void {
     const failure = { ...success, state: 'FAILED', updatedAt: 9 } as const;
     assert.equal(await deployments.end('D1', 'node 1', success), false, 'it was never claimed');
     assert.equal(await deployments.claim('D1', 'node 1', 6), true);
-    assert.equal(await deployments.claim('D1', 'node 2', 7), true);
+    for (let again = 0; again < 2; again += 1) assert.equal(await deployments.claim('D1', 'node 2', 7), true);
     assert.equal(await deployments.end('D1', 'node 1', failure), false, 'another node has taken it over');
     assert.equal((await deployments.find(DEV.id, 'D1'))?.state, 'IN_PROGRESS');
     assert.equal(await deployments.end('D1', 'node 2', success), true);
     assert.equal(await deployments.end('D1', 'node 2', failure), false, 'it has ended');
     assert.equal(await deployments.claim('D1', 'node 1', 10), false, 'it has ended');
-    const ended = { ...sampleDeployment(DEV, 'D1'), ...success, claimedBy: 'node 2' };
+    const ended = { ...sampleDeployment(DEV, 'D1'), ...success, claimedBy: 'node 2', claims: 2 };
     assert.deepEqual(await deployments.find(DEV.id, 'D1'), ended);
     assert.equal(await deployments.claim('unknown', 'node 1', 6), false);
     assert.equal(await deployments.end('unknown', 'node 1', success), false);

@@ -57,7 +57,7 @@ function testJobs(open: OpenStore): void {
     assert.deepEqual(await unfinished(), ['IN_PROGRESS', 'PENDING', 'of another snapshot']);
     assert.equal(await generatedCodeJobs.claim('PENDING', 'node 1', 6), true);
     const claimed = await generatedCodeJobs.find(ZOO.id, SNAPSHOT.id, 'PENDING');
-    const inProgress = { state: 'IN_PROGRESS', claimedBy: 'node 1', updatedAt: 6 } as const;
+    const inProgress = { state: 'IN_PROGRESS', claimedBy: 'node 1', claims: 1, updatedAt: 6 } as const;
     assert.deepEqual(claimed, { ...sampleJob(SNAPSHOT, 'PENDING'), ...inProgress });
     const failed = { state: 'FAILED', description: 'a fault', updatedAt: 7 } as const;
     assert.equal(await generatedCodeJobs.end('PENDING', 'node 1', failed), true);
@@ -72,12 +72,12 @@ function testJobs(open: OpenStore): void {
     const success = { state: 'COMPLETED', description: '', updatedAt: 8 } as const;
     const failure = { state: 'FAILED', description: 'late', updatedAt: 9 } as const;
     assert.equal(await generatedCodeJobs.end('J1', 'node 1', success), false, 'it was never claimed');
-    for (const node of ['node 1', 'node 2']) assert.equal(await generatedCodeJobs.claim('J1', node, 7), true);
+    for (const node of ['node 1', 'node 2', 'node 2']) assert.equal(await generatedCodeJobs.claim('J1', node, 7), true);
     assert.equal(await generatedCodeJobs.end('J1', 'node 1', failure), false, 'another node has taken it over');
     assert.equal(await generatedCodeJobs.end('J1', 'node 2', success), true);
     assert.equal(await generatedCodeJobs.end('J1', 'node 2', failure), false, 'it has ended');
     assert.equal(await generatedCodeJobs.claim('J1', 'node 1', 10), false, 'it has ended');
-    const ended = { ...sampleJob(SNAPSHOT, 'J1'), ...success, claimedBy: 'node 2' };
+    const ended = { ...sampleJob(SNAPSHOT, 'J1'), ...success, claimedBy: 'node 2', claims: 2 };
     assert.deepEqual(await generatedCodeJobs.find(ZOO.id, SNAPSHOT.id, 'J1'), ended);
     assert.equal(await generatedCodeJobs.claim('unknown', 'node 1', 6), false);
     assert.equal(await generatedCodeJobs.end('unknown', 'node 1', success), false);

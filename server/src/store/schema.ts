@@ -50,6 +50,7 @@ export interface Schema {
     result_code: DeploymentResultCode | null;
     result_message: string | null;
     claimed_by: string | null;
+    claims: number;
     created_at: number;
     updated_at: number;
   };
@@ -62,6 +63,7 @@ export interface Schema {
     description: string;
     generator: string;
     claimed_by: string | null;
+    claims: number;
     created_at: number;
     updated_at: number;
     archive: string | null;

@@ -88,6 +88,7 @@ export function sampleDeployment(
     createdAt: 1_700_000_000_008,
     updatedAt: 1_700_000_000_009,
     claimedBy: undefined,
+    claims: 0,
     ...change,
   };
 }
@@ -107,6 +108,7 @@ export function sampleJob(
     createdAt: 1_700_000_000_010,
     updatedAt: 1_700_000_000_011,
     claimedBy: undefined,
+    claims: 0,
     ...change,
   };
 }

@@ -82,6 +82,8 @@ export type DeploymentResultCode = 'SUCCESS' | 'INVALID_ROLE_FAILURE' | 'UNSPECI
 /** The incarnation of the node that works on an unfinished record; undefined while no node has begun. */
 interface Claimable {
   readonly claimedBy: string | undefined;
+  /** How many incarnations of nodes have claimed it, one after the other. */
+  readonly claims: number;
 }
 
 /** The id is a UUIDv7 and the id of the runtime that the deployment makes. */

@@ -13,6 +13,7 @@ import { createPlayersOfDisconnectJobs } from './0009-players-of-disconnect-jobs
 import { createExpiryOfKeys } from './0010-expiry-of-keys.ts';
 import { createEndsOfBars } from './0011-ends-of-bars.ts';
 import { createEndsOfKeys } from './0012-ends-of-keys.ts';
+import { createClaimsOfWork } from './0013-claims-of-work.ts';
 
 /** In order. A migration's place in the list, from 1, is the version that it leads to; only ever append to the list. */
 const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
@@ -28,6 +29,7 @@ const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
   createExpiryOfKeys,
   createEndsOfBars,
   createEndsOfKeys,
+  createClaimsOfWork,
 ];
 
 /** The version that this program's migrations lead to. */

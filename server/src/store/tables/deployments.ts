@@ -1,6 +1,6 @@
 import type { Schema } from '../schema.ts';
 import type { DeploymentRecord, DeploymentTable } from '../store.ts';
-import { gameIdOf, insertUnique, type OfGame, type Scope, UNFINISHED } from './scope.ts';
+import { claimsOnceClaimedBy, gameIdOf, insertUnique, type OfGame, type Scope, UNFINISHED } from './scope.ts';
 
 export function deploymentTable(scope: Scope): DeploymentTable {
   const { read, write } = scope;
@@ -29,6 +29,7 @@ export function deploymentTable(scope: Scope): DeploymentTable {
         ...resultOf(deployment),
         created_at: deployment.createdAt,
         claimed_by: deployment.claimedBy ?? null,
+        claims: deployment.claims,
       };
       await insertUnique(scope, 'deployments', row, `there is already a deployment ${deployment.id}: try again`);
     },
@@ -38,6 +39,7 @@ export function deploymentTable(scope: Scope): DeploymentTable {
         query
           .updateTable('deployments')
           .set(row)
+          .set('claims', claimsOnceClaimedBy(owner))
           .where('id', '=', id)
           .where('state', 'in', UNFINISHED)
           .executeTakeFirst(),
@@ -83,5 +85,6 @@ function toDeployment(row: Schema['deployments'] & OfGame): DeploymentRecord {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     claimedBy: row.claimed_by ?? undefined,
+    claims: row.claims,
   };
 }

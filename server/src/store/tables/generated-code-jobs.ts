@@ -1,6 +1,6 @@
 import type { Schema } from '../schema.ts';
 import type { GeneratedCodeJobRecord, GeneratedCodeJobTable } from '../store.ts';
-import { insertUnique, type Scope, UNFINISHED } from './scope.ts';
+import { claimsOnceClaimedBy, insertUnique, type Scope, UNFINISHED } from './scope.ts';
 
 /** All columns but the archive. */
 const RECORD = [
@@ -13,6 +13,7 @@ const RECORD = [
   'created_at',
   'updated_at',
   'claimed_by',
+  'claims',
 ] as const;
 
 export function generatedCodeJobTable(scope: Scope): GeneratedCodeJobTable {
@@ -46,6 +47,7 @@ export function generatedCodeJobTable(scope: Scope): GeneratedCodeJobTable {
         updated_at: job.updatedAt,
         archive: null,
         claimed_by: job.claimedBy ?? null,
+        claims: job.claims,
       };
       await insertUnique(scope, 'generated_code_jobs', row, `there is already a job ${job.id}: try again`);
     },
@@ -55,6 +57,7 @@ export function generatedCodeJobTable(scope: Scope): GeneratedCodeJobTable {
         query
           .updateTable('generated_code_jobs')
           .set(row)
+          .set('claims', claimsOnceClaimedBy(owner))
           .where('id', '=', id)
           .where('state', 'in', UNFINISHED)
           .executeTakeFirst(),
@@ -115,5 +118,6 @@ function toJob(row: Pick<Schema['generated_code_jobs'], (typeof RECORD)[number]>
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     claimedBy: row.claimed_by ?? undefined,
+    claims: row.claims,
   };
 }

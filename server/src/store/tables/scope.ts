@@ -32,6 +32,11 @@ export function gameIdOf(table: 'deployments' | 'disconnect_jobs') {
   return sql<string>`(select game_id from stages where stages.id = ${sql.ref(`${table}.stage_id`)})`.as('game_id');
 }
 
+/** What a piece of work has as `claims` once this owner has claimed it. */
+export function claimsOnceClaimedBy(owner: string) {
+  return sql<number>`case when claimed_by = ${owner} then claims else claims + 1 end`;
+}
+
 /**
  * Inserts the row, or throws `conflict` when it would break a uniqueness. The statement itself then does nothing rather
  * than fail, because in PostgreSQL an error would end the transaction.
