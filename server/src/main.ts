@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { CONNECT_PATH } from '@respark/protocol';
 import { ACTIONS } from './api/every-operation.ts';
 import {
@@ -27,7 +27,7 @@ import { ensureRoot, openAccess, type RootKey, writeRootCredentials } from './ap
 import { type Rotation, rotateSecretKey } from './app/secret-rotation.ts';
 import { createServices, type Services } from './app/services.ts';
 import { openSignInSites } from './app/sign-in-sites.ts';
-import { findDamage } from './app/sqlite-files.ts';
+import { findDamage, findMissing } from './app/sqlite-files.ts';
 import { resumeWork } from './app/take-over.ts';
 import { warningsOf } from './app/warnings.ts';
 import { type Clock, passing, systemClock, withTimeout } from './clock.ts';
@@ -314,6 +314,11 @@ export async function makeConsoleLink({ url, ...options }: Surroundings & { read
 export const backUpData = writeBackup;
 export const restoreData = restoreBackup;
 export const findDamagedFiles = findDamage;
+
+/** The databases that the next start on a data directory begins anew, though others are there. */
+export async function findMissingDatabases(dataDir: string): Promise<readonly string[]> {
+  return findMissing({ file: (name) => join(dataDir, name) });
+}
 
 /** What a command may find out about the servers that hold the directory of a cluster. Rejects when they are away. */
 export async function examineRedis(settings: RedisSettings) {

@@ -267,7 +267,7 @@ async function openBackendsOfCommand({
 }
 
 const MISSING_DATABASES =
-  'databases are missing in the data directory, and begin anew: if its files were copied, stop the server and copy all of them';
+  'databases are missing in the data directory, or empty, and begin anew: if its files were copied, stop the server and copy all of them';
 
 async function openServerData({
   settings: { dataDir, secretKey, nextSecretKey, ...settings },
@@ -284,8 +284,9 @@ async function openServerData({
   closers.push('data directory', () => directory.close());
   const room = openRoom({ path: directory.path, isInPlace: directory.isInPlace, clock, log, settings });
   closers.push('room of the disk', () => room.close());
-  await backUpOutdated({ directory, log, clock });
+  // Before anything opens them: SQLite gives a file without a byte its first page.
   const missing = findMissing(directory);
+  await backUpOutdated({ directory, log, clock });
   const database = openSqlite({ file: directory.file(DATABASE_FILE), clock, onFull: () => room.release() });
   closers.push('database', () => database.close());
   await database.migrate();

@@ -275,4 +275,8 @@ test('a start says which databases are missing that others of the directory lack
   assert.deepEqual(await warningsOfStart(), []);
   remove('respark.sqlite');
   assert.deepEqual(await warningsOfStart(), [['respark.sqlite']]);
+  assert.deepEqual(await warningsOfStart(), []);
+  for (const end of ['', '-wal', '-shm']) rmSync(join(settings.dataDir, `player-data.sqlite${end}`), { force: true });
+  writeFileSync(join(settings.dataDir, 'player-data.sqlite'), '', { mode: 0o600 });
+  assert.deepEqual(await warningsOfStart(), [['player-data.sqlite']], 'a file without a byte');
 });

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { backUp, type LiveFiles } from '../data-directory/backup.ts';
@@ -63,11 +63,12 @@ export async function backUpOutdated({
 
 /**
  * Databases that others in the directory lack, which SQLite makes anew without a word: as when some files were copied from
- * another directory, such as that of the games without those of the players. None for a new directory.
+ * another directory, such as that of the games without those of the players. A file without a byte counts as missing: no server
+ * leaves one, but a file system may after a loss of power. None for a new directory.
  */
 export function findMissing({ file }: Pick<DataDirectory, 'file'>): readonly string[] {
   const names = Object.keys(FORMS);
-  const missing = names.filter((name) => !existsSync(file(name)));
+  const missing = names.filter((name) => (statSync(file(name), { throwIfNoEntry: false })?.size ?? 0) === 0);
   return missing.length === names.length ? [] : missing;
 }
 

@@ -48,6 +48,7 @@ export interface World {
       | 'examineRedis'
       | 'examineDatabase'
       | 'findDamagedFiles'
+      | 'findMissingDatabases'
     >
   >;
 }

@@ -86,6 +86,7 @@ export function createTestWorld({
       examineRedis: unexpected,
       examineDatabase: unexpected,
       findDamagedFiles: unexpected,
+      findMissingDatabases: unexpected,
       ...main,
     }),
     out: () => written.stdout,

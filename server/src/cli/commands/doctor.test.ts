@@ -50,6 +50,7 @@ async function diagnose({
   examineRedis = async () => [],
   examineDatabase = async () => [],
   findDamagedFiles = async () => [],
+  missing = [],
 }: {
   platform?: NodeJS.Platform;
   dataDir?: string;
@@ -60,6 +61,7 @@ async function diagnose({
   examineRedis?: Main['examineRedis'];
   examineDatabase?: Main['examineDatabase'];
   findDamagedFiles?: Main['findDamagedFiles'];
+  missing?: readonly string[];
 }) {
   const local = { ...(root === undefined ? {} : { root }), ...(url === undefined ? {} : { url }) };
   const world = createTestWorld({
@@ -68,7 +70,7 @@ async function diagnose({
     local,
     main: {
       ...(openAdministration === undefined ? {} : { openAdministration }),
-      ...{ examineRedis, examineDatabase, findDamagedFiles },
+      ...{ examineRedis, examineDatabase, findDamagedFiles, findMissingDatabases: async () => missing },
     },
   });
   const exitCode = await world.run('doctor', '--json', '--data-dir', dataDir, '--max-connections', '1000');
@@ -151,6 +153,16 @@ describe('doctor', () => {
       assert.equal(exitCode, 0);
       assert.deepEqual(find('secret key'), { check: 'secret key', state, detail });
     }
+  });
+
+  it('warns of databases that the next start begins anew beside others', async (t) => {
+    const found = await diagnose({ dataDir: makeDirectory(t), missing: ['respark.sqlite'] });
+    assert.deepEqual(found.find('databases'), {
+      check: 'databases',
+      state: 'warn',
+      detail: 'missing or empty, so that the next start begins them anew: respark.sqlite',
+      advice: 'put them back from where the other files came, unless they were never there',
+    });
   });
 
   it('looks at the Redis server of a cluster, and at none for a single node', async () => {

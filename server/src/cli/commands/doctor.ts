@@ -107,11 +107,19 @@ async function checkDataDirectory(dataDir: string): Promise<Finding> {
 
 /** What cannot be opened is not looked through: the first fault says more. */
 async function checkStore(world: World, settings: Settings): Promise<Finding[]> {
-  const secretKey = await checkSecretKey(world, settings);
-  const isHere = existsSync(join(settings.dataDir, DATABASE_FILE));
-  if (secretKey.state === 'fail' || !isHere || settings.databaseUrl !== undefined) return [secretKey];
+  if (settings.databaseUrl !== undefined || !existsSync(settings.dataDir))
+    return [await checkSecretKey(world, settings)];
   const check = 'databases';
-  const { findDamagedFiles } = await world.loadMain();
+  const { findDamagedFiles, findMissingDatabases } = await world.loadMain();
+  // Before anything opens them: SQLite gives a file without a byte its first page.
+  const missing = await findMissingDatabases(resolve(settings.dataDir));
+  const secretKey = await checkSecretKey(world, settings);
+  if (secretKey.state === 'fail') return [secretKey];
+  if (missing.length > 0) {
+    const detail = `missing or empty, so that the next start begins them anew: ${missing.join(', ')}`;
+    const advice = 'put them back from where the other files came, unless they were never there';
+    return [secretKey, { check, state: 'warn', detail, advice }];
+  }
   const damage = await findDamagedFiles(resolve(settings.dataDir));
   if (damage.length === 0) return [secretKey, { check, state: 'ok', detail: 'those up to 256 MiB are not damaged' }];
   return [secretKey, ...damage.map((detail): Finding => ({ check, state: 'fail', detail }))];
