@@ -47,7 +47,8 @@ class Client {
 test('a churn of players over three nodes, one of which is killed, and a Redis that loses its data', {
   skip: whyNoCluster,
 }, async (t) => {
-  const cluster = await startCluster(t, postgres, 3);
+  // For a moment nobody is disconnected while others connect, of whom there may be many on a slow machine.
+  const cluster = await startCluster(t, postgres, 3, { RESPARK_MAX_CONNECTIONS_PER_PLAYER: '500' });
   const { nodes, redis } = cluster;
   const [first] = nodes as [RunningServer];
   await cluster.untilReady();
