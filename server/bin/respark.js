@@ -27,8 +27,9 @@ if (major < 20 || (major === 20 && minor < 19)) {
   fail(`respark is not built yet; run: npm ci --include=dev && npm run build${after}`);
 } else {
   const loaded = await load().catch((error) => {
-    if (!/^E[MN]FILE$/.test(String(error.code))) throw error;
-    fail(`respark cannot open its own files: too many files are open (${error.code}): raise the limit (ulimit -n)`);
+    // Node.js 24 says in words alone why it cannot read a package's file.
+    if (!/^E[MN]FILE$/.test(String(error.code)) && !/too many open files/.test(String(error.message))) throw error;
+    fail('respark cannot open its own files, because too many files are open: raise the limit (ulimit -n)');
   });
   if (loaded !== undefined) {
     const code = await loaded.run(process.argv.slice(2), loaded.world);
