@@ -27,7 +27,7 @@ test('a database with the tables of this version, or without any, is fine', () =
 
 for (const [name, change, state, pattern] of [
   ['a database that nothing can be written to', { isReadOnly: true }, 'fail', /read_only/],
-  ['a pooler in the wrong mode', { hears: false }, 'fail', /notified by another connection does not arrive/],
+  ['a pooler in the wrong mode', { hears: false }, 'fail', /a notification of another connection does not arrive/],
   ['a user that may not make the tables', { store: 0, beside: 0, mayCreate: false }, 'fail', /may not make them/],
   ['a user that may not migrate', { store: SCHEMA_VERSION - 1, mayCreate: false }, 'fail', /may not make them/],
   ['tables of an older version', { store: SCHEMA_VERSION - 1 }, 'warn', /older version/],

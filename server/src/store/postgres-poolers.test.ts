@@ -28,7 +28,7 @@ describe('[postgres] behind a pooler', { skip: whyNoPostgres || findPgbouncerFau
       const url = await startPgbouncer(t, { databaseUrl, mode: 'transaction', ...settings });
       await assert.rejects(open(t, url), {
         name: 'StartupError',
-        message: /notified by another connection does not arrive.*pool_mode = session/,
+        message: /a notification of another connection does not arrive.*pool_mode = session/,
       });
       const found = await examinePostgres({
         settings: databaseSettings(url),
