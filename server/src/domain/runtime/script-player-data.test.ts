@@ -115,6 +115,24 @@ test('a script that has read thousands of keys has no more looked for at once th
   }
 });
 
+test('of a script that has asked for very long keys any change is a conflict, until it has read everything', async () => {
+  const { writeElsewhere, read, write, stored } = await open();
+  const longKeys = (call: number) =>
+    Array.from({ length: 100 }, (_, index) => 'x'.repeat(1_400) + (100 * call + index));
+  for (const keys of [['Gold'], longKeys(1), longKeys(2)]) await read(keys);
+  await write({ Items: 1 });
+  await writeElsewhere({ Seen: '1' });
+  await assert.rejects(write({ Items: 2 }), isConflict);
+  await read(['Gold']);
+  await assert.rejects(write({ Items: 2 }), isConflict);
+  await read();
+  await read(longKeys(3));
+  await write({ Items: 3 });
+  await writeElsewhere({ Seen: '2' });
+  await assert.rejects(write({ Items: 4 }), isConflict);
+  assert.deepEqual(await stored(), { Gold: '100', Items: '3', Seen: '2' });
+});
+
 test('what was there for a moment counts as changed when the player has nothing before and after', async () => {
   const { writeElsewhere, read, write, stored } = await open();
   await writeElsewhere({ Gold: undefined });

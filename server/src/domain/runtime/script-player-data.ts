@@ -13,6 +13,11 @@ const MAX_ATTEMPTS = 1_000;
  * have asked for thousands of long keys that are not there, which a database looks for while nothing else runs.
  */
 const MAX_LOOKED_FOR = 100;
+/**
+ * How long the keys that an invocation has asked for may be together, in characters. Those of a player's data are far shorter,
+ * while a script may ask for tens of megabytes of keys that are not there.
+ */
+const MAX_CHARACTERS = 262_144;
 
 /** What one invocation has seen of a player. */
 interface Seen {
@@ -22,6 +27,8 @@ interface Seen {
   readonly values: Map<string, string | undefined>;
   /** Whether all keys were asked for. */
   isAll: boolean;
+  /** Whether too much was asked for to remember what. Any change of the player's data is then one of what was read. */
+  isForgotten: boolean;
 }
 
 /**
@@ -37,6 +44,8 @@ export class ScriptPlayerData {
   readonly #playerData: Pick<PlayerData, 'get' | 'set'>;
   readonly #stageId: string;
   readonly #seen = new Map<string, Seen>();
+  /** How long the keys are that have been remembered, of all players. */
+  #characters = 0;
   /** The number of the call that the script has made last. */
   #latest = 0;
 
@@ -51,17 +60,32 @@ export class ScriptPlayerData {
     const call = this.#latest;
     const { version, values } = await this.#playerData.get(this.#keyOf(playerId), keys);
     if (call === this.#latest) {
-      const seen = this.#seen.get(playerId) ?? { version, values: new Map(), isAll: false };
+      const seen = this.#seen.get(playerId) ?? { version, values: new Map(), isAll: false, isForgotten: false };
       this.#seen.set(playerId, seen);
       // What was read before, and is not read again now, may have changed since.
       if (seen.version !== version) seen.version = readsAgain(seen, keys) ? version : undefined;
       if (keys === undefined) {
         seen.isAll = true;
+        seen.isForgotten = false;
         seen.values.clear();
       }
-      for (const key of keys ?? values.keys()) seen.values.set(key, values.get(key));
+      this.#remember(seen, keys ?? [...values.keys()], values);
     }
     return `{${[...values].map(([key, text]) => `${JSON.stringify(key)}:${text}`).join(',')}}`;
+  }
+
+  #remember(seen: Seen, keys: readonly string[], values: ReadonlyMap<string, string>): void {
+    for (const key of keys) {
+      const text = values.get(key);
+      // Of all keys, those that are not there need no entry.
+      if (seen.isAll && text === undefined) seen.values.delete(key);
+      else if (!seen.isForgotten) {
+        if (!seen.values.has(key)) this.#characters += key.length;
+        seen.values.set(key, text);
+        seen.isForgotten = !seen.isAll && this.#characters > MAX_CHARACTERS;
+      }
+    }
+    if (seen.isForgotten) seen.values.clear();
   }
 
   /** Sets keys, and removes those whose value is null. */
@@ -101,6 +125,7 @@ export class ScriptPlayerData {
 
   /** The version that the player's data has now; undefined if anything that the invocation has read has changed. */
   async #versionNow(player: PlayerKey, seen: Seen): Promise<number | undefined> {
+    if (seen.isForgotten) return undefined;
     const keys = seen.isAll || seen.values.size > MAX_LOOKED_FOR ? undefined : [...seen.values.keys()];
     const { version, values } = await this.#playerData.get(player, keys);
     let known = 0;
@@ -118,9 +143,9 @@ export class ScriptPlayerData {
 }
 
 /** Whether a read of these keys, or of all keys, reads again everything that was seen. */
-function readsAgain({ values, isAll }: Seen, keys: readonly string[] | undefined): boolean {
+function readsAgain({ values, isAll, isForgotten }: Seen, keys: readonly string[] | undefined): boolean {
   if (keys === undefined) return true;
-  return !isAll && [...values.keys()].every((key) => keys.includes(key));
+  return !isAll && !isForgotten && [...values.keys()].every((key) => keys.includes(key));
 }
 
 function conflict(playerId: string, cause: unknown): ServiceError {
