@@ -177,7 +177,9 @@ function testCommands(): void {
   test('a directory with data is restored into only by force, which loses nothing, and never under a server', async (t) => {
     const place = createWorkplace(t);
     const server = await place.serve(['--demo']);
-    assert.equal((await run('backup', join(place.directory, 'b'), '--data-dir', server.dataDir)).exitCode, 0);
+    // In a process of its own, whose connections to the databases end with it.
+    const backedUp = await place.respark(['backup', join(place.directory, 'b'), '--data-dir', server.dataDir]);
+    assert.equal(backedUp.exitCode, 0, backedUp.stderr);
     await server.sdk().send(new CreateGameCommand({ GameName: 'Later' }));
     const restore = (...args: string[]) =>
       run('restore', join(place.directory, 'b'), '--data-dir', server.dataDir, ...args);
