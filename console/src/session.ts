@@ -5,7 +5,7 @@ import { ofTab } from './storage.ts';
 import { signal } from './store.ts';
 import { finish, goToProvider, type LentKey, providerOf, type Returned } from './team-sign-in.ts';
 
-/** Who is signed in: an access key, and the calls that it signs. The server has no session of it. */
+/** The access key that is signed in, and the calls that it signs. The server keeps no session for it. */
 export interface Session {
   readonly accessKeyId: string;
   readonly call: Call;

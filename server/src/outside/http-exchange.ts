@@ -25,7 +25,7 @@ export interface HttpRequest {
   /** By lower-case name; those of the connection itself, and that of the body's length, are added. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
-  /** Who takes turns with others for the handshakes of TLS, such as a game; without one, each host does. */
+  /** The owner that takes turns with others for the handshakes of TLS, such as a game; without one, each host does. */
   readonly owner?: string;
   /** Where the connection may go; without them, the operating system looks the URL's host up. */
   readonly addresses?: readonly LookupAddress[];

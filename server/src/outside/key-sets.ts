@@ -38,7 +38,7 @@ export interface KeySet {
   readonly askedAtMs: number;
 }
 
-/** Who has keys fetched: a stage, and its game. */
+/** The stage that has keys fetched, and its game. */
 export interface KeyOwner {
   readonly id: string;
   /** Owners of one group share their sets, and others have no part in them. */
@@ -115,7 +115,7 @@ export function createKeySets({
     if (entries.size > MAX_SETS) makeRoom();
   }
 
-  /** Nobody loses keys because another group has one URL after the other fetched. */
+  /** No group loses keys because another has one URL after the other fetched. */
   function makeRoom(): void {
     const [largest] = [...sets].sort(([, count], [, other]) => other - count)[0] ?? [];
     for (const [key, { group }] of entries) {

@@ -46,7 +46,7 @@ test('whoever has a look made while one is under way waits for the next, however
   await deliveries.close();
 });
 
-/** Of which games events are removed in the long run, where there are so many games and some more have events. */
+/** The ids of the games whose events are removed in the long run, where there are so many games and two that are gone have events. */
 async function removedWith(count: number): Promise<readonly string[]> {
   const clock = new ManualClock();
   const removed: string[] = [];

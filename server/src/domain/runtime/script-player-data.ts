@@ -77,7 +77,7 @@ export class ScriptPlayerData {
   #remember(seen: Seen, keys: readonly string[], values: ReadonlyMap<string, string>): void {
     for (const key of keys) {
       const text = values.get(key);
-      // Of all keys, those that are not there need no entry.
+      // Where all keys were asked for, those that are not there need no entry.
       if (seen.isAll && text === undefined) seen.values.delete(key);
       else if (!seen.isForgotten) {
         if (!seen.values.has(key)) this.#characters += key.length;

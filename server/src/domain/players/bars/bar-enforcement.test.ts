@@ -86,7 +86,7 @@ async function openEnforcement(t: TestContext) {
   const store = await openTestStore(t);
   await store.games.insert(ZOO);
   const did: string[] = [];
-  /** Of each disconnect: players who have signed in at that time or later are to stay. */
+  /** For each disconnect, the time at or after which players have signed in who are to stay. */
   const before: (number | undefined)[] = [];
   let isAway = false;
   let failures: string[] = [];
