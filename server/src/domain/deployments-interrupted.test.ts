@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { crashingStore } from '../../test/support/crashing-store.ts';
-import { CHANGE, openDomain } from '../../test/support/domain.ts';
+import { CHANGE, openDomain, ROLE } from '../../test/support/domain.ts';
 import { nextTurn, openWithStage, TOKEN } from '../../test/support/stage.ts';
 import { Interrupted } from '../interrupted.ts';
 import { openTestStore } from '../store/test-store.ts';
@@ -207,3 +207,31 @@ for (const phase of ['before', 'after'] as const) {
     }
   });
 }
+
+test('a game whose snapshots take long to examine does not have other games wait', async (t) => {
+  const slow = gate();
+  let isFirst = true;
+  const examine: Examine = async (asked) => {
+    if (!isFirst) return examineInThisThread(asked);
+    isFirst = false;
+    return await slow.examine(asked);
+  };
+  const { games, stages, snapshots, deployments, asked, start } = await openWithStage(t, { examine });
+  await stages.create({ gameName: 'Demo', name: 'Live', role: ROLE }, CHANGE);
+  await start();
+  await deployments.start({ ...asked, stageName: 'Live' }, CHANGE);
+  await games.create({ name: 'Other' }, CHANGE);
+  await stages.create({ gameName: 'Other', name: 'Dev', role: ROLE }, CHANGE);
+  const { id: snapshotId } = await snapshots.create('Other', undefined, CHANGE);
+  const { id } = await deployments.start({ gameName: 'Other', stageName: 'Dev', snapshotId }, CHANGE);
+  const deadline = Date.now() + 5_000;
+  const stateOf = async (stageName: string) => (await deployments.list('Demo', stageName, {})).items[0]?.state;
+  while ((await deployments.get('Other', 'Dev', id)).state !== 'COMPLETED') {
+    assert.ok(Date.now() < deadline, 'the deployment of the other game waits');
+    await nextTurn();
+  }
+  assert.deepEqual([await stateOf('Dev'), await stateOf('Live')], ['IN_PROGRESS', 'PENDING']);
+  slow.release();
+  await deployments.settled();
+  assert.deepEqual([await stateOf('Dev'), await stateOf('Live')], ['COMPLETED', 'COMPLETED']);
+});

@@ -50,6 +50,8 @@ export interface Deployments extends BackgroundWork {
 
 /** Each holds a thread, and in memory a snapshot that may be a megabyte. Games take turns for it. */
 const MAX_AT_ONCE = 2;
+/** A snapshot may take long to examine, for which the deployment of another game is not to wait. */
+const MAX_OF_GAME = 1;
 
 /** In characters, with room for a hundred faults. */
 const MAX_MESSAGE_LENGTH = 20_000;
@@ -200,7 +202,7 @@ function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Beg
     name: 'deployments',
     failure: 'deployment was interrupted and will be tried again',
     maxAtOnce: MAX_AT_ONCE,
-    lanes: [{ of: ({ gameId }) => gameId, max: MAX_AT_ONCE }],
+    lanes: [{ of: ({ gameId }) => gameId, max: MAX_OF_GAME }],
     listUnfinished: () => store.deployments.listUnfinished(),
     find: (store, { stageId, id }) => store.deployments.find(stageId, id),
     claim: (store, { id }, owner) => store.deployments.claim(id, owner, clock.now()),
