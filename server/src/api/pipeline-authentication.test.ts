@@ -123,3 +123,23 @@ test('a revoked key is refused at the next request', async (t) => {
   credentials.delete('root');
   assert.equal(outcome(await call('GET', '/game')), '403 UnrecognizedClientException');
 });
+
+test('a key that is revoked while a long body waits for its turn does nothing any more', async (t) => {
+  const { call, addKey, credentials, longWork } = await openApi(t);
+  const run = longWork.run;
+  const importWhile = async (meanwhile: () => void) => {
+    longWork.run = async (size, work) => {
+      const done = await run(size, work);
+      meanwhile();
+      return done;
+    };
+    const body = { ImportSource: { File: 'x'.repeat(20_000) } };
+    return outcome(await call('PUT', '/game/Demo/configuration', { body, accessKeyId: 'studio' }));
+  };
+  addKey('studio');
+  assert.equal(await importWhile(() => {}), '500 InternalServerException', 'there are no configurations here');
+  assert.equal(await importWhile(() => credentials.delete('studio')), '403 AccessDeniedException');
+  addKey('studio');
+  const mayRead = { Version: '2012-10-17', Statement: { Effect: 'Allow', Action: 'gamesparks:Get*', Resource: '*' } };
+  assert.equal(await importWhile(() => addKey('studio', mayRead)), '403 AccessDeniedException');
+});

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import { endedMeanwhile } from '../domain/access/access.ts';
 import type { Principal } from '../domain/access/principal.ts';
 import type { Refusals } from '../domain/access/refusals.ts';
 import type { Arns } from '../domain/arn.ts';
@@ -11,7 +12,7 @@ import { andThen, inSteps, type MaybePromise, orElse, type Steps, settled } from
 import type { Metrics } from '../metrics.ts';
 import { type RandomBytes, uuidV7 } from '../random.ts';
 import { createAuthorize, isDenial } from './authorize.ts';
-import { type InputJobs, readLongInput } from './input.ts';
+import { type InputJobs, type InputSources, readLongInput } from './input.ts';
 import { type Call, type Operation, type Services, StreamedOutput } from './operation.ts';
 import { createPermissions } from './permissions.ts';
 import {
@@ -87,11 +88,12 @@ export type Pipeline = (request: HttpRequest) => MaybePromise<HttpReply>;
 
 /** THE LIFE OF A REQUEST. Any step may end it, and a request with two faults is answered for the first. */
 export function createPipeline(parts: PipelineParts): Pipeline {
-  const { operations, services, authenticate, refusals, arns, longWork, clock, log, metrics, random, settings } = parts;
+  const { operations, services, authenticate, refusals, arns, clock, log, metrics, random, settings } = parts;
   const match = createRouter(operations);
   const pathsOf = createPathsOf({ match, settings });
   const throttle = createThrottle(parts);
   const count = createCount(throttle, metrics);
+  const read = createRead(parts);
   const authorize = createAuthorize(parts);
   const asking = createPermissions(parts);
   const streamOf = createStreams({ throttle, authorize, renew: parts.renew });
@@ -110,23 +112,22 @@ export function createPipeline(parts: PipelineParts): Pipeline {
     trace.operation = operation.name;
 
     // Authenticate: 403 that names the fault of the signature, 413 or 408 for the body, 429 after too many failures.
-    const { principal, body, host } = yield* settled(
+    const authenticated = yield* settled(
       authenticate(request, {
         maxBodyBytes: operation.maxBodyBytes ?? settings.maxBodyBytes,
         paths: pathsOf(request, spelledPath),
         names: { requestId, operation: operation.name },
       }),
     );
-    trace.principal = principal.id;
+    const { principal: caller, body, host } = authenticated;
+    trace.principal = caller.id;
 
     // Throttle: 429 with the time to wait.
-    count(principal, operation.throttleClass);
+    count(caller, operation.throttleClass);
 
-    // Validate: 400 that names the faults, or 400 for a body that is not a JSON object.
+    // Validate: 400 that names the faults, or 400 for a body that is not a JSON object; 403 for a key that has ended.
     const form: Form = body.length === 0 ? operation : (operation.additions ?? operation);
-    const input = yield* settled(
-      readLongInput(longWork, principal.holder, form.input, { labels, rawQuery: request.rawQuery, body }),
-    );
+    const { input, principal } = yield* settled(read(caller, form, { labels, rawQuery: request.rawQuery, body }));
 
     // Throttle again, what the input asks for beside the operation's own work: nothing has been done yet.
     count.further(principal, operation, form, input);
@@ -176,6 +177,23 @@ export function createPipeline(parts: PipelineParts): Pipeline {
       return reply;
     });
   };
+}
+
+/** Reads the input of a call, and looks the caller up again where that has taken a while. */
+function createRead({ longWork, renew }: Pick<PipelineParts, 'longWork' | 'renew'>) {
+  return inSteps(function* (caller: Principal, form: Form, sources: InputSources): Steps<ReadCall> {
+    const reading = readLongInput(longWork, caller.holder, form.input, sources);
+    const input = yield* settled(reading);
+    const principal = reading instanceof Promise ? yield* settled(renew(caller)) : caller;
+    if (principal === undefined) throw endedMeanwhile(caller.id);
+    return { input, principal };
+  });
+}
+
+interface ReadCall {
+  readonly input: Input;
+  /** The caller, with the policies that it has by now. */
+  readonly principal: Principal;
 }
 
 /** Counts the bytes of a reply against those that the caller may have. */

@@ -303,7 +303,8 @@ export async function assertNotEnded(
   if (key !== undefined && !isLive(key, nowMs)) throw endedMeanwhile(accessKeyId);
 }
 
-function endedMeanwhile(accessKeyId: string): ServiceError {
+/** The fault of a call whose key has ended while it waited. */
+export function endedMeanwhile(accessKeyId: string): ServiceError {
   return new ServiceError('access_denied', `the access key ${accessKeyId} has been revoked or has expired meanwhile`);
 }
 
