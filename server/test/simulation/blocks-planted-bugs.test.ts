@@ -78,7 +78,7 @@ const BUGS: readonly PlantedBug[] = [
       ],
     ],
     // It takes an expiry while the directory is away, and a bar that lasted longer: few histories have both.
-    firstSeed: 601,
+    firstSeed: 2300,
     caughtAs: /B2|B3/,
   },
   {

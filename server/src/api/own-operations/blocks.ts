@@ -52,7 +52,7 @@ const toEnded = ({ successes, failures }: DisconnectResult) => ({
 });
 
 const BLOCKED =
-  'Once the call has returned, no connection of the player is welcomed on any node, whichever took the call, and those that there were have ended. Exceptions are the connections in `DisconnectFailures`: the node that owns one did not prove its end in time. The server goes on to end them; `GetBlock` says `Enforced` once all have.';
+  'Once the call has returned, no connection of the player is welcomed on any node, whichever took the call, and those that there were have ended. Exceptions are the connections in `DisconnectFailures`: the node that owns one did not prove its end in time, which the server goes on with, so that `GetBlock` says `Enforced` once all have ended; or somebody has let the player in again before the call could end them, and they are left alone.';
 const TERMS =
   'The block lasts until `Until`, or for `Seconds`, or for good. Players are told with the close code 4510, those who are connected too; its reason has `Message` as far as it fits, and `until`. `Reason`, `Message` and `Messages` are what they are for DisconnectPlayer; `Evidence` is kept with the block, and GetBlock shows it to the staff. Players who are connected get what is for them in the notification `Respark.Farewell` before, which may be as long as that of DisconnectPlayer. A block that is there already is replaced.';
 const KEPT =

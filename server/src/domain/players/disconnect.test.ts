@@ -157,3 +157,15 @@ test('what is not selected is left alone, and what the player does not have is g
   ]);
   assert.deepEqual(await disconnect({}, [], { selection: { except: ['b'] } }), { successes: ['a'], failures: ['c'] });
 });
+
+test('what is not meant any more when it is listed is left alone, and not said to have ended', async () => {
+  const cluster = new LocalCluster({ clock: new ManualClock(), random: createSystemRandom() });
+  const over = { list: () => BEFORE, request: () => assert.fail('no node is asked') };
+  const parts = { clock: new ManualClock(), log: recordedLog().log };
+  const disconnect = createDisconnect({ ...parts, cluster: Object.assign(cluster, over) });
+  const call = { player: PLAYER, order: { requestId: 'r' }, timeoutMs: 5_000, isStillMeant: () => false };
+  assert.deepEqual(await disconnect(call), { successes: [], failures: ['a', 'b', 'c'] });
+  const { connections = [], ...lists } = await disconnect({ ...call, isDetailed: true });
+  assert.deepEqual(lists, { successes: [], failures: ['a', 'b', 'c'] });
+  assert(connections.length === 3 && connections.every(({ outcome }) => outcome === 'unproven'));
+});

@@ -62,8 +62,8 @@ export type Disconnect = (call: {
   /** Whether to close nothing and only list what would be closed. The result is then a detailed one, without successes. */
   readonly isDryRun?: boolean | undefined;
   /**
-   * Called once after the player's connections were listed, if there are any. Unless it returns true they stay, and the result
-   * has none of them: this shows that the reason to close them still held after each of them had registered.
+   * Called once after the player's connections were listed, if there are any. Unless it returns true they stay, and are failures:
+   * this shows that the reason to close them still held after each of them had registered.
    */
   readonly isStillMeant?: (() => MaybePromise<boolean>) | undefined;
   /**
@@ -172,7 +172,11 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
 
     const before = yield* settled(listConnections({ cluster, clock, player, timeoutMs }));
     let entries = selection === undefined ? before.entries : before.entries.filter(isIn(selection));
-    if (entries.length > 0 && isStillMeant !== undefined && !(yield* settled(isStillMeant()))) entries = [];
+    if (entries.length > 0 && isStillMeant !== undefined && !(yield* settled(isStillMeant()))) {
+      const failures = entries.map((entry) => entry.connectionId);
+      if (!isDetailed) return { successes: [], failures };
+      return { successes: [], failures, connections: outcomesOf({ entries, selection }, () => UNPROVEN) };
+    }
     if (call.isDryRun) {
       return { successes: [], failures: [], connections: outcomesOf({ entries, selection }, () => WOULD_CLOSE) };
     }
@@ -195,6 +199,7 @@ export function createDisconnect({ cluster, clock, log }: { cluster: Cluster; cl
 type WhatBecame = Pick<ConnectionOutcome, 'outcome' | 'proof' | 'closedAt'>;
 
 const WOULD_CLOSE: WhatBecame = { outcome: 'would_close' };
+const UNPROVEN: WhatBecame = { outcome: 'unproven' };
 
 function isIn({ only, except = [] }: ConnectionSelection): (entry: DirectoryEntry) => boolean {
   const chosen = only && new Set(only);
@@ -218,7 +223,7 @@ function outcomesOf(
 }
 
 function outcomeOf(id: string, { closed, unproven, orphans }: Doubt & { readonly closed: ProvenEnds }): WhatBecame {
-  if (unproven.has(id)) return { outcome: 'unproven' };
+  if (unproven.has(id)) return UNPROVEN;
   if (orphans.has(id)) return { outcome: 'gone_already', proof: 'owner_dead' };
   if (!closed.has(id)) return { outcome: 'closed', proof: 'not_listed' };
   const end = closed.get(id);

@@ -198,7 +198,7 @@ test('a bar that is lifted leaves the store only when the directory has let go o
   assert.equal((await store.bars.find('anna'))?.state, 'LIFTED');
 });
 
-test('a bar that is lifted, or ends, while it is brought ends no connection, and one that another has taken the place of ends all', async (t) => {
+test('a bar that is lifted, or made to end, while it is brought ends no connection and says so, and one that another has taken the place of ends all', async (t) => {
   const clock = new ManualClock(NOW);
   const store = await openTestStore(t);
   const { log } = recordedLog();
@@ -242,7 +242,7 @@ test('a bar that is lifted, or ends, while it is brought ends no connection, and
   meanwhile = () => set('block');
   assert.deepEqual(await bring('block'), { ...nobody, successes: ['c'], asked: ['disconnect'] });
   meanwhile = () => store.bars.lift('block', NOW);
-  assert.deepEqual(await bring('block'), { ...nobody, asked: [] });
+  assert.deepEqual(await bring('block'), { ...nobody, failures: ['c'], asked: [] });
   meanwhile = () => set('closure');
   assert.deepEqual(await bring('closure'), { ...nobody, asked: ['send_away'] });
   meanwhile = () => store.bars.lift('closure', NOW);
@@ -251,6 +251,60 @@ test('a bar that is lifted, or ends, while it is brought ends no connection, and
     await set('block', { until: NOW + 1 });
     clock.advance(1);
   };
-  assert.deepEqual(await bring('block'), { ...nobody, asked: [] });
+  assert.deepEqual(await bring('block'), { ...nobody, failures: ['c'], asked: [] });
   await enforcement.close();
 });
+
+for (const when of ['setBar', 'list'] as const) {
+  test(`a bar that ends by itself before the answer ends all connections all the same: during ${when}`, async (t) => {
+    const clock = new ManualClock(NOW);
+    const store = await openTestStore(t);
+    const { log } = recordedLog();
+    await store.games.insert(ZOO);
+    await store.stages.insert(LIVE);
+    const asked: unknown[] = [];
+    const passes = (step: string) => void (step === when && clock.advance(2));
+    const entry = { connectionId: 'c', node: 'a', runtimeId: 'empty', createdAt: NOW };
+    const cluster = {
+      ...{ era: () => 'e', node: 'a', isProvenDead: () => false },
+      async setBar() {
+        passes('setBar');
+      },
+      async list() {
+        passes('list');
+        return { era: 'e', entries: [entry], endedOwners: [] };
+      },
+      async request(_: string, kind: string, { close }: { close?: string }) {
+        asked.push([kind, close]);
+        return { closedIds: ['c'] };
+      },
+      requestAll: async (kind: string) => void asked.push(kind),
+    } as unknown as Cluster;
+    const disconnect = createDisconnect({ cluster, clock, log });
+    const settings = { disconnectDeadlineMs: 1_000 };
+    const enforcement = createBarEnforcement({ store, clock, log, cluster, disconnect, settings });
+    t.after(() => enforcement.close());
+    const set = async (terms: Partial<NewBar> & Pick<NewBar, 'kind'>) =>
+      await store.bars.set({ ...BAR, name: terms.kind, stageId: LIVE.id, until: clock.now() + 1, ...terms });
+
+    const block = await set({ kind: 'block' });
+    const { successes, failures, connections } = await enforcement.bring(block, enforcement.standing(), {
+      isDetailed: true,
+    });
+    assert.deepEqual([successes, failures, connections?.map(({ outcome }) => outcome)], [['c'], [], ['closed']]);
+    // Nobody is told that the player is kept out.
+    assert.deepEqual(asked.splice(0), [['disconnect', undefined]]);
+    assert.equal((await store.bars.find('block'))?.isEnforced, true);
+
+    await enforcement.bring(await set({ kind: 'closure', playerId: undefined }), enforcement.standing());
+    assert.deepEqual(asked.splice(0), ['send_away']);
+
+    // A caller who does not wait any more is not told, and players may have come back long since.
+    const again = await set({ kind: 'block' });
+    clock.advance(2);
+    await enforcement.resume();
+    await enforcement.settled();
+    assert.equal((await store.bars.find('block'))?.version, again.version);
+    assert.deepEqual(asked, []);
+  });
+}

@@ -219,23 +219,37 @@ function createEndConnections({
   }
 
   return async (record: BarRecord, timeoutMs: number, detail: Detail): Promise<DisconnectResult> => {
-    const { isDetailed, isRepeated } = detail;
+    const { isDetailed, isRepeated = false } = detail;
     const { name, kind, gameId, stageId, playerId, requestId, messages, until, endsConnections } = record;
-    if (!endsConnections || hasEnded(record)) {
-      return isDetailed ? { ...NOBODY, connections: [] } : NOBODY;
-    }
+    const deadline = clock.monotonic() + timeoutMs * 0.9;
+    // A caller who waits means those who were there before the call, also when the bar has ended by itself meanwhile.
+    const isOver = () => !isRepeated && hasEnded(record) && clock.monotonic() < deadline;
+    if (!endsConnections || (isRepeated && hasEnded(record))) return NOBODY;
     const text = messages[''];
     if (playerId === undefined) {
-      if (stageId !== undefined && (await isStillSet(name)))
+      if (stageId !== undefined && (isOver() || (await isStillSet(name))))
         await cluster.requestAll('send_away', { stageId, text, until }, timeoutMs);
       return NOBODY;
     }
-    const close = kind === 'block' ? ('blocked' as const) : undefined;
-    const order = { requestId, reason: text, close, farewell: farewellOfBar(record) };
+    const order = { requestId, reason: text, farewell: farewellOfBar(record) };
     const signedInBefore = isRepeated ? record.signedInBefore : undefined;
-    const call = { order, timeoutMs: timeoutMs * 0.9, isStillMeant: () => isStillSet(name), signedInBefore };
-    const end = (id: string) => disconnect({ ...call, player: { stageId: id, playerId } });
-    if (stageId !== undefined) return await disconnect({ ...call, player: { stageId, playerId }, isDetailed });
+    const end = async (id: string): Promise<DisconnectResult> => {
+      const call = { player: { stageId: id, playerId }, timeoutMs: deadline - clock.monotonic(), signedInBefore };
+      const detailed = { ...call, isDetailed: stageId !== undefined && isDetailed };
+      // Somebody who has come back by now may be among them, and must not hear of a block that is over.
+      if (isOver()) return await disconnect({ ...detailed, order });
+      let isMeant = true;
+      const close = kind === 'block' ? ('blocked' as const) : undefined;
+      const ended = await disconnect({
+        ...{ ...detailed, order: { ...order, close } },
+        async isStillMeant() {
+          isMeant = await isStillSet(name);
+          return isMeant;
+        },
+      });
+      return !isMeant && isOver() ? await end(id) : ended;
+    };
+    if (stageId !== undefined) return await end(stageId);
     const ended: DisconnectResult[] = [];
     let after: string | undefined;
     do {
