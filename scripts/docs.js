@@ -280,6 +280,8 @@ key is made, so that no part of a policy is silently ignored:`,
   here, so they neither allow nor deny anything. Names that look like \`gamesparks\` or \`respark\` with a slip of the pen are refused.
 - Resources of other services are taken, with a warning, in an Allow that also names one of this server. Elsewhere they are
   refused.
+- Resources of another region or account than the server's are taken, with a warning, since there may be servers for those: here
+  they allow nothing, and protect nothing.
 - As in IAM, a Deny on a stage does not protect it from \`gamesparks:DeleteGame\`, whose resource is the game, nor does it hide
   the stage's game key from \`gamesparks:ListStages\`. Deny those on the game too.
 - In the same way, a Deny on a player does not keep that player out of what is done to a stage or a game, such as

@@ -86,6 +86,8 @@ type ServicesSettings = ConfigurationsParts['settings'] &
     readonly eventsMaxWatchers: number;
     readonly webhookMaxPostsPerSecond: number;
     readonly redisUrl: string | undefined;
+    readonly region: string;
+    readonly accountId: string;
   };
 
 /** What scripts are run by, and what they reach. */

@@ -72,6 +72,8 @@ const SETTINGS = {
   leaseMs: 15_000,
   heartbeatMs: 20_000,
   redisUrl: undefined,
+  region: 'us-east-1',
+  accountId: '123456789012',
 };
 
 /** Makes changes without a record. */
@@ -140,7 +142,7 @@ export async function openDomain(t: TestContext, options: DomainOptions = {}) {
     return {};
   });
   const keyring = createKeyring(new Uint8Array(32).fill(7));
-  const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
+  const arns = createArns(SETTINGS);
   const record: RecordLocally = (_, rule) => rule();
   const access = createAccess({ store, keyring, clock, random, actions: ACTIONS, record, arns });
   const services = createServices({

@@ -1,11 +1,11 @@
 import { Command, Option } from 'commander';
+import { warnOfForeign } from '../../domain/access/foreign-resources.ts';
 import { describeRole, policyOfRole, ROLES, type Role, rolesOf } from '../../domain/access/roles.ts';
 import { createLog } from '../../log.ts';
 import { printable } from '../../text.ts';
 import { administer } from '../administer.ts';
 import { saysYes } from '../ask.ts';
 import { readInputText } from '../files.ts';
-import { warnOfForeign } from '../foreign-resources.ts';
 import { addSettingOptions, settingsOf } from '../options.ts';
 import { formatJson, formatTable } from '../table.ts';
 import { CommandError, type World } from '../world.ts';

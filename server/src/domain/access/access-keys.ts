@@ -3,6 +3,7 @@ import { shown } from '../../text.ts';
 import type { Audit, Change } from '../audit/audit.ts';
 import type { Page, PageRequest, Paginate } from '../pagination.ts';
 import type { Access, AccessKeyPair, AccessKeySummary, KeyMaker } from './access.ts';
+import { warnOfForeign } from './foreign-resources.ts';
 import { assertMayGrant } from './grants.ts';
 import { type Policy, parsePolicy } from './policy.ts';
 import type { Principal } from './principal.ts';
@@ -47,11 +48,13 @@ export function createAccessKeys({
   actions,
   audit,
   paginate,
+  settings,
 }: {
   access: Pick<Access, 'createKey' | 'findCredential' | 'findKey' | 'listPageOfKeys' | 'revokeKey'>;
   actions: readonly string[];
   audit: Audit;
   paginate: Paginate;
+  settings: { readonly region: string; readonly accountId: string };
 }): AccessKeys {
   const recordAs =
     (change: Change): KeyMaker['record'] =>
@@ -75,7 +78,8 @@ export function createAccessKeys({
           record: recordAs(change),
         },
       );
-      return { ...made, key: await get(made.accessKeyId) };
+      const warnings = [...made.warnings, ...warnOfForeign(policy, settings)];
+      return { ...made, warnings, key: await get(made.accessKeyId) };
     },
 
     get,
@@ -112,7 +116,10 @@ export function createAccessKeys({
       return credential.policies;
     },
 
-    parse: (policy) => parsePolicy(policy, actions),
+    parse(policy) {
+      const parsed = parsePolicy(policy, actions);
+      return { ...parsed, warnings: [...parsed.warnings, ...warnOfForeign(policy, settings)] };
+    },
   };
 }
 

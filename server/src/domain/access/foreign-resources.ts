@@ -1,5 +1,5 @@
-import { compileWildcard } from '../domain/wildcard.ts';
-import { shown } from '../text.ts';
+import { shown } from '../../text.ts';
+import { compileWildcard } from '../wildcard.ts';
 
 type Patterns = string | readonly string[] | undefined;
 
