@@ -1,13 +1,14 @@
 // The server's compiled modules in a few files, which is what its processes run: to find and load hundreds of files one by
-// one takes more of a processor than most commands do. What npm installs stays outside.
+// one takes more of a processor than most commands do. What npm installs stays outside. The packages of this repository are
+// inside: npm would ask its registry for them, where anybody may take their names.
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-const [compiled, compiledAt, bundle] = [
+const [compiled, bundle, ...compiledAt] = [
   '../server/dist/src',
-  '../server/dist/tsconfig.tsbuildinfo',
   '../server/dist/bundle',
+  ...['server', 'client', 'protocol'].map((name) => `../${name}/dist/tsconfig.tsbuildinfo`),
 ].map((path) => fileURLToPath(new URL(path, import.meta.url)));
 /** What processes and threads begin with. Each file is found by its name, so all are in one folder. */
 const ENTRIES = [
@@ -28,14 +29,14 @@ export async function bundleServer() {
   await build({
     input: ENTRIES.map((path) => `${compiled}/${path}`),
     platform: 'node',
-    external: (id) => isBuiltin(id) || !/^[./]|^[A-Z]:/i.test(id),
+    external: (id) => isBuiltin(id) || !/^[./]|^[A-Z]:|^@respark\//i.test(id),
     output: { dir: bundle, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
     logLevel: 'warn',
   });
 }
 
-/** The compiler writes its own file last, and only when something has changed. */
+/** The compiler writes its own files last, and only when something has changed. */
 function isBundled() {
   const last = `${bundle}/main.js`;
-  return existsSync(last) && statSync(last).mtimeMs > statSync(compiledAt).mtimeMs;
+  return existsSync(last) && compiledAt.every((file) => statSync(last).mtimeMs > statSync(file).mtimeMs);
 }

@@ -105,6 +105,23 @@ describe('the packages that npm pack makes', () => {
     }
   });
 
+  it('ask the registry for no package of this repository, whose names anybody may take there', async (t) => {
+    const place = createWorkplace(t);
+    const textOf = async (name: string, file: string) =>
+      (await place.start(['tar', 'xzOf', tarball(name), `package/${file}`]).ended()).stdout;
+    for (const name of ['protocol', 'client', 'server']) {
+      const { dependencies = {}, bundleDependencies = [] } = JSON.parse(await textOf(name, 'package.json'));
+      const asked = Object.keys(dependencies).filter((each) => !bundleDependencies.includes(each));
+      assert.deepEqual(
+        asked.filter((each) => each.startsWith('@respark/')),
+        [],
+        name,
+      );
+    }
+    for (const file of ['main.js', 'program.js'])
+      assert.doesNotMatch(await textOf('server', `dist/bundle/${file}`), /\b(from|import) ?\(?["']@respark\//, file);
+  });
+
   it('[aws-cli] install together without a compiler, serve the demo, and disconnect a player', {
     skip: aws === undefined && 'no AWS CLI that knows gamesparks',
   }, async (t) => {
