@@ -77,16 +77,17 @@ test('a handshake is made once', async (t) => {
   await refused;
 });
 
-/** A server whose answers come while the thread of the test is busy. */
-async function startServerElsewhere(t: TestContext): Promise<number> {
+/** A server whose answers, of so many bytes and so long after the requests, come while the thread of the test is busy. */
+async function startServerElsewhere(t: TestContext, { bytes = 0, afterMs = 0 } = {}): Promise<number> {
   const source = `
     const { createServer } = require('node:https');
-    const { parentPort, workerData } = require('node:worker_threads');
-    const server = createServer(workerData, (request, response) => response.end());
+    const { parentPort, workerData: { bytes, afterMs, files } } = require('node:worker_threads');
+    const answer = Buffer.alloc(bytes);
+    const server = createServer(files, (request, response) => setTimeout(() => response.end(answer), afterMs));
     server.on('tlsClientError', () => {});
     server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
   `;
-  const worker = new Worker(source, { eval: true, workerData: filesOf('first') });
+  const worker = new Worker(source, { eval: true, workerData: { bytes, afterMs, files: filesOf('first') } });
   t.after(() => worker.terminate());
   return (await once(worker, 'message'))[0] as number;
 }
@@ -121,4 +122,42 @@ test('the handshakes of one owner let those of others through, whatever hosts th
   await Promise.all(all);
   const place = order.indexOf('other.example');
   assert.ok(place >= 0 && place < 10, `it was the connection number ${place + 1} of 41`);
+});
+
+test('the answers to one owner let those to others through', async (t) => {
+  const MANY = 40;
+  const [long, short] = await Promise.all([
+    startServerElsewhere(t, { bytes: 40_000, afterMs: 500 }),
+    startServerElsewhere(t, { bytes: 1, afterMs: 1_500 }),
+  ]);
+  const agent = new BoundedTlsAgent(TRUSTING);
+  const order: string[] = [];
+  let open = 0;
+  const send = (port: number, owner: string) =>
+    new Promise<void>((resolve, reject) => {
+      const request = get({ ...{ host: '127.0.0.1', port, agent }, ...{ owner } }, (response) => {
+        response.on('data', () => {
+          // What records of single bytes may take.
+          const until = performance.now() + 3;
+          while (performance.now() < until);
+        });
+        response.on('end', () => {
+          order.push(owner);
+          resolve();
+        });
+      });
+      request.on('error', reject).on('socket', (socket) => {
+        socket.on('secureConnect', () => {
+          open += 1;
+        });
+      });
+    });
+  const all = [...Array.from({ length: MANY }, () => send(long, 'one')), send(short, 'another')];
+  while (open < MANY + 1) await new Promise(setImmediate);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  // The thread has something else to do until all servers have answered.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_000);
+  await Promise.all(all);
+  const place = order.indexOf('another');
+  assert.ok(place >= 0 && place < 10, `it was answer number ${place + 1} of ${MANY + 1}`);
 });

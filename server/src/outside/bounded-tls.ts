@@ -17,6 +17,11 @@ const HANDSHAKE_BYTES = 24_576;
 const BYTES_BESIDE = 131_072;
 /** An answer in records of a few hundred bytes takes less than twice its own bytes. */
 const BYTES_OF_TLS = 2;
+/**
+ * So much of what comes is handed on at once. A record of a single byte takes two dozen of these bytes, and some microseconds in
+ * which nothing else runs.
+ */
+const BYTES_OF_TURN = 4_096;
 
 /**
  * How handshakes are made. The other end chooses the group of an exchange of keys by Diffie and Hellman, and one of ten thousand
@@ -35,8 +40,8 @@ export interface Owned {
 }
 
 /**
- * All handshakes of a thread take turns by their owners: to check certificates takes up to a tenth of a second, and the
- * hundreds of connections of one must not hold up those of others.
+ * What comes on the connections of a thread is read in turns by their owners. To check certificates takes up to a tenth of a second,
+ * and so does an answer in records of single bytes: the hundreds of connections of one owner must not hold up those of others.
  */
 const turns = createTurns({ clock: systemClock });
 
@@ -81,15 +86,15 @@ export function endOf(socket: object | null | undefined): OutsideFault | undefin
   return meters.get(socket ?? {})?.fault;
 }
 
-/** Hands on what comes, as long as there may be more, and what belongs to the handshake when it is the turn of its owner. */
+/** Hands on what comes, as long as there may be more, when it is the turn of its owner. */
 class Meter extends Duplex {
   readonly #raw: Socket;
   readonly #lane: string;
   fault: OutsideFault | undefined;
   #left = BYTES_BESIDE;
   #ofHandshake = HANDSHAKE_BYTES;
-  /** What waits for its turn, in order; undefined when nothing does. */
-  #waiting: (() => void)[] | undefined;
+  /** What waits for its turn, in order. */
+  readonly #waiting: (() => void)[] = [];
 
   constructor(raw: Socket, lane: string) {
     super();
@@ -117,37 +122,38 @@ class Meter extends Duplex {
       this.#end(new OutsideFault('failed', `its handshake takes more than ${HANDSHAKE_BYTES} bytes`));
     } else if (this.#left < 0) {
       this.#end(new OutsideFault('too_large', 'what came over TLS is many times as long as an answer may be'));
-    } else if (this.#waiting === undefined && (this.#isOpen || turns.isOpen(this.#lane))) {
-      this.#handOn(chunk);
     } else {
-      this.#wait();
-      this.#inOrder(() => this.#handOn(chunk));
+      for (let at = 0; at < chunk.length; at += BYTES_OF_TURN) {
+        const part = chunk.subarray(at, at + BYTES_OF_TURN);
+        if (this.#waiting.length === 0 && turns.isOpen(this.#lane)) this.#handOn(part);
+        else this.#wait(() => this.#handOn(part));
+      }
     }
-  }
-
-  get #isOpen(): boolean {
-    return this.#ofHandshake === Number.POSITIVE_INFINITY;
   }
 
   #handOn(chunk: Buffer): void {
     if (!this.destroyed && !this.push(chunk)) this.#raw.pause();
   }
 
-  /** Has what comes from now on wait for the next turn of the owner. */
-  #wait(): void {
-    if (this.#waiting !== undefined) return;
-    this.#waiting = [];
-    turns.wait(this.#lane, () => {
-      const all = this.#waiting ?? [];
-      this.#waiting = undefined;
-      for (const each of all) each();
-    });
+  /** Does something in a turn of the owner, after what waits already. Nothing more is read until then. */
+  #wait(what: () => void): void {
+    this.#waiting.push(what);
+    if (this.#waiting.length > 1) return;
+    this.#raw.pause();
+    turns.wait(this.#lane, () => this.#next());
+  }
+
+  #next(): void {
+    this.#waiting[0]?.();
+    this.#waiting.shift();
+    if (this.#waiting.length > 0) turns.wait(this.#lane, () => this.#next());
+    else this.#raw.resume();
   }
 
   /** Does something now, or after what waits. */
   #inOrder(what: () => void): void {
-    if (this.#waiting === undefined) what();
-    else this.#waiting.push(what);
+    if (this.#waiting.length === 0) what();
+    else this.#wait(what);
   }
 
   #end(fault: OutsideFault): void {
@@ -156,7 +162,7 @@ class Meter extends Duplex {
   }
 
   override _read(): void {
-    this.#raw.resume();
+    if (this.#waiting.length === 0) this.#raw.resume();
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
@@ -168,6 +174,7 @@ class Meter extends Duplex {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#waiting.length = 0;
     this.#raw.destroy();
     done(error);
   }
