@@ -60,6 +60,19 @@ test('an answer in too many pieces is cut off, and one in many is not', async (t
   });
 });
 
+test('of a reply whose status counts, no more than that and the wanted headers comes out of the thread', async (t) => {
+  const { ask } = open(t);
+  const many = Object.fromEntries(Array.from({ length: 900 }, (_, at) => [`x${at}`, '']));
+  const { url } = await startWebServer(t, (response) => {
+    response.writeHead(503, { ...many, 'retry-after': '5' }).end('a'.repeat(60_000));
+  });
+  const whole = await ask(url);
+  assert.ok(Object.keys(whole.headers).length > 900);
+  assert.equal(whole.body.length, 60_000);
+  const { status, headers, body } = await ask(url, { onlyHeaders: ['retry-after', 'etag'] });
+  assert.deepEqual({ status, headers, bytes: body.length }, { status: 503, headers: { 'retry-after': '5' }, bytes: 0 });
+});
+
 test('certificates that take long to check are not looked at', async (t) => {
   const { ask } = open(t);
   const { certFile, keyFile } = tlsFiles('first');

@@ -29,6 +29,8 @@ export interface HttpRequest {
   readonly owner?: string;
   /** Where the connection may go; without them, the operating system looks the URL's host up. */
   readonly addresses?: readonly LookupAddress[];
+  /** What of the reply is wanted beside its status: these headers, and nothing of its body. Without it, everything is. */
+  readonly onlyHeaders?: readonly string[];
 }
 
 export interface HttpReply {
@@ -63,7 +65,7 @@ export async function exchange(
     outgoing.once('socket', (socket) => awaitBytes(socket, maxBytes));
     response = await responseTo(outgoing, request.body, PIECES + maxBytes / BYTES_OF_PIECE);
     const body = await readReply(response, maxBytes, whom);
-    return { status: response.statusCode ?? 0, headers: headersOf(response), body };
+    return replyOf(response, body, request);
   } catch (error) {
     // The other end may close a connection that was kept just when the next request is written.
     const isStale = outgoing?.reusedSocket === true && response === undefined && !signal.aborted;
@@ -139,10 +141,15 @@ function responseTo(outgoing: ClientRequest, body: string | undefined, maxPieces
   });
 }
 
-function headersOf({ headers }: IncomingMessage): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
-  );
+/** The other end decides how many headers there are, and the server's own thread gets a copy of what is in the reply. */
+function replyOf(
+  { statusCode: status = 0, headers }: IncomingMessage,
+  body: Uint8Array,
+  { onlyHeaders }: Pick<HttpRequest, 'onlyHeaders'>,
+): HttpReply {
+  const names = onlyHeaders?.filter((name) => headers[name] !== undefined) ?? Object.keys(headers);
+  const values = names.map((name) => [name, [headers[name]].flat().join(', ')] as const);
+  return { status, headers: Object.fromEntries(values), body: onlyHeaders === undefined ? body : new Uint8Array() };
 }
 
 function isReset(error: unknown): boolean {

@@ -94,6 +94,7 @@ export function createWebhookPost({
     const request = {
       ...{ url: url.href, method: 'POST', body, owner: game, ...where },
       headers: { 'content-type': 'application/json', ...headers },
+      onlyHeaders: ['retry-after'],
     };
     const limits = { signal, maxBytes: MAX_ANSWER_BYTES };
     const { status, headers: answered } = await exchanges.exchange(request, limits).catch(inOwnWords);
