@@ -131,7 +131,7 @@ export function createKeySets({
     entry.askedAtMs = askedAtMs;
     busyOwners.add(owner.id);
     try {
-      const { keys, maxAgeMs = USUALLY_KEPT_MS } = await fetchKeys(url);
+      const { keys, maxAgeMs = USUALLY_KEPT_MS } = await fetchKeys(url, owner.group);
       const keptMs = Math.min(Math.max(maxAgeMs, MIN_KEPT_MS), MAX_KEPT_MS);
       entry.set = { keys, askedAtMs, keptUntilMs: askedAtMs + keptMs };
     } catch (error) {

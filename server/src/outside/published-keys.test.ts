@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { exportJWK, generateKeyPair, importJWK } from 'jose';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { startWebServer } from '../../test/support/outside.ts';
 import { systemClock } from '../clock.ts';
+import { createKeySets } from './key-sets.ts';
 import { SYSTEM_LOOK_UPS } from './look-up.ts';
 import { createAskProvider } from './provider-requests.ts';
 import { createFetchPublishedKeys } from './published-keys.ts';
@@ -23,7 +25,7 @@ test('an RSA key that would take long to check a token with cannot be used', asy
     settings: { identityHosts: ['127.0.0.1'] },
   });
   const fetchKeys = createFetchPublishedKeys({ ask });
-  const { keys } = await fetchKeys(`http://127.0.0.1:${server.port}/keys`);
+  const { keys } = await fetchKeys(`http://127.0.0.1:${server.port}/keys`, 'game');
   assert.deepEqual(
     keys.map(({ kid }) => kid),
     ['good', ...costly.map(({ kid }) => kid)],
@@ -33,4 +35,18 @@ test('an RSA key that would take long to check a token with cannot be used', asy
     if (key.kid === 'good') assert.ok(await imported);
     else await assert.rejects(imported, key.kid);
   }
+});
+
+test('keys are asked for on the account of whoever needs them, whatever hosts the URLs name', async () => {
+  const owners: (string | undefined)[] = [];
+  const fetchKeys = createFetchPublishedKeys({
+    async ask({ owner }) {
+      owners.push(owner);
+      return { status: 200, headers: {}, body: Buffer.from('{"keys":[]}') };
+    },
+  });
+  const keySets = createKeySets({ fetchKeys, clock: new ManualClock(), warn() {} });
+  await keySets.get('https://one.example/keys', { id: 'stage', group: 'game' });
+  await keySets.get('https://two.example/keys', { id: 'stage', group: 'game' });
+  assert.deepEqual(owners, ['game', 'game']);
 });

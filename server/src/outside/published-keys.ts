@@ -26,14 +26,15 @@ export interface PublishedKeys {
 
 /**
  * Gets a set of keys (RFC 7517) from its URL, over one connection of its own. Rejects with an `OutsideFault` within
- * seconds when that cannot be done. Nothing that comes back is shown to anybody but the keys.
+ * seconds when that cannot be done. Nothing that comes back is shown to anybody but the keys. `owner` takes turns with others, such
+ * as a game, whatever hosts its URLs name.
  */
-export type FetchPublishedKeys = (url: string) => Promise<PublishedKeys>;
+export type FetchPublishedKeys = (url: string, owner: string) => Promise<PublishedKeys>;
 
 export function createFetchPublishedKeys({ ask }: { ask: AskProvider }): FetchPublishedKeys {
-  return async (text) => {
+  return async (text, owner) => {
     const url = new URL(text);
-    const request = { url, method: 'GET', headers: { accept: 'application/json' }, body: undefined };
+    const request = { url, method: 'GET', headers: { accept: 'application/json' }, body: undefined, owner };
     const { status, headers, body } = await ask(request, { timeoutMs: TIMEOUT_MS, maxBytes: MAX_BYTES });
     // A redirect is no success, and is not followed: the keys would be somebody else's.
     if (status !== 200) throw new OutsideFault('failed', `${url.host} answered with status ${status}`);
