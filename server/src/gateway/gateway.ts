@@ -116,7 +116,7 @@ export class Gateway implements ConnectionHost {
     this.#limits = limits;
     this.#random = random;
     this.#outboxes = new Outboxes({
-      budgetBytes: settings.outboxMemoryBytes,
+      ...{ budgetBytes: settings.outboxMemoryBytes, ownerOf: ({ player }) => player?.gameId ?? '' },
       close: (connection) => this.close(connection, 'slow_consumer'),
     });
     const deadlines = (delayMs: number, expire: (connection: Connection, lateMs: number) => void) =>

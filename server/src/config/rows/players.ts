@@ -102,7 +102,7 @@ const rows = {
     default: 256 * MEBIBYTE,
     min: 2_048,
     max: 16_384 * MEBIBYTE,
-    help: 'Maximum number of bytes that may wait for all players of this node to read them; when there are more, the connections for which most waits are closed with 4001. A node needs this much memory and RESPARK_INBOX_MEMORY_BYTES beside about 10 KB for each connection.',
+    help: 'Maximum number of bytes that may wait for all players of this node to read them; when there are more, the games for which most waits make room: their connections for which most waits are closed with 4001. A node needs this much memory and RESPARK_INBOX_MEMORY_BYTES beside about 10 KB for each connection.',
   }),
   messagesPerSecond: integer({
     default: 50,
