@@ -114,3 +114,17 @@ test('a webhook is switched off for what the URL that it has answers, and not fo
     );
   }
 });
+
+test('what was sent to a webhook is remembered while it is switched off, and not when it is gone', async () => {
+  const { claimed, sent, pass } = open();
+  await claimed.reconcile(WEBHOOKS);
+  await pass();
+  for (const { answer } of sent) answer(204);
+  await pass();
+  const counts = async () =>
+    await Promise.all(WEBHOOKS.map(async ({ id }) => (await claimed.deliveriesOf(id)).attempts.length));
+  assert.deepEqual(await counts(), Array(10).fill(1));
+  const [off = assert.fail(), ...others] = WEBHOOKS;
+  await claimed.reconcile([{ ...off, state: 'DISABLED' }, ...others.slice(1)]);
+  assert.deepEqual(await counts(), [1, 0, ...Array(8).fill(1)]);
+});

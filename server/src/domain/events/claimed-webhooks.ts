@@ -111,6 +111,7 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
       else await each(id, () => keep(webhook, delivery));
     }
     await Promise.all(leaving);
+    attempts.keepOnly(new Set(webhooks.map(({ id }) => id)));
     if ([...enabled.keys()].every((id) => running.has(id))) return;
     const owners = new Map((await eventLog.cursors()).map(({ receiver, owner }) => [receiver, owner]));
     for (const [id, webhook] of enabled) {

@@ -10,6 +10,8 @@ export interface RecentAttempts {
   note(webhookId: string, attempt: DeliveryAttempt): void;
   /** The newest first, by when they began; none of a webhook that is not remembered. */
   of(webhookId: string): readonly DeliveryAttempt[];
+  /** Forgets those of all other webhooks: a game that makes and deletes one after the other must not push out those of others. */
+  keepOnly(webhookIds: ReadonlySet<string>): void;
 }
 
 export const MAX_ATTEMPTS_PER_WEBHOOK = 50;
@@ -33,6 +35,9 @@ export function createRecentAttempts(): RecentAttempts {
       }
     },
     of: (webhookId) => newestFirst(attempts.get(webhookId) ?? []),
+    keepOnly(webhookIds) {
+      for (const id of attempts.keys()) if (!webhookIds.has(id)) attempts.delete(id);
+    },
   };
 }
 
