@@ -55,7 +55,7 @@ export function answerBulkRequests({
     const why = whyOf(order);
     const ids = connections.map(({ connectionId }) => connectionId);
     if (returnWithinMs === undefined) membership.dropMessages(ids);
-    const endedByJob = endedByJobs.of(order.requestId, ids);
+    const endedByJob = endedByJobs.of({ requestId: order.requestId, stageId }, ids);
     const [closedIds, goneIds, endedBeforeIds]: [string[], string[], string[]] = [[], [], []];
     const endOne = async ({ connectionId, playerId }: NamedConnection) => {
       const connection = membership.find(connectionId);
