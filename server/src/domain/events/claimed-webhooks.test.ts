@@ -29,6 +29,8 @@ function open(stored: WebhookRecord[] = [...WEBHOOKS]) {
   const clock = new ManualClock();
   const event = { id: 'e1', type: 'connection.opened', at: clock.now(), game: 'Demo', node: 'n1', data: {} };
   const released: string[] = [];
+  /** Whether the cursors are still this node's. */
+  const cursors = { areOwn: true };
   const sent: { readonly url: string; readonly answer: (status: number) => void }[] = [];
   const webhooks = {
     find: async (_, id) => stored.find((webhook) => webhook.id === id),
@@ -45,7 +47,7 @@ function open(stored: WebhookRecord[] = [...WEBHOOKS]) {
     ends: async () => ({ first: 1, last: 1 }),
     cursors: async () => [],
     claim: async () => ({ position: 0, failingSince: undefined }),
-    save: async () => true,
+    save: async () => cursors.areOwn,
     release: async (receiver) => void released.push(receiver),
   };
   const parts: Partial<ClaimedWebhooksParts> = {
@@ -71,7 +73,7 @@ function open(stored: WebhookRecord[] = [...WEBHOOKS]) {
       clock.advance(10);
     }
   };
-  return { claimed, clock, released, sent, pass };
+  return { claimed, clock, cursors, released, sent, pass };
 }
 
 test('webhooks that hang are given up together, in the time of one', async () => {
@@ -93,6 +95,24 @@ test('webhooks that hang are given up together, in the time of one', async () =>
     released.sort(),
     WEBHOOKS.map(({ id }) => id),
   );
+});
+
+test('webhooks that hang are given up together, too, when their cursors were taken away, as replays do', async () => {
+  const { claimed, clock, cursors, sent, pass } = open();
+  await claimed.reconcile(WEBHOOKS);
+  await pass();
+  assert.equal(sent.length, 10);
+  cursors.areOwn = false;
+  let isOver = false;
+  const over = claimed.reconcile(WEBHOOKS).then(() => {
+    isOver = true;
+  });
+  await settle();
+  assert.equal(isOver, false, 'the answers to what was sent are waited for');
+  clock.advance(1_000);
+  await settle();
+  assert.equal(isOver, true);
+  await over;
 });
 
 test('a webhook is switched off for what the URL that it has answers, and not for an answer of the one before', async () => {

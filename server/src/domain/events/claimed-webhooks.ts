@@ -52,12 +52,12 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
     await delivery?.stop();
   }
 
-  /** Goes on with the delivery while it is this node's. */
-  async function keep(webhook: WebhookRecord, delivery: Delivery): Promise<void> {
+  /** Goes on with the delivery while it is this node's; otherwise its end is one of those that are waited for. */
+  async function keep(webhook: WebhookRecord, delivery: Delivery, ends: Promise<void>[]): Promise<void> {
     delivery.change(receiverOf(webhook, parts));
     const isOwn = delivery.owner === cluster.node && (await delivery.save());
-    if (!isOwn) return await stop(webhook.id);
-    lags.set(webhook.id, delivery.lag((await eventLog.ends(webhook.gameId)).last));
+    if (isOwn) lags.set(webhook.id, delivery.lag((await eventLog.ends(webhook.gameId)).last));
+    else ends.push(each(webhook.id, () => stop(webhook.id)));
   }
 
   async function leave(id: string, delivery: Delivery): Promise<void> {
@@ -103,14 +103,14 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
     const enabled = new Map(
       webhooks.filter(({ state }) => state === 'ENABLED').map((webhook) => [webhook.id, webhook]),
     );
-    const leaving: Promise<void>[] = [];
+    // All at once, because each waits a moment for the answers to what was sent.
+    const ends: Promise<void>[] = [];
     for (const [id, delivery] of [...running]) {
       const webhook = enabled.get(id);
-      // All at once, because each waits a moment for the answers to what was sent.
-      if (webhook === undefined) leaving.push(each(id, () => leave(id, delivery)));
-      else await each(id, () => keep(webhook, delivery));
+      if (webhook === undefined) ends.push(each(id, () => leave(id, delivery)));
+      else await each(id, () => keep(webhook, delivery, ends));
     }
-    await Promise.all(leaving);
+    await Promise.all(ends);
     attempts.keepOnly(new Set(webhooks.map(({ id }) => id)));
     if ([...enabled.keys()].every((id) => running.has(id))) return;
     const owners = new Map((await eventLog.cursors()).map(({ receiver, owner }) => [receiver, owner]));
