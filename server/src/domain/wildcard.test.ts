@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { compileWildcard } from './wildcard.ts';
 
@@ -36,5 +38,22 @@ describe('a wildcard pattern', () => {
   it('takes no exponential time', () => {
     const isMatch = compileWildcard(`${'*a'.repeat(1000)}b`);
     assert.equal(isMatch('a'.repeat(2000)), false);
+  });
+
+  it('keeps little more than itself, whatever it was compared with', () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const bytesUsed = () => {
+      collect();
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    const piece = String.fromCharCode(...Array.from({ length: 254 }, (_, at) => 0x4e00 + at));
+    const before = bytesUsed();
+    const compiled = Array.from({ length: 500 }, (_, at) => compileWildcard(`*${piece}${at % 10}*`));
+    for (const isMatch of compiled) assert.equal(isMatch('a'.repeat(256)), false);
+    const each = (bytesUsed() - before) / compiled.length;
+    assert.ok(each < 4_096, `${each} bytes`);
+    assert.equal(compiled.length, 500);
   });
 });

@@ -8,15 +8,14 @@ export function compileWildcard(pattern: string): (text: string) => boolean {
   const [first = '', ...others] = pattern.split(/\*+/);
   const last = others.pop();
   if (last === undefined) return (text) => text.length === first.length && isAt(first, text, 0);
-  const finds = others.map((piece) => ({ piece, find: createFind(piece) }));
   const least = [first, last, ...others].reduce((sum, { length }) => sum + length, 0);
   return (text) => {
     const end = text.length - last.length;
     if (text.length < least || !isAt(first, text, 0) || !isAt(last, text, end)) return false;
     let at = first.length;
-    for (const { piece, find } of finds) {
+    for (const piece of others) {
       // The first place is as good as any: it leaves most of the text to the others.
-      const found = find(text, at, end);
+      const found = find(piece, text, at, end);
       if (found === undefined) return false;
       at = found + piece.length;
     }
@@ -36,45 +35,52 @@ function isAt(piece: string, text: string, place: number): boolean {
   return true;
 }
 
-/** Finds the first place of a piece in a part of a text. */
-type Find = (text: string, from: number, end: number) => number | undefined;
-
 /**
- * A search that looks at each character of the text once, whatever repeats itself in the text or in the piece ("Shift-And"). Bit
- * by bit it keeps how many of the characters before are a beginning of the piece.
+ * Finds the first place of a piece in a part of a text. The search looks at each character of the text once, whatever repeats
+ * itself in the text or in the piece ("Shift-And"). Bit by bit it keeps how many of the characters before are a beginning of
+ * the piece.
  */
-function createFind(piece: string): Find {
+function find(piece: string, text: string, from: number, end: number): number | undefined {
   const words = Math.ceil(piece.length / BITS);
-  let masks: ReadonlyMap<number, Int32Array> | undefined;
+  const { masks, rows } = masksOf(piece, words);
   const lastBit = 1 << ((piece.length - 1) % BITS);
-  return (text, from, end) => {
-    masks ??= masksOf(piece, words);
-    const ofOthers = masks.get(ANY) as Int32Array;
-    const begun = new Int32Array(words);
-    for (let at = from; at < end; at += 1) {
-      const mask = masks.get(text.charCodeAt(at)) ?? ofOthers;
-      let carried = 1;
-      for (let word = 0; word < words; word += 1) {
-        const bits = begun[word] as number;
-        begun[word] = ((bits << 1) | carried) & (mask[word] as number);
-        carried = bits >>> (BITS - 1);
-      }
-      if (((begun[words - 1] as number) & lastBit) !== 0) return at - piece.length + 1;
+  const begun = new Int32Array(words);
+  for (let at = from; at < end; at += 1) {
+    const row = rows.get(text.charCodeAt(at)) ?? ROW_OF_OTHERS;
+    let carried = 1;
+    for (let word = 0; word < words; word += 1) {
+      const bits = begun[word] as number;
+      begun[word] = ((bits << 1) | carried) & (masks[row + word] as number);
+      carried = bits >>> (BITS - 1);
     }
-    return undefined;
-  };
+    if (((begun[words - 1] as number) & lastBit) !== 0) return at - piece.length + 1;
+  }
+  return undefined;
 }
 
-/** Character → where in the piece it may be. What is none of the piece's characters is only where the piece takes any. */
-function masksOf(piece: string, words: number): ReadonlyMap<number, Int32Array> {
-  const places = Array.from({ length: piece.length }, (_, index) => piece.charCodeAt(index));
-  const masks = new Map([ANY, ...places].map((code) => [code, new Int32Array(words)]));
-  for (const [code, mask] of masks) {
-    for (const [index, wanted] of places.entries()) {
-      if (wanted !== code && wanted !== ANY) continue;
-      const word = Math.floor(index / BITS);
-      mask[word] = (mask[word] as number) | (1 << (index % BITS));
-    }
+/** Where in the masks the row of the characters is that a piece does not name. */
+const ROW_OF_OTHERS = 0;
+
+/**
+ * For each character of a piece, where in the piece it may be. What is none of them is only where the piece takes any. They are
+ * made for each search, in less time than that takes: those of a policy whose patterns have thousands of characters would take
+ * more than a megabyte, for each of a thousand access keys.
+ */
+function masksOf(piece: string, words: number) {
+  const rows = new Map<number, number>();
+  for (let index = 0; index < piece.length; index += 1) {
+    const code = piece.charCodeAt(index);
+    if (code !== ANY && !rows.has(code)) rows.set(code, (rows.size + 1) * words);
   }
-  return masks;
+  const masks = new Int32Array((rows.size + 1) * words);
+  const set = (row: number, index: number) => {
+    const place = row + Math.floor(index / BITS);
+    masks[place] = (masks[place] as number) | (1 << (index % BITS));
+  };
+  for (let index = 0; index < piece.length; index += 1) set(rows.get(piece.charCodeAt(index)) ?? ROW_OF_OTHERS, index);
+  for (const row of rows.values()) {
+    for (let word = 0; word < words; word += 1)
+      masks[row + word] = (masks[row + word] as number) | (masks[word] as number);
+  }
+  return { masks, rows };
 }
