@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import { Interrupted } from '../interrupted.ts';
 import type { Log } from '../log.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { Store } from '../store/store.ts';
@@ -10,7 +11,7 @@ interface WorkRecord {
   readonly id: string;
   readonly state: string;
   readonly claimedBy: string | undefined;
-  /** How many owners have begun it; of work that is never abandoned, this is not counted. */
+  /** How many owners have begun it and not stopped in order; of work that is never abandoned, this is not counted. */
   readonly claims?: number;
 }
 
@@ -41,6 +42,8 @@ export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended, Prepare
    * Does the work. Rejects only with `Interrupted` and for failures that may pass: the whole attempt is then repeated.
    */
   perform(begun: Begun): Promise<Result>;
+  /** Calls the table's `leave`, when a stop in order has interrupted the work; needed for work that may be abandoned. */
+  leave?(work: Work, owner: string): Promise<void>;
   /** The result of work that so many owners have begun and none has ended; without this, work is never abandoned. */
   abandoned?(claims: number): Result;
   /**
@@ -132,7 +135,7 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended,
     inDoubt.delete(work.id);
     const { claims = 0 } = known;
     const abandoned = known.claimedBy !== owner && claims >= MAX_CLAIMS ? kind.abandoned?.(claims) : undefined;
-    const result = abandoned ?? (await kind.perform(begun));
+    const result = abandoned ?? (await performed(kind, begun, known, owner));
     const outcome = await end(work.id, begun, result, owner);
     if (outcome === undefined) {
       const left = await kind.find(store, work);
@@ -168,4 +171,19 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended,
     settled: background.settled,
     close: background.close,
   };
+}
+
+/** Does the work. A claim of which a stop in order makes nothing does not count: the work has no part in that. */
+async function performed<Work extends WorkRecord, Begun, Result>(
+  { perform, leave }: Pick<WorkKind<Work, Begun, Result, unknown>, 'perform' | 'leave'>,
+  begun: Begun,
+  work: Work,
+  owner: string,
+): Promise<Result> {
+  try {
+    return await perform(begun);
+  } catch (error) {
+    if (error instanceof Interrupted) await leave?.(work, owner);
+    throw error;
+  }
 }

@@ -235,3 +235,23 @@ test('a game whose snapshots take long to examine does not have other games wait
   await deployments.settled();
   assert.deepEqual([await stateOf('Dev'), await stateOf('Live')], ['COMPLETED', 'COMPLETED']);
 });
+
+test('stops in order do not count among those that a deployment may have caused, however many they are', async (t) => {
+  const store = await openTestStore(t);
+  const examine = async () => {
+    throw new Interrupted();
+  };
+  const { deployments, start } = await openWithStage(t, { store, examine });
+  const { id } = await start();
+  await deployments.close();
+  for (let stops = 1; stops <= 6; stops += 1) {
+    const stopped = await openDomain(t, { store, examine });
+    await stopped.deployments.resume();
+    await stopped.deployments.close();
+  }
+  const restarted = await openDomain(t, { store });
+  await restarted.deployments.resume();
+  await restarted.deployments.settled();
+  const { state, result } = await restarted.deployments.get('Demo', 'Dev', id);
+  assert.deepEqual([state, result?.message], ['COMPLETED', '']);
+});

@@ -206,6 +206,7 @@ function createDeploymentWork(parts: DeploymentsParts): WorkKind<Deployment, Beg
     listUnfinished: () => store.deployments.listUnfinished(),
     find: (store, { stageId, id }) => store.deployments.find(stageId, id),
     claim: (store, { id }, owner) => store.deployments.claim(id, owner, clock.now()),
+    leave: ({ id }, owner) => store.deployments.leave(id, owner),
 
     async begin(store, deployment) {
       const stage = await store.stages.findById(deployment.stageId);

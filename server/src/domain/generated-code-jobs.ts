@@ -194,6 +194,7 @@ function createGenerationWork(
     listUnfinished: () => store.generatedCodeJobs.listUnfinished(),
     find: (store, { gameId, snapshotId, id }) => store.generatedCodeJobs.find(gameId, snapshotId, id),
     claim: (store, { id }, owner) => store.generatedCodeJobs.claim(id, owner, clock.now()),
+    leave: ({ id }, owner) => store.generatedCodeJobs.leave(id, owner),
 
     async begin(store, job) {
       const snapshot = await store.snapshots.find(job.gameId, job.snapshotId);

@@ -97,6 +97,26 @@ export function testDeployments(open: OpenStore): void {
     assert.equal(await deployments.end('unknown', 'node 1', success), false);
   });
 
+  test('the claim of a node that stops in order does not count, and nobody else takes one out of the count', async (t) => {
+    const { deployments } = await openZoo(open, t);
+    await deployments.insert(sampleDeployment(DEV, 'D1'));
+    await deployments.insert(sampleDeployment(DEV, 'D2'));
+    const claims = async () => (await deployments.find(DEV.id, 'D1'))?.claims;
+    for (const node of ['node 1', 'node 2']) await deployments.claim('D1', node, 7);
+    await deployments.claim('D2', 'node 2', 7);
+    for (const node of ['node 1', 'node 3']) await deployments.leave('D1', node);
+    assert.equal(await claims(), 2);
+    await deployments.leave('D1', 'node 2');
+    assert.deepEqual([await claims(), (await deployments.find(DEV.id, 'D2'))?.claims], [1, 1]);
+    await deployments.claim('D1', 'node 3', 8);
+    assert.equal(await claims(), 2);
+    const failure = { state: 'FAILED', result: { code: 'SUCCESS', message: '' }, updatedAt: 9 } as const;
+    await deployments.end('D1', 'node 3', failure);
+    await deployments.leave('D1', 'node 3');
+    assert.equal(await claims(), 2);
+    await deployments.leave('unknown', 'node 1');
+  });
+
   test("a stage's runtimes are listed oldest first, outlive their deployments, and go with their stage", async (t) => {
     const { deployments, runtimes, stages } = await openZoo(open, t);
     const runtime = (id: string, stage = DEV) => ({ id, stageId: stage.id, snapshotId: SNAPSHOT.id, createdAt: 7 });

@@ -66,6 +66,16 @@ function testJobs(open: OpenStore): void {
     assert.deepEqual(await unfinished(), ['IN_PROGRESS', 'of another snapshot']);
   });
 
+  test('the claim of a node that stops in order does not count', async (t) => {
+    const { generatedCodeJobs } = await openZoo(open, t);
+    for (const id of ['J1', 'J2']) await generatedCodeJobs.insert(sampleJob(SNAPSHOT, id));
+    for (const id of ['J1', 'J2']) await generatedCodeJobs.claim(id, 'node 1', 7);
+    await generatedCodeJobs.leave('J1', 'another node');
+    await generatedCodeJobs.leave('J2', 'node 1');
+    const claims = async (id: string) => (await generatedCodeJobs.find(ZOO.id, SNAPSHOT.id, id))?.claims;
+    assert.deepEqual([await claims('J1'), await claims('J2')], [1, 0]);
+  });
+
   test('only the last claimant ends a job, once, and what has ended is not claimed again', async (t) => {
     const { generatedCodeJobs } = await openZoo(open, t);
     await generatedCodeJobs.insert(sampleJob(SNAPSHOT, 'J1'));

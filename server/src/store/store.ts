@@ -82,7 +82,7 @@ export type DeploymentResultCode = 'SUCCESS' | 'INVALID_ROLE_FAILURE' | 'UNSPECI
 /** The incarnation of the node that works on an unfinished record; undefined while no node has begun. */
 interface Claimable {
   readonly claimedBy: string | undefined;
-  /** How many incarnations of nodes have claimed it, one after the other. */
+  /** How many incarnations of nodes have claimed it, one after the other, without those that have stopped in order. */
   readonly claims: number;
 }
 
@@ -255,6 +255,8 @@ export interface DeploymentTable {
    * when it has ended or is gone.
    */
   claim(id: string, owner: string, updatedAt: number): Promise<boolean>;
+  /** Counts the claim of `owner` no longer, who stops in order and leaves an unfinished deployment to the next claim. */
+  leave(id: string, owner: string): Promise<void>;
   /**
    * Ends an unfinished deployment that `owner` has claimed. Resolves with false, and changes nothing, when the
    * deployment has ended, has another owner by now, or is gone.
@@ -294,6 +296,8 @@ export interface GeneratedCodeJobTable {
   insert(record: GeneratedCodeJobRecord): Promise<void>;
   /** As for a deployment. */
   claim(id: string, owner: string, updatedAt: number): Promise<boolean>;
+  /** As for a deployment. */
+  leave(id: string, owner: string): Promise<void>;
   /** As for a deployment. */
   end(id: string, owner: string, outcome: JobOutcome): Promise<boolean>;
   /** The zip that a completed job has made. */

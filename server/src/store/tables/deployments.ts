@@ -1,6 +1,14 @@
 import type { Schema } from '../schema.ts';
 import type { DeploymentRecord, DeploymentTable } from '../store.ts';
-import { claimsOnceClaimedBy, gameIdOf, insertUnique, type OfGame, type Scope, UNFINISHED } from './scope.ts';
+import {
+  claimsOnceClaimedBy,
+  gameIdOf,
+  insertUnique,
+  leaveClaim,
+  type OfGame,
+  type Scope,
+  UNFINISHED,
+} from './scope.ts';
 
 export function deploymentTable(scope: Scope): DeploymentTable {
   const { read, write } = scope;
@@ -46,6 +54,7 @@ export function deploymentTable(scope: Scope): DeploymentTable {
       );
       return numUpdatedRows > 0n;
     },
+    leave: (id, owner) => leaveClaim(scope, 'deployments', { id, owner }),
     async end(id, owner, outcome) {
       const row = { state: outcome.state, ...resultOf(outcome) };
       const { numUpdatedRows } = await write((query) =>

@@ -1,6 +1,6 @@
 import type { Schema } from '../schema.ts';
 import type { GeneratedCodeJobRecord, GeneratedCodeJobTable } from '../store.ts';
-import { claimsOnceClaimedBy, insertUnique, type Scope, UNFINISHED } from './scope.ts';
+import { claimsOnceClaimedBy, insertUnique, leaveClaim, type Scope, UNFINISHED } from './scope.ts';
 
 /** All columns but the archive. */
 const RECORD = [
@@ -64,6 +64,7 @@ export function generatedCodeJobTable(scope: Scope): GeneratedCodeJobTable {
       );
       return numUpdatedRows > 0n;
     },
+    leave: (id, owner) => leaveClaim(scope, 'generated_code_jobs', { id, owner }),
     async end(id, owner, { state, description, updatedAt }) {
       const { numUpdatedRows } = await write((query) =>
         query

@@ -37,6 +37,24 @@ export function claimsOnceClaimedBy(owner: string) {
   return sql<number>`case when claimed_by = ${owner} then claims else claims + 1 end`;
 }
 
+/** Counts the claim of this owner on an unfinished piece of work no longer. */
+export async function leaveClaim(
+  { write }: Scope,
+  table: 'deployments' | 'generated_code_jobs',
+  { id, owner }: { readonly id: string; readonly owner: string },
+): Promise<void> {
+  await write((query) =>
+    query
+      .updateTable(table)
+      .set((row) => ({ claims: row('claims', '-', 1) }))
+      .where('id', '=', id)
+      .where('claimed_by', '=', owner)
+      .where('state', 'in', UNFINISHED)
+      .where('claims', '>', 0)
+      .execute(),
+  );
+}
+
 /**
  * Inserts the row, or throws `conflict` when it would break a uniqueness. The statement itself then does nothing rather
  * than fail, because in PostgreSQL an error would end the transaction.
