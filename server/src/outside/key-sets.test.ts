@@ -21,6 +21,22 @@ test('a stage that names one URL after the other takes no keys from other stages
   assert.equal(asked.filter((url) => url === 'https://login.example/jwks').length, 1);
 });
 
+test('as many games as a large server has may trust the same provider', async () => {
+  let fetches = 0;
+  const fetchKeys = async () => {
+    fetches += 1;
+    return { keys: [], maxAgeMs: undefined };
+  };
+  const keySets = createKeySets({ fetchKeys, clock: new ManualClock(), warn: () => {} });
+  for (let round = 0; round < 3; round += 1) {
+    for (let game = 0; game < 1_000; game += 1) {
+      const owner = { id: `stage of ${game}`, group: `game ${game}` };
+      assert.notEqual((await keySets.get('https://login.example/jwks', owner)).keys, undefined);
+    }
+  }
+  assert.equal(fetches, 1_000);
+});
+
 test('a game that makes one stage after the other takes no keys from other games, and has a bounded number fetched', async () => {
   const clock = new ManualClock();
   const asked: string[] = [];

@@ -25,8 +25,13 @@ const GROUP_FETCH_BURST = 100;
 /** A provider that does not answer keeps a place for seconds, which counts as much as this many fetches. */
 const SILENCE_COSTS = 6;
 const MAX_OWNERS = 10_000;
-/** More than there are providers in use at once. Of the group that has most sets, the one that was used longest ago makes way. */
-const MAX_SETS = 200;
+/** More than one game has providers in use at once. Beyond it, its set that was used longest ago makes way. */
+const MAX_SETS_OF_GROUP = 200;
+/**
+ * The same for all groups, each of which may trust the same few providers. The group that has most loses a set, so that none does
+ * because others have one URL after the other fetched.
+ */
+const MAX_SETS = 2_000;
 
 /** A fetch ends within seconds. */
 const BUSY_MS = 1_000;
@@ -112,14 +117,13 @@ export function createKeySets({
     const key = `${group} ${url}`;
     if (!entries.delete(key)) sets.add(group);
     entries.set(key, entry);
-    if (entries.size > MAX_SETS) makeRoom();
+    if (sets.of(group) > MAX_SETS_OF_GROUP) dropOldest(group);
+    else if (entries.size > MAX_SETS) dropOldest(largestOf(sets));
   }
 
-  /** No group loses keys because another has one URL after the other fetched. */
-  function makeRoom(): void {
-    const [largest] = [...sets].sort(([, count], [, other]) => other - count)[0] ?? [];
+  function dropOldest(ofGroup: string): void {
     for (const [key, { group }] of entries) {
-      if (group !== largest) continue;
+      if (group !== ofGroup) continue;
       entries.delete(key);
       sets.add(group, -1);
       return;
@@ -182,4 +186,10 @@ export function createKeySets({
       return { keys: undefined, retryAfterMs: Math.max(1_000, Math.ceil(waitMs)) };
     },
   };
+}
+
+function largestOf(counts: Iterable<readonly [name: string, count: number]>): string {
+  let [largest, most] = ['', 0];
+  for (const [name, count] of counts) if (count > most) [largest, most] = [name, count];
+  return largest;
 }
