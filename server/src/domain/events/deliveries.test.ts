@@ -46,11 +46,15 @@ test('whoever has a look made while one is under way waits for the next, however
   await deliveries.close();
 });
 
-/** The ids of the games whose events are removed in the long run, where there are so many games and two that are gone have events. */
-async function removedWith(count: number): Promise<readonly string[]> {
+/** Games with ids that begin with such a text. */
+function gamesOf(count: number, prefix = 'g') {
+  return Array.from({ length: count }, (_, index) => ({ id: `${prefix}${index}`, name: `Game ${1_000 + index}` }));
+}
+
+/** The ids of the games whose events are removed in the long run, where there are these games and two that are gone have events. */
+async function removedWith(games: ReturnType<typeof gamesOf>): Promise<readonly string[]> {
   const clock = new ManualClock();
   const removed: string[] = [];
-  const games = Array.from({ length: count }, (_, index) => ({ id: `g${index}`, name: `Game ${1_000 + index}` }));
   const parts = {
     ...{ clock, log: recordedLog().log, interest: createInterest() },
     store: {
@@ -79,9 +83,10 @@ async function removedWith(count: number): Promise<readonly string[]> {
 }
 
 test('events of a game that is gone are removed, which another node had in its journal when the game was deleted', async () => {
-  assert.deepEqual(await removedWith(250), ['gone', 'gone too']);
+  assert.deepEqual(await removedWith(gamesOf(250)), ['gone', 'gone too']);
 });
 
-test('no events are removed while there is no game at all, as when the store has begun anew by mistake', async () => {
-  assert.deepEqual(await removedWith(0), []);
+test('no events are removed of games from before all that are there, as when the store has begun anew by mistake', async () => {
+  assert.deepEqual(await removedWith([]), []);
+  assert.deepEqual(await removedWith(gamesOf(3, 'later ')), []);
 });

@@ -137,16 +137,17 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
 
 /**
  * Removes the events of games that are gone. Another node may have had such events in its journal when the game was deleted, and
- * moved them afterwards. While there is no game at all, nothing is removed: the store may have begun anew because its file was
- * missing, and be put back.
+ * moved them afterwards. Those of a game that is older than all that are there stay until they are too old: the store may have
+ * begun anew because its file was missing, and be put back.
  */
 async function removeLeft({ store, eventLog }: Pick<DeliveriesParts, 'store' | 'eventLog'>): Promise<void> {
   // The games with events are listed first: one that is made meanwhile is not among them.
   const left = new Set(await eventLog.games());
-  let hasGames = false;
+  let oldest: string | undefined;
   for await (const { id } of everyGame(store)) {
-    hasGames = true;
+    // Ids begin with the time at which they were made.
+    if (oldest === undefined || id < oldest) oldest = id;
     left.delete(id);
   }
-  if (hasGames) for (const id of left) await eventLog.removeGame(id);
+  for (const id of left) if (oldest !== undefined && id > oldest) await eventLog.removeGame(id);
 }
