@@ -14,8 +14,13 @@ interface LoadedRuntime {
   set: ScriptSet | undefined;
 }
 
+/** A game whose scripts have not been used for so long has little from their being loaded. */
+const IDLE_MS = 60_000;
+
 interface GuestOfGame {
   guest: Guest;
+  /** Monotonic time at which scripts of the game were used or loaded last. */
+  usedAtMs: number;
   /** By id, the least recently used first. */
   readonly runtimes: Map<string, LoadedRuntime>;
 }
@@ -100,25 +105,29 @@ export class Guests {
   /** The guest of the game. If it is spoiled, a new one replaces it. */
   #gameOf(gameId: string): MaybePromise<GuestOfGame> {
     const game = this.#games.get(gameId);
-    if (game === undefined || game.guest.isSpoiled) return this.#makeGame(gameId, game);
-    this.#games.delete(gameId);
-    this.#games.set(gameId, game);
-    return game;
+    return game === undefined || game.guest.isSpoiled ? this.#makeGame(gameId, game) : this.#used(gameId, game);
   }
 
   async #makeGame(gameId: string, spoiled: GuestOfGame | undefined): Promise<GuestOfGame> {
     const guest = await this.make();
-    const game = spoiled ?? { guest, runtimes: new Map() };
+    const game = spoiled ?? { guest, usedAtMs: 0, runtimes: new Map() };
     game.guest = guest;
     for (const runtime of game.runtimes.values()) runtime.set = undefined;
+    return this.#used(gameId, game);
+  }
+
+  #used(gameId: string, game: GuestOfGame): GuestOfGame {
+    game.usedAtMs = this.#parts.clock.monotonic();
     this.#games.delete(gameId);
     this.#games.set(gameId, game);
     return game;
   }
 
   /**
-   * Makes room for what was loaded last. A game that has more than its share gives way first, of several the one that was used
-   * longest ago: however many scripts it has loaded, one after the other, it takes the room of none that has less.
+   * Makes room for what was loaded last. Games that have not been used for a while give way first, the one that was used longest
+   * ago before the others. Then a game does that has more than its share: the one for which room is made if it can, otherwise
+   * the one of them that was used longest ago. So however many scripts a game has loaded, one after the other, it takes the
+   * room of none that is in use and has less.
    */
   #shrink(): void {
     const sizes = new Map([...this.#games].map(([gameId, game]) => [gameId, bytesOf(game)] as const));
@@ -135,15 +144,16 @@ export class Guests {
 
   /** Undefined when there is nothing but what was loaded last. */
   #gameToShrink(sizes: ReadonlyMap<string, number>): string | undefined {
+    const newest = [...this.#games].at(-1);
+    const mayGive = [...this.#games].filter(([gameId, { runtimes }]) => gameId !== newest?.[0] || runtimes.size > 1);
+    const [usedLongestAgo] = mayGive;
+    if (usedLongestAgo === undefined || newest === undefined) return undefined;
+    const idleSince = this.#parts.clock.monotonic() - IDLE_MS;
+    if (usedLongestAgo[1].usedAtMs <= idleSince) return usedLongestAgo[0];
     const share = this.#maxBytes / sizes.size;
-    const newest = [...this.#games.keys()].at(-1);
-    let usedLongestAgo: string | undefined;
-    for (const [gameId, { runtimes }] of this.#games) {
-      if (gameId === newest && runtimes.size === 1) continue;
-      if ((sizes.get(gameId) ?? 0) > share) return gameId;
-      usedLongestAgo ??= gameId;
-    }
-    return usedLongestAgo;
+    const large = mayGive.filter(([gameId]) => (sizes.get(gameId) ?? 0) > share);
+    const [gameId] = large.find((each) => each[0] === newest[0]) ?? large[0] ?? usedLongestAgo;
+    return gameId;
   }
 
   /** Drops the scripts of the game that were used longest ago, and with its last ones its guest. Gives the bytes that this frees. */

@@ -96,7 +96,7 @@ const rows = {
     default: 64 * MEBIBYTE,
     min: MEBIBYTE,
     max: 4_096 * MEBIBYTE,
-    help: 'Memory for the scripts of all games in each thread; of a game that has more than its share, those that were used longest ago are dropped, and loaded again when they are needed. While a script runs, it may have 32 MiB besides.',
+    help: 'Memory for the scripts of all games in each thread; those of games that have not been used for a minute are dropped first, then those of one that has more than its share, and loaded again when they are needed. While a script runs, it may have 32 MiB besides.',
   }),
   playerDataMaxKeys: integer({
     default: 100,
