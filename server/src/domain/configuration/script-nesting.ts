@@ -1,8 +1,12 @@
 /** How deeply the parts of a script may nest, in all. The stack of a thread, and of a command, holds more than that by a good deal. */
 const MAX_NESTING = 800;
 
-/** Functions of acorn's parser through which it comes back to itself, one of them at least wherever it does. */
+/**
+ * Functions of acorn's parser through which it comes back to itself, one of them at least wherever it does. It reads the token
+ * behind a comment such as `<!--` while it still reads the one before.
+ */
 const NESTING = [
+  'nextToken',
   'parseExprOp',
   'parseStatement',
   'parseMaybeAssign',

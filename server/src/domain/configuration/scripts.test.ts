@@ -142,7 +142,12 @@ test('a script that nests too deeply is refused before the stack is used up', ()
     const { message } = findScriptFault(`/${open?.repeat(100_000)}${close?.repeat(100_000)}/v`) ?? {};
     assert.equal(message, 'The script nests too deeply');
   }
-  assert.notEqual(findScriptFault('<!--\n'.repeat(100_000)), undefined);
+  for (const comment of ['<!--\n', '\n-->']) {
+    const { line, message } = findScriptFault(comment.repeat(100_000)) ?? {};
+    assert.equal(message, 'The script nests too deeply');
+    assert.notEqual(line, 1);
+    assert.equal(findScriptFault(`a;\n${comment.repeat(700)}\nb;`), undefined);
+  }
   assert.equal(findScriptFault(`${'('.repeat(200)}1${')'.repeat(200)}`), undefined);
   assert.equal(findScriptFault('{'.repeat(64) + '}'.repeat(64)), undefined);
   assert.equal(findScriptFault('{'.repeat(65) + '}'.repeat(65))?.message, 'More than 64 nested blocks');
