@@ -3,6 +3,7 @@ import { Interrupted } from '../interrupted.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { Job } from './pool-thread.ts';
 import type { Ending, InvocationResult } from './sandbox.ts';
+import { SENT_AWAY } from './sent-ahead.ts';
 import type { SandboxSettings } from './settings.ts';
 
 /**
@@ -89,7 +90,7 @@ export class JobQueue {
 
   /** Why a message that has waited must not run; undefined when it may. */
   whyNot(job: Job): string | undefined {
-    if (job.invocation.isDropped?.()) return 'the player was sent away';
+    if (job.invocation.isDropped?.()) return SENT_AWAY;
     const isLate = this.#clock.monotonic() - job.enqueuedAt > this.#maxMs;
     return this.#whyPaused(job) ?? (isLate ? 'the handlers of other messages took too long' : undefined);
   }

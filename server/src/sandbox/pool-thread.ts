@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { AnswerBox } from './bridge.ts';
 import type { Invocation, InvocationResult, ScriptedRuntime } from './sandbox.ts';
 import { SentAhead } from './sent-ahead.ts';
-import type { ThreadData, ThreadLimits } from './thread-messages.ts';
+import type { ThreadData, ThreadLimits, ToThread } from './thread-messages.ts';
 import type { CompiledEngine } from './web-assembly.ts';
 
 /** Deep recursion in a script becomes recursion of the engine on the thread's own stack. */
@@ -34,6 +34,8 @@ export interface Thread {
   isReady: boolean;
   readonly answers: AnswerBox;
   job: Job | undefined;
+  /** The number of that job, as the thread was sent it last. */
+  number: number;
   readonly sentAhead: SentAhead;
   /** The job that it was sent ahead, and its number. */
   next: { readonly job: Job; readonly number: number } | undefined;
@@ -73,6 +75,7 @@ export function openThread(engine: CompiledEngine, limits: ThreadLimits): Thread
     answers,
     isReady: false,
     job: undefined,
+    number: 0,
     sentAhead,
     next: undefined,
     isWaiting: false,
@@ -82,6 +85,17 @@ export function openThread(engine: CompiledEngine, limits: ThreadLimits): Thread
     cancelWatchdog: () => {},
     cancelDeadline: () => {},
   };
+}
+
+export function sendTo({ worker }: Thread, message: ToThread): void {
+  worker.postMessage(message);
+}
+
+/** Returns the number that the job has at the thread. */
+export function sendJob(thread: Thread, { id, invocation: { runtime, handler }, inputJson }: Job): number {
+  const number = thread.sentAhead.next();
+  sendTo(thread, { kind: 'invoke', jobId: id, runtimeId: runtime.id, handler, inputJson, number });
+  return number;
 }
 
 /** Whether the thread could run a job now. */

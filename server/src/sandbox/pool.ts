@@ -8,11 +8,21 @@ import { compileEngine } from './engine.ts';
 import { createHostAnswers } from './host-answers.ts';
 import { busy, JobQueue, withoutLines } from './job-queue.ts';
 import { Offences, QUICK_MS } from './offences.ts';
-import { inputOf, isFree, isHeld, type Job, openThread, type Thread, takeBack } from './pool-thread.ts';
+import {
+  inputOf,
+  isFree,
+  isHeld,
+  type Job,
+  openThread,
+  sendJob,
+  sendTo,
+  type Thread,
+  takeBack,
+} from './pool-thread.ts';
 import { Preparations, TOO_LONG_TO_LOAD } from './preparations.ts';
 import type { Invocation, InvocationResult, Sandbox, ScriptedRuntime } from './sandbox.ts';
 import { limitsOf, type SandboxSettings } from './settings.ts';
-import type { FromThread, ToThread } from './thread-messages.ts';
+import type { FromThread } from './thread-messages.ts';
 import type { CompiledEngine } from './web-assembly.ts';
 
 /** Many times as long as it takes to load the largest configuration. */
@@ -92,10 +102,15 @@ export class SandboxPool implements Sandbox {
     });
   }
 
-  /** What is in the queue is looked at again when its turn comes. What was sent ahead is not, so it is taken back. */
+  /**
+   * What is in the queue is looked at again when its turn comes. What was sent ahead is not, so it is taken back, and what a
+   * thread has been sent, and may not have begun, is forbidden.
+   */
   dropped(): void {
-    const jobs = [...this.#crew.takeSentAhead(({ invocation }) => invocation.isDropped?.() === true)];
+    const isDropped = ({ invocation }: Job) => invocation.isDropped?.() === true;
+    const jobs = [...this.#crew.takeSentAhead(isDropped)];
     for (const job of jobs) this.#queue.putBack(job);
+    for (const { job, sentAhead, number } of this.#crew.all()) if (job && isDropped(job)) sentAhead.forbid(number);
     if (jobs.length > 0) this.#runNext();
   }
 
@@ -123,7 +138,7 @@ export class SandboxPool implements Sandbox {
   #load(thread: Thread, runtime: ScriptedRuntime): Promise<void> {
     return new Promise((resolve, reject) => {
       thread.loading.push({ runtime, resolve, reject });
-      this.#send(thread, { kind: 'load', runtime });
+      sendTo(thread, { kind: 'load', runtime });
     });
   }
 
@@ -136,10 +151,6 @@ export class SandboxPool implements Sandbox {
     const { thread, runtime } = next;
     this.#load(thread, runtime).catch((error: unknown) => this.#preparations.giveUp(runtime, error));
     this.#watch(thread);
-  }
-
-  #send({ worker }: Thread, message: ToThread): void {
-    worker.postMessage(message);
   }
 
   #runNext(): void {
@@ -172,9 +183,7 @@ export class SandboxPool implements Sandbox {
         runtime.stageId !== stageId || thread.loaded.has(runtime.id);
       const job = this.#takeJob((next) => isReady(next) && this.#mayRun(next), stageId);
       if (job === undefined) continue;
-      const number = thread.sentAhead.next();
-      thread.next = { job, number };
-      this.#sendJob(thread, job, number);
+      thread.next = { job, number: sendJob(thread, job) };
     }
   }
 
@@ -209,7 +218,7 @@ export class SandboxPool implements Sandbox {
 
   #run(thread: Thread, job: Job): void {
     this.#begin(thread, job);
-    this.#sendJob(thread, job);
+    thread.number = sendJob(thread, job);
   }
 
   /** Counts the job as running, and limits its time. */
@@ -228,10 +237,7 @@ export class SandboxPool implements Sandbox {
     if (next === undefined) return;
     thread.next = undefined;
     this.#begin(thread, next.job);
-  }
-
-  #sendJob(thread: Thread, { id, invocation: { runtime, handler }, inputJson }: Job, aheadNumber?: number): void {
-    this.#send(thread, { kind: 'invoke', jobId: id, runtimeId: runtime.id, handler, inputJson, aheadNumber });
+    thread.number = next.number;
   }
 
   #watch(thread: Thread): void {
@@ -295,7 +301,7 @@ export class SandboxPool implements Sandbox {
     const why = this.#queue.whyNot(job);
     if (why !== undefined) return void this.#release(thread)?.resolve(busy(why));
     this.#watch(thread);
-    this.#sendJob(thread, job);
+    thread.number = sendJob(thread, job);
   }
 
   /** Sends the scripts to a thread that did not have them, or has dropped them to make room for others. */

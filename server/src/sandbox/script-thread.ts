@@ -10,7 +10,7 @@ import { Guests, type Ready } from './guests.ts';
 import { withHint } from './hints.ts';
 import { hasMoreValues } from './json-values.ts';
 import type { Ending, ScriptFailure, ScriptLine } from './sandbox.ts';
-import { SentAhead } from './sent-ahead.ts';
+import { SENT_AWAY, SentAhead } from './sent-ahead.ts';
 import type { FromThread, ThreadData, ThreadLimits, ToThread } from './thread-messages.ts';
 
 const WARM_UP_INVOCATIONS = 100;
@@ -108,17 +108,25 @@ export class ScriptThread {
   }
 
   #invoke(message: Extract<ToThread, { kind: 'invoke' }>): MaybePromise<void> {
-    const { jobId, runtimeId, aheadNumber } = message;
-    if (aheadNumber !== undefined && !this.#sentAhead.take(aheadNumber)) return;
+    const { jobId, runtimeId, number } = message;
+    if (this.#sentAhead.isTaken(number)) return;
     // Scripts that cannot be loaded again count as missing. The pool then sends them once more, and hears of the fault.
     const found = orElse(
       () => this.#guests.find(runtimeId),
       () => undefined,
     );
     return andThen(found, (ready) => {
-      if (ready === undefined) this.#post({ kind: 'missing', jobId });
+      // Only now, because it may have taken the scripts a while to be loaded again.
+      if (!this.#sentAhead.take(number)) this.#leaveOut(message);
+      else if (ready === undefined) this.#post({ kind: 'missing', jobId });
       else this.#run(ready, message);
     });
+  }
+
+  /** Reports a message that the pool has forbidden. Of one that it has taken back, it expects to hear nothing. */
+  #leaveOut({ jobId, number }: Extract<ToThread, { kind: 'invoke' }>): void {
+    if (!this.#sentAhead.takeForbidden(number)) return;
+    this.#post({ kind: 'ended', jobId, ending: { kind: 'busy', why: SENT_AWAY }, lines: [], linesDropped: 0 });
   }
 
   #run(

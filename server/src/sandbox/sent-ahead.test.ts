@@ -28,3 +28,17 @@ test('a message that its thread has yet to come to is left to it, however many b
     assert.equal(thread.take(last), true);
   }
 });
+
+test('a message that is forbidden is not taken, and its thread learns that it was not taken back', () => {
+  const pool = new SentAhead();
+  const thread = new SentAhead(pool.memory);
+  for (let count = 0; count < 5; count += 1) {
+    const [one, other] = [pool.next(), pool.next()];
+    pool.forbid(one);
+    assert.deepEqual([thread.isTaken(one), thread.take(one), pool.take(one)], [false, false, false]);
+    assert.deepEqual([thread.takeForbidden(one), thread.takeForbidden(one), thread.isTaken(one)], [true, false, true]);
+    assert.equal(thread.take(other), true);
+    pool.forbid(other);
+    assert.deepEqual([thread.isTaken(other), thread.takeForbidden(other)], [true, false]);
+  }
+});

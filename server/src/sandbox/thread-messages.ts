@@ -29,8 +29,8 @@ export type ToThread =
       readonly runtimeId: string;
       readonly handler: string;
       readonly inputJson: string;
-      /** The number of a message that was sent ahead, which must not run if the pool has taken it back. */
-      readonly aheadNumber: number | undefined;
+      /** Its number in `SentAhead`, which says whether it may still run. */
+      readonly number: number;
     };
 
 /** `jobId` names the message whose handler runs, so that the pool gives nothing of one player's to another. */

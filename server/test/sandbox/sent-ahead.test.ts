@@ -129,6 +129,30 @@ test('a message for which a thread has to load scripts is not run when its playe
   assert.equal(await invoke('Good', { runtime: { ...RUNTIME, id: 'unloaded' } }), 'returned');
 });
 
+test('a message for which its thread compiles scripts anew is not run when its player is sent away meanwhile', async (t) => {
+  const { pool, invoke } = await open(t, 1, 10_000);
+  const scripts = new Map([
+    ...RUNTIME.scripts,
+    // After it, the memory of the scripts cannot be put back.
+    ['Greedy', 'for (var all = []; all.length < 8; ) all.push(new ArrayBuffer(1048576)); throw all;'],
+    ['Long', 'message(); '.repeat(30_000)],
+  ]);
+  const runtime = { ...RUNTIME, id: 'with a long script', scripts };
+  await pool.prepare(runtime);
+  for (let round = 0; round < 3; round += 1) {
+    assert.equal(await invoke('Greedy', { runtime }), 'failed');
+    let isDropped = false;
+    const called = () => assert.fail('its script began');
+    const message = { runtime, playerId: 'away', message: {}, isDropped: () => isDropped, call: called };
+    const away = pool.invoke({ ...message, handler: 'Calls' });
+    const behind = [invoke('Calls', { runtime }), invoke('Calls', { runtime })];
+    isDropped = true;
+    pool.dropped();
+    assert.deepEqual((await away).ending, { kind: 'busy', why: 'the player was sent away' });
+    assert.deepEqual(await Promise.all(behind), ['returned', 'returned']);
+  }
+});
+
 test('what was sent ahead to a thread that is busy is run by one that has nothing to do', async (t) => {
   const { invoke, held } = await open(t, 2, 10_000);
   let isStuck = true;
@@ -187,12 +211,12 @@ test('a thread that has left a message out is ended, and nobody gets the answer 
   const next = SentAhead.prototype.next;
   const planted = t.mock.method(SentAhead.prototype, 'next', function (this: SentAhead) {
     const number = next.call(this);
-    // The thread takes it for one that was taken back.
-    if (planted.mock.callCount() === 0) new Int32Array(this.memory).fill(0);
+    // The thread takes the second message for one that was taken back.
+    if (planted.mock.callCount() === 1) new Int32Array(this.memory)[number % 2] = 0;
     return number;
   });
   const all = [ask('Waits', 1), ask('Echo', 2), ask('Echo', 3)];
-  await until(() => planted.mock.callCount() === 1);
+  await until(() => planted.mock.callCount() === 2);
   answer();
   const outcomes = await Promise.allSettled(all);
   assert.deepEqual(
