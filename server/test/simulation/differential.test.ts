@@ -20,6 +20,7 @@ const KEYS = [
   'facts',
   'dead',
   'stages',
+  'announced',
   'recovered',
   'touch',
   'bars',
@@ -137,7 +138,11 @@ function drawCall(engine: Engine, data: RedisData): Call {
     () => [scripts.FORGET, names('era', 'dead'), [era, node]],
     () => [scripts.FORGET, names('era', 'former', 'touch'), [era, 'r1-0.5']],
     () => [scripts.FIELDS, names('era', 'links'), [era]],
-    () => [scripts.ANNOUNCE, names('era', 'stages'), [era, stageId, pick([...RUNTIMES.slice(1), 'closed'])]],
+    () => [
+      scripts.ANNOUNCE,
+      names('era', 'stages', 'announced'),
+      [era, stageId, pick([...RUNTIMES.slice(1), 'closed']), pick(['80', '99', '100']), pick(['0', '80', '99'])],
+    ],
     () => [scripts.RECOVERED, names('era', 'recovered'), [era]],
     () => [scripts.LEAVE, names('era', 'links', 'nodes', 'facts', 'dead'), [era, node, link]],
   ])();

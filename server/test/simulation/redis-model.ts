@@ -339,10 +339,16 @@ const MODELS: Readonly<Record<string, Model>> = {
     return OK;
   },
   fields: (data, keys) => ['ok', ...(data.hashes.get(at(keys, 1))?.keys() ?? [])],
-  announce(data, keys, [, stageId = '', news = '']) {
-    const newest = data.hget(at(keys, 1), stageId);
+  announce(data, keys, [, stageId = '', news = '', forgottenAt = '', forgottenUntil = '']) {
+    const [, stages = '', announced = ''] = keys;
+    const newest = data.hget(stages, stageId);
     if (news === 'closed' || newest === undefined || (newest !== 'closed' && news > newest)) {
-      data.hset(at(keys, 1), stageId, news);
+      data.hset(stages, stageId, news);
+    }
+    data.zadd(announced, Number(forgottenAt), stageId);
+    for (const stage of data.zrange(announced, Number(forgottenUntil), 20)) {
+      data.hdel(stages, stage);
+      data.zrem(announced, stage);
     }
     return OK;
   },

@@ -35,6 +35,7 @@ export class EraKeys {
   readonly facts: string;
   readonly dead: string;
   readonly stages: string;
+  readonly announced: string;
   readonly recovered: string;
   readonly touch: string;
   readonly bars: string;
@@ -50,6 +51,7 @@ export class EraKeys {
     this.facts = `${base}:facts`;
     this.dead = `${base}:dead`;
     this.stages = `${base}:stages`;
+    this.announced = `${base}:announced`;
     this.recovered = `${base}:recovered`;
     this.touch = `${base}:touch`;
     this.bars = `${base}:bars`;
@@ -62,7 +64,7 @@ export class EraKeys {
   get single(): readonly string[] {
     return [
       ...[this.links, this.nodes, this.facts, this.dead, this.stages, this.recovered, this.touch],
-      ...[this.bars, this.barEnds, this.barred, this.listers],
+      ...[this.bars, this.barEnds, this.barred, this.listers, this.announced],
       // What nodes of an earlier version have made.
       `${this.#base}:barred`,
     ];

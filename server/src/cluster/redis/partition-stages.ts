@@ -1,3 +1,5 @@
+import type { Clock } from '../../clock.ts';
+import { createSettledTime } from '../../settled-time.ts';
 import { type DirectoryEntry, DirectoryUnavailable, type StageCounts, type StagePage } from '../cluster.ts';
 import type { OpenSession } from './kept-session.ts';
 import { type PartitionKeys, playerName } from './keys.ts';
@@ -9,21 +11,43 @@ import { decodeEntry, pairsOf } from './values.ts';
 /** How many players' entries are read in one step, which holds everything else up. */
 const PLAYERS_AT_ONCE = 100;
 
+/**
+ * How long an announcement about a stage is remembered: far longer than a handshake can take that looked the stage up before,
+ * and than the clocks of nodes differ.
+ */
+const ANNOUNCEMENT_MEMORY_MS = 30 * 60_000;
+
 interface PartitionStagesParts {
   readonly keys: PartitionKeys;
-  /** The connection, in an era that has recovered. Throws `DirectoryUnavailable` when there is none. */
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
+  /** The connection. Throws `DirectoryUnavailable` when there is none. */
+  readonly getJoined: () => Joined;
+  /** The same, in an era that has recovered. Throws `DirectoryUnavailable` when there is none. */
   readonly getRecovered: () => Joined;
   readonly observation: Pick<Observation, 'isDead'>;
   /** Gives the connection up, and returns the error to throw. */
   readonly refused: (session: OpenSession, status: string) => DirectoryUnavailable;
 }
 
-/** What one partition lists of a stage. */
+/** What one partition lists of a stage, and is told of it. */
 export class PartitionStages {
   readonly #parts: PartitionStagesParts;
+  /** The time by which the directory may forget announcements: a clock may be ahead for a while. */
+  readonly #settledTime: () => number;
 
   constructor(parts: PartitionStagesParts) {
     this.#parts = parts;
+    this.#settledTime = createSettledTime(parts.clock, ANNOUNCEMENT_MEMORY_MS);
+  }
+
+  /** `news` is the newest runtime of the stage, or that it is closed. */
+  async announce(stageId: string, news: string): Promise<void> {
+    const { session, era, keys } = this.#parts.getJoined();
+    const names = [this.#parts.keys.era, keys.stages, keys.announced];
+    const forgottenAt = this.#parts.clock.now() + ANNOUNCEMENT_MEMORY_MS;
+    const times = [String(forgottenAt), String(Math.max(0, this.#settledTime()))];
+    const [status] = await session.run(scripts.ANNOUNCE, names, [era, stageId, news, ...times]);
+    if (status !== 'ok') throw this.#parts.refused(session, status);
   }
 
   /** The ids of the first players of the page that are in this partition. */

@@ -94,8 +94,10 @@ export class Partition {
     this.#departures = new Departures({ node, keys: this.#keys, entries: this.#entries, findJoined, refused });
     const pause = (delayMs: number) => this.#kept.pause(delayMs);
     this.#bars = new PartitionBars({ parts, keys: this.#keys, pause, refused });
-    const getRecovered = () => this.#getRecovered();
-    this.stages = new PartitionStages({ keys: this.#keys, observation: this.#observation, getRecovered, refused });
+    this.stages = new PartitionStages({
+      ...{ keys: this.#keys, observation: this.#observation, clock: parts.clock, refused },
+      ...{ getJoined: () => this.#getJoined(), getRecovered: () => this.#getRecovered() },
+    });
     void this.#keepRenewing();
   }
 
@@ -198,13 +200,6 @@ export class Partition {
     const [status, ...texts] = await session.run(scripts.NODES, [this.#keys.era, keys.facts], [era]);
     if (status !== 'ok') throw this.#refused(session, status);
     return pairsOf(texts);
-  }
-
-  async announce(stageId: string, news: string): Promise<void> {
-    const { session, era, keys } = this.#getJoined();
-    const names = [this.#keys.era, keys.stages];
-    const [status] = await session.run(scripts.ANNOUNCE, names, [era, stageId, news]);
-    if (status !== 'ok') throw this.#refused(session, status);
   }
 
   async publish(channel: string, text: string): Promise<number> {

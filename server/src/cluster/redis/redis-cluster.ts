@@ -255,7 +255,7 @@ export class RedisCluster implements Cluster {
   }
 
   async #announce(stageId: string, news: string): Promise<void> {
-    await Promise.all(this.#allPartitions().map((partition) => partition.announce(stageId, news)));
+    await Promise.all(this.#allPartitions().map((partition) => partition.stages.announce(stageId, news)));
   }
 
   #allPartitions(): Partition[] {

@@ -1,5 +1,5 @@
 import { UNKNOWN_PART } from '../../database-lineage.ts';
-import type { Script } from './link.ts';
+import { IN_ERA, KEEP_STAGE, ON_LINK, script } from './script-parts.ts';
 
 /**
  * What Redis does in one step each. The keys of a script are those of one partition; all but `era`, `former` and `database` carry
@@ -13,6 +13,7 @@ import type { Script } from './link.ts';
  * - `facts`      hash: incarnation → what the node says about itself, JSON
  * - `dead`       set: incarnations that are dead and whose entries are still there
  * - `stages`     hash: stage id → `closed`, or the newest runtime that was announced
+ * - `announced`  sorted set: stage id → when what was announced of it may be forgotten
  * - `recovered`  there once a node has seen the era for long enough
  * - `bars`       hash: name of a bar → `version|set or lifted|until|signed in before|note`
  * - `barends`    sorted set: name of a bar that ends → when it may be forgotten
@@ -23,18 +24,6 @@ import type { Script } from './link.ts';
  * - `stage`      sorted set, one for each stage: the ids of its players that have entries; all scores are 0
  * - `counts`     hash, one for each stage: `incarnation|runtime` → how many entries have both
  */
-const script = (name: string, ...lines: string[]): Script => ({ name, lua: lines.join('\n') });
-
-/** Refuses a caller that means another era. */
-const IN_ERA = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return {'era_changed'} end`;
-
-/**
- * Refuses a caller whose node is dead, or has connected again since: what an old connection still brings comes too
- * late.
- */
-const ON_LINK = `local link = redis.call('HGET', KEYS[2], ARGV[2])
-if link == 'dead' then return {'dead'} end
-if link ~= ARGV[3] then return {'link_replaced'} end`;
 
 /**
  * Keys: era, former, database. Parameter: the lineage of the database of a node that starts. Ends the era if that is another
@@ -124,27 +113,6 @@ end`;
 
 /** No player is let in before the era has every bar. */
 const WITH_BARS = (barred: string) => `if redis.call('EXISTS', ${barred}) == 0 then return {'unbarred'} end`;
-
-/** Updates a stage's list and counts in the step that changes the entries of one of its players. */
-const KEEP_STAGE = `local function owner(value) return string.match(value, '^[^|]*') end
-local function id_of(player) return string.sub(player, string.find(player, ':', 1, true) + 1) end
-local function count(counts, value, by)
-  local node, runtime = string.match(value, '^([^|]*)|[^|]*|(.*)$')
-  local field = node .. '|' .. runtime
-  if redis.call('HINCRBY', counts, field, by) <= 0 then redis.call('HDEL', counts, field) end
-end
-local function add(key, stage, counts, player, connection, value)
-  if redis.call('HSET', key, connection, value) == 0 then return end
-  count(counts, value, 1)
-  redis.call('ZADD', stage, 0, id_of(player))
-end
-local function remove(key, counts, connection, value)
-  redis.call('HDEL', key, connection)
-  count(counts, value, -1)
-end
-local function unlist(key, stage, player)
-  if redis.call('EXISTS', key) == 0 then redis.call('ZREM', stage, id_of(player)) end
-end`;
 
 /**
  * Keys: era, links, player, index, stages, barred, bars, stage, counts. Parameters: era, node, link, player, connection id, value, stage id,
@@ -399,13 +367,21 @@ export const FIELDS = script(
   `return reply`,
 );
 
-/** Keys: era, stages. Parameters: era, stage id, `closed` or a runtime. A closed stage stays so. */
+/**
+ * A closed stage stays so until it is forgotten. Keys: era, stages, announced. Parameters: era, stage id, `closed` or a runtime,
+ * when that may be forgotten, until when what was announced earlier is forgotten, of which a few are.
+ */
 export const ANNOUNCE = script(
   'announce',
   IN_ERA,
   `local newest = redis.call('HGET', KEYS[2], ARGV[2])`,
   `if ARGV[3] == 'closed' or not newest or (newest ~= 'closed' and ARGV[3] > newest) then`,
   `  redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])`,
+  `end`,
+  `redis.call('ZADD', KEYS[3], ARGV[4], ARGV[2])`,
+  `for _, stage in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', ARGV[5], 'LIMIT', 0, 20)) do`,
+  `  redis.call('HDEL', KEYS[2], stage)`,
+  `  redis.call('ZREM', KEYS[3], stage)`,
   `end`,
   `return {'ok'}`,
 );
