@@ -18,6 +18,17 @@ test('a draining node sends all its players away at once unless a rate is set', 
   assert.equal(stopped(), 20);
 });
 
+test('a draining node that sends away hundreds at once lets other work have its turn meanwhile', async () => {
+  const { gateway, clock, stopped } = await openWith({ players: 250, rate: 0 });
+  void gateway.drain(10_000);
+  assert.equal(stopped(), 100);
+  for (let turn = 0; turn < 2; turn += 1) {
+    clock.advance(1);
+    await rest();
+  }
+  assert.equal(stopped(), 250);
+});
+
 for (const [rate, after300ms] of [
   [50, 20],
   [2, 1],
