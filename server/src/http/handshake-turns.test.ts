@@ -53,8 +53,9 @@ async function listen(
     server.close();
   });
   const { port } = server.address() as AddressInfo;
-  const open = (): Socket => {
-    const socket = connect(port, '127.0.0.1').on('error', () => {});
+  const open = (localAddress?: string): Socket => {
+    const socket = connect({ port, host: '127.0.0.1', ...(localAddress !== undefined && { localAddress }) });
+    socket.on('error', () => {});
     t.after(() => socket.destroy());
     return socket;
   };
@@ -72,7 +73,7 @@ test('hellos that come at the same moment are answered one in each turn', async 
   const { turns, work } = heldTurns();
   const { open, answer } = await listen(t, { turns });
   const hello = await captureHello();
-  const sockets = Array.from({ length: 5 }, open);
+  const sockets = Array.from({ length: 5 }, () => open());
   const answered = new Set<number>();
   const answers = sockets.map(async (socket, index) => {
     socket.write(hello);
@@ -155,6 +156,28 @@ test('of an address 64 handshakes are under way at once, and the next waits for 
   await answered;
 });
 
+test('addresses share the handshakes that are under way, so that several have no more together than one', async (t) => {
+  const { open, answer } = await listen(t);
+  const hello = await captureHello();
+  const begun: Socket[] = [];
+  const begin = async (localAddress: string) => {
+    const socket = open(localAddress);
+    socket.write(hello);
+    assert.equal(await answer(socket), HANDSHAKE);
+    begun.push(socket);
+  };
+  for (let count = 0; count < 16; count += 1) for (let last = 1; last <= 4; last += 1) await begin(`127.0.0.${last}`);
+  let isAnswered = false;
+  const next = begin('127.0.0.1').then(() => {
+    isAnswered = true;
+  });
+  for (let count = 0; count < 4; count += 1) await begin('127.0.0.9');
+  assert.equal(isAnswered, false);
+  for (const [index, socket] of begun.slice(0, 64).entries()) if (index % 4 > 0) socket.resetAndDestroy();
+  await next;
+  for (let count = 17; count < 32; count += 1) await begin('127.0.0.1');
+});
+
 test('handshakes that are done, or have failed, are under way no more, and nothing of them is kept', async (t) => {
   const { port, open, answer, sockets } = await listen(t);
   for (let count = 0; count < 70; count += 1) {
@@ -209,7 +232,7 @@ test('what is no hello is cut off, and so is who takes more than ten seconds to 
 test('what is no hello is cut off in its turn, so that hundreds at once hold nobody up', async (t) => {
   const { turns, work } = heldTurns();
   const { open, sockets } = await listen(t, { turns });
-  const wrong = Array.from({ length: 3 }, open);
+  const wrong = Array.from({ length: 3 }, () => open());
   for (const socket of wrong) socket.write('plain');
   await until(() => work.length === 3);
   const left = () => sockets.filter(({ destroyed }) => !destroyed).length;

@@ -11,10 +11,12 @@ import { helloIn } from './client-hello.ts';
 const HELLO_MS = 10_000;
 
 /**
- * How many handshakes of an address may wait for their second half, which comes when the client likes and takes 0.2 ms
- * before anything else can run.
+ * How many handshakes may wait for their second half, which comes when the client likes and takes 0.2 ms before anything else
+ * can run. The addresses that have any share them.
  */
 const MAX_HALF_DONE = 64;
+/** However many addresses there are, each may have so many. */
+const MIN_HALF_DONE = 4;
 
 /**
  * How much of the time of a server the first halves of an address may take, and how many milliseconds at once. With an RSA key
@@ -147,6 +149,28 @@ interface Place {
   isBusy: boolean;
 }
 
+/** Shares the handshakes that may be under way out among the addresses that have any. */
+function createShares() {
+  /** How many addresses have any. */
+  let count = 0;
+  return {
+    hasAll({ halfDone }: Place): boolean {
+      const sharing = count + (halfDone === 0 ? 1 : 0);
+      return halfDone >= Math.max(MIN_HALF_DONE, Math.floor(MAX_HALF_DONE / sharing));
+    },
+    take(place: Place): void {
+      if (place.halfDone === 0) count += 1;
+      place.halfDone += 1;
+    },
+    /** Whether the other addresses may have more from now on. */
+    giveBack(place: Place): boolean {
+      place.halfDone -= 1;
+      if (place.halfDone === 0) count -= 1;
+      return place.halfDone === 0;
+    },
+  };
+}
+
 /** Has the handshakes of each address begin one after the other, when there are not too many and there is time. */
 function createPlaces({
   clock,
@@ -158,6 +182,9 @@ function createPlaces({
 }) {
   const byGroup = new Map<string, Place>();
   const byEnds = new Map<string, Handshake>();
+  const shares = createShares();
+  /** The addresses whose next handshake waits because they have their share. */
+  const sated = new Set<string>();
   const time = createTokenBuckets({
     ...{ ratePerSecond: 1_000 * SHARE, burst: AT_ONCE_MS, maxKeys: MAX_ADDRESSES },
     clock,
@@ -178,10 +205,16 @@ function createPlaces({
   function admitNext(group: string, place: Place): void {
     const [next] = place.waiting;
     if (next === undefined) {
+      sated.delete(group);
       if (place.halfDone === 0 && !place.isBusy) byGroup.delete(group);
       return;
     }
-    if (place.isBusy || place.halfDone >= MAX_HALF_DONE) return;
+    if (place.isBusy) return;
+    if (shares.hasAll(place)) {
+      sated.add(group);
+      return;
+    }
+    sated.delete(group);
     place.isBusy = true;
     const goOn = () => {
       place.isBusy = false;
@@ -193,11 +226,19 @@ function createPlaces({
       return;
     }
     place.waiting.delete(next);
-    place.halfDone += 1;
+    shares.take(place);
     start(next, (tookMs) => {
       time.spend(group, tookMs);
       goOn();
     });
+  }
+
+  /** Must be called when the shares have become larger. */
+  function goOnWithSated(): void {
+    for (const group of [...sated]) {
+      const place = byGroup.get(group);
+      if (place !== undefined) admitNext(group, place);
+    }
   }
 
   function start(handshake: Handshake, begun: (tookMs: number) => void): void {
@@ -214,7 +255,7 @@ function createPlaces({
       handshake.ends = undefined;
       // A new socket with the same ends may be here already.
       if (byEnds.get(ends) === handshake) byEnds.delete(ends);
-      if (place !== undefined) place.halfDone -= 1;
+      if (place !== undefined && shares.giveBack(place)) goOnWithSated();
     }
     if (group !== undefined && place !== undefined) admitNext(group, place);
   }
