@@ -24,6 +24,8 @@ export function createPermissions({
   function createRequestOf(place: PermissionPlace, { policies, request }: Caller) {
     const input = inputAt(place, arns);
     const readsTags = usesResourceTags(policies);
+    // One time for all: lines about the time are then looked at once.
+    const currentTimeMs = clock.now();
     const tags = new Map<Operation['resourceTags'], ReturnType<NonNullable<Operation['resourceTags']>>>();
     const tagsOf = ({ resourceTags: read }: Operation) => {
       if (!readsTags || read === undefined) return undefined;
@@ -37,7 +39,7 @@ export function createPermissions({
       context: {
         sourceIp: request.remoteAddress,
         isSecure: request.isSecure,
-        currentTimeMs: clock.now(),
+        currentTimeMs,
         requestTags: {},
         resourceTags: (await tagsOf(operation)) ?? {},
         tagKeys: [],
@@ -49,7 +51,7 @@ export function createPermissions({
     principal,
 
     async permissions(place) {
-      const { policies } = principal;
+      const policies = principal.policies.map(comparedOnce);
       const requestOf = createRequestOf(place, { policies, request });
       const decided: Permission[] = [];
       for (const operation of operations) {
@@ -74,6 +76,25 @@ export function createPermissions({
       return { ...explain(policies, asked), resources: asked.resources };
     },
   });
+}
+
+/**
+ * The same policy, which compares resources with its patterns only once. It has room for hundreds of patterns, and dozens of
+ * operations have the same resources at a place.
+ */
+function comparedOnce({ statements }: Policy): Policy {
+  return {
+    statements: statements.map((statement) => {
+      const known = new Map<string, boolean>();
+      const coversResources = (resources: readonly string[]) => {
+        const names = resources.join();
+        const isCovered = known.get(names) ?? statement.coversResources(resources);
+        known.set(names, isCovered);
+        return isCovered;
+      };
+      return { ...statement, coversResources };
+    }),
+  };
 }
 
 /** What a handler may ask about the caller and about policies. */

@@ -109,9 +109,17 @@ interface Key {
 const KEYS: Readonly<Record<string, Key>> = {
   'aws:sourceip': { kind: 'address', values: ({ sourceIp }) => (sourceIp === undefined ? [] : [sourceIp]) },
   'aws:securetransport': { kind: 'boolean', values: ({ isSecure }) => [String(isSecure)] },
-  'aws:currenttime': { kind: 'date', values: ({ currentTimeMs }) => [new Date(currentTimeMs).toISOString()] },
+  'aws:currenttime': { kind: 'date', values: ({ currentTimeMs }) => [textOfTime(currentTimeMs)] },
   'aws:tagkeys': { isMultivalued: true, values: ({ tagKeys }) => tagKeys },
 };
+
+/** The time that was asked for last, of which each line of a policy asks again. */
+let lastTime = { ms: 0, text: new Date(0).toISOString() };
+
+function textOfTime(ms: number): string {
+  if (lastTime.ms !== ms) lastTime = { ms, text: new Date(ms).toISOString() };
+  return lastTime.text;
+}
 
 const KEY_NAMES =
   'aws:SourceIp, aws:SecureTransport, aws:CurrentTime, aws:TagKeys, aws:RequestTag/KEY and aws:ResourceTag/KEY';
@@ -128,7 +136,7 @@ const KEY_NAMES =
 export function compileCondition(operatorName: string, keyName: string, wanted: readonly string[]): Condition {
   const key = getKey(keyName);
   const uses = { usesResourceTags: key.usesResourceTags === true, usesSourceIp: key === KEYS['aws:sourceip'] };
-  if (operatorName === 'Null') return { ...uses, isMet: compileNull(key, wanted) };
+  if (operatorName === 'Null') return { ...uses, isMet: once(key, compileNull(key, wanted)) };
   const [, set, baseName = '', ifExists] =
     /^(?:(ForAllValues|ForAnyValue):)?([A-Za-z]+?)(IfExists)?$/.exec(operatorName) ?? [];
   const operator = Object.hasOwn(OPERATORS, baseName) ? OPERATORS[baseName] : undefined;
@@ -161,10 +169,30 @@ export function compileCondition(operatorName: string, keyName: string, wanted: 
     if (values.length === 0) return set === undefined ? isMetByAbsence : set === 'ForAllValues';
     return effect === 'Allow' ? values.every(accepts) : values.some(accepts);
   };
-  return { ...uses, isMet: key.usesResourceTags ? oncePerTags(isMet) : isMet };
+  return { ...uses, isMet: once(key, isMet) };
 }
 
-/** A resource's tags are looked at once for all actions that somebody asks about, of which there are dozens. */
+/**
+ * What a condition depends on is looked at once for all actions that somebody asks about, of which there are dozens: a policy has
+ * room for hundreds of lines, since the case of a key does not count.
+ */
+function once(key: Key, isMet: Condition['isMet']): Condition['isMet'] {
+  if (key.usesResourceTags) return oncePerTags(isMet);
+  return key.kind === undefined ? isMet : oncePerValue(key, isMet);
+}
+
+/** For a key that has one value at most. */
+function oncePerValue(key: Key, isMet: Condition['isMet']): Condition['isMet'] {
+  let last:
+    | { readonly value: string | undefined; readonly effect: 'Allow' | 'Deny'; readonly found: boolean }
+    | undefined;
+  return (context, effect) => {
+    const [value] = key.values(context);
+    if (last?.value !== value || last?.effect !== effect) last = { value, effect, found: isMet(context, effect) };
+    return last.found;
+  };
+}
+
 function oncePerTags(isMet: Condition['isMet']): Condition['isMet'] {
   const known = { Allow: new WeakMap<object, boolean>(), Deny: new WeakMap<object, boolean>() };
   return (context, effect) => {
