@@ -17,12 +17,13 @@ import { createPrivateFile, describeDatabaseFault } from '../data-directory/priv
 import { ServiceError } from '../errors.ts';
 import { isFull, isReadOnly } from '../file-fault.ts';
 import { StartupError } from '../startup-error.ts';
+import { type Checkpoints, createCheckpoints, execInThread } from './checkpoints.ts';
 import type { Database, Query } from './database.ts';
 import { watchForeignVersion } from './foreign-version.ts';
 import { assertMigrated, migrate } from './migrations/migrate.ts';
 import { assertPlainSchema } from './plain-schema.ts';
 import type { Schema } from './schema.ts';
-import { leaveOpen, openWalMark, type WalMark } from './wal-mark.ts';
+import { leaveOpen, openWalMark, type WalMark, type WalMarkInThread } from './wal-mark.ts';
 import { createWriteTurns } from './write-turns.ts';
 
 /** Another process is most likely done within this. SQLite's own wait blocks the whole process, so it is short. */
@@ -32,6 +33,13 @@ const RETRY_PAUSE_MS = 25;
 /** Another process that was found at work so lately is still at it. */
 const STILL_BUSY_MS = 100;
 const MAX_OPEN_WAIT_MS = 5_000;
+/** A checkpoint begins when the WAL has 4 MB, as SQLite's own would. */
+const CHECKPOINT_PAGES = 1_000;
+/** SQLite begins one by itself, in a commit, when the WAL has so many times that size, because pages are only estimated. */
+const MOST_TIMES = 4;
+/** What a statement writes beside its texts, and how many characters of those fill a page. */
+const PAGES_OF_STATEMENT = 2;
+const TEXT_OF_PAGE = 4_000;
 /** Our queries are a few dozen fixed texts; more means that a text is built from values. */
 const MAX_PREPARED_STATEMENTS = 200;
 
@@ -52,9 +60,11 @@ export function openSqlite({
   /** Called when a write fails because the disk is full, which the caller of the write is told as well. */
   onFull?: () => void;
 }): Database {
-  const { connection, mark, foreignVersion } = connect(file, clock);
-  const database = withPreparedStatements(connection, mark);
-  const query = new Kysely<Schema>({ dialect: createDialect({ connection, database, mark }) });
+  const { connection, mark, markInThread, foreignVersion } = connect(file, clock);
+  const checkpoints = createCheckpoints({ file, pages: CHECKPOINT_PAGES, settled: markInThread.committed });
+  const written = { pages: 0 };
+  const database = withPreparedStatements({ connection, mark, written });
+  const query = new Kysely<Schema>({ dialect: createDialect({ connection, database, checkpoints, written }) });
   const inTurn = createWriteTurns({ clock });
 
   /** Since when each try has found another process at work, and when the last one did. */
@@ -70,6 +80,8 @@ export function openSqlite({
     // Each try takes a while, so very many writes that are late would keep each other waiting.
     if (busy !== undefined && isLate(askedAt) && clock.monotonic() - busy.foundAt < STILL_BUSY_MS)
       throw new WriterBusy();
+    // What is written during a checkpoint would be missing in a copy of the file that looks whole.
+    await checkpoints.end();
     try {
       const result = await query.transaction().execute(work);
       busy = undefined;
@@ -118,6 +130,7 @@ export function openSqlite({
     async close() {
       // What waits for its turn was asked for before, and would find no connection any more.
       await inTurn(async () => {});
+      await checkpoints.end();
       await query.destroy();
       // Kysely closes the database only if it has used it.
       database.close();
@@ -128,7 +141,13 @@ export function openSqlite({
 function connect(
   file: string,
   clock: Pick<Clock, 'monotonic'>,
-): { connection: Libsql.Database; mark: WalMark; foreignVersion: () => number } {
+): {
+  connection: Libsql.Database;
+  /** For the close, with which the process has nothing else to do. */
+  mark: Pick<WalMark, 'mayClose'>;
+  markInThread: Pick<WalMarkInThread, 'committed'>;
+  foreignVersion: () => number;
+} {
   let connection: Libsql.Database | undefined;
   try {
     createPrivateFile(file);
@@ -142,9 +161,11 @@ function connect(
     assertPragma(connection, 'synchronous', 2);
     assertPragma(connection, 'foreign_keys', 1);
     const mark = marks.watch(connection);
+    const markInThread = marks.watchInThread(connection, (sql) => execInThread(file, sql));
     const foreignVersion = watchForeignVersion({ connection, file, clock });
+    connection.exec(`PRAGMA wal_autocheckpoint = ${MOST_TIMES * CHECKPOINT_PAGES}`);
     connection.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
-    return { connection, mark, foreignVersion };
+    return { connection, mark, markInThread, foreignVersion };
   } catch (error) {
     if (connection !== undefined) leaveOpen(connection);
     throw new StartupError(`cannot use the database ${file}: ${describeDatabaseFault(error, file)}`, { cause: error });
@@ -174,7 +195,13 @@ interface DriverParts {
   readonly connection: Libsql.Database;
   /** Over the connection. */
   readonly database: SqliteDatabase;
-  readonly mark: WalMark;
+  readonly checkpoints: Checkpoints;
+  readonly written: Written;
+}
+
+/** About how many pages have been written since the last commit. */
+interface Written {
+  pages: number;
 }
 
 function createDialect(parts: DriverParts): Dialect {
@@ -189,17 +216,21 @@ function createDialect(parts: DriverParts): Dialect {
 /** One connection, which one query or one transaction uses at a time while the others wait. */
 class ImmediateDriver extends SqliteDriver {
   readonly #connection: Libsql.Database;
-  readonly #mark: WalMark;
+  readonly #checkpoints: Checkpoints;
+  readonly #written: Written;
 
-  constructor({ connection, database, mark }: DriverParts) {
+  constructor({ connection, database, checkpoints, written }: DriverParts) {
     super({ database });
     this.#connection = connection;
-    this.#mark = mark;
+    this.#checkpoints = checkpoints;
+    this.#written = written;
   }
 
   override async commitTransaction(connection: DatabaseConnection): Promise<void> {
     await super.commitTransaction(connection);
-    this.#mark.committed();
+    const { pages } = this.#written;
+    this.#written.pages = 0;
+    await this.#checkpoints.committed(pages);
   }
 
   /** Takes the write lock first: a transaction that read before it cannot wait for another writer, it can only fail. */
@@ -234,15 +265,23 @@ function isLocked(error: unknown): boolean {
   return error instanceof Libsql.SqliteError && error.code === 'SQLITE_LOCKED';
 }
 
-/** Prepares each query text only once. To close it a second time does nothing. */
-function withPreparedStatements(connection: Libsql.Database, mark: WalMark): SqliteDatabase {
+/** Prepares each query text only once, and counts what is written. To close it a second time does nothing. */
+function withPreparedStatements({
+  connection,
+  mark,
+  written,
+}: {
+  connection: Libsql.Database;
+  mark: Pick<WalMark, 'mayClose'>;
+  written: Written;
+}): SqliteDatabase {
   const statements = new Map<string, SqliteStatement>();
   let isClosed = false;
   return {
     prepare(text) {
       const known = statements.get(text);
       if (known !== undefined) return known;
-      const statement = connection.prepare<[readonly unknown[]]>(text);
+      const statement = counted(connection.prepare<[readonly unknown[]]>(text), written);
       if (statements.size >= MAX_PREPARED_STATEMENTS) statements.clear();
       statements.set(text, statement);
       return statement;
@@ -264,6 +303,24 @@ function withPreparedStatements(connection: Libsql.Database, mark: WalMark): Sql
       } finally {
         connection.close();
       }
+    },
+  };
+}
+
+/** A statement that gives rows is taken to write nothing. */
+function counted(statement: SqliteStatement, written: Written): SqliteStatement {
+  if (statement.reader) return statement;
+  return {
+    reader: false,
+    all: (parameters) => statement.all(parameters),
+    iterate: (parameters) => statement.iterate(parameters),
+    run(parameters) {
+      const characters = parameters.reduce<number>(
+        (sum, value) => sum + (typeof value === 'string' ? value.length : 0),
+        0,
+      );
+      written.pages += PAGES_OF_STATEMENT + characters / TEXT_OF_PAGE;
+      return statement.run(parameters);
     },
   };
 }

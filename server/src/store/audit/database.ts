@@ -4,11 +4,11 @@ import { createPrivateFile, describeDatabaseFault } from '../../data-directory/p
 import { isReadOnly } from '../../file-fault.ts';
 import { andThen, type MaybePromise } from '../../maybe-promise.ts';
 import { StartupError } from '../../startup-error.ts';
+import { createCheckpoints } from '../checkpoints.ts';
 import { assertPlainSchema } from '../plain-schema.ts';
 import { leaveOpen, openWalMark, type WalMark } from '../wal-mark.ts';
 import { createWalSync } from '../wal-sync.ts';
 import type { AuditPosition, AuditQuery, AuditRecord } from './audit-log.ts';
-import { createCheckpoints } from './checkpoints.ts';
 import type { LateOutcome } from './journal.ts';
 import { rangeOf } from './key-range.ts';
 import { type AuditRow, toRecord } from './rows.ts';

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import Libsql from 'libsql';
-import { recordedLog } from '../../../test/support/domain.ts';
-import { ManualClock } from '../../../test/support/manual-clock.ts';
-import { temporaryDirectory } from '../test-store.ts';
-import { sampleIntent } from './audit-log.contract.ts';
+import { recordedLog } from '../../test/support/domain.ts';
+import { ManualClock } from '../../test/support/manual-clock.ts';
+import { sampleIntent } from './audit/audit-log.contract.ts';
+import { openSqliteAuditLog } from './audit/sqlite.ts';
 import { createCheckpoints } from './checkpoints.ts';
-import { openSqliteAuditLog } from './sqlite.ts';
+import { temporaryDirectory } from './test-store.ts';
 
 function openNotes(t: TestContext, file: string) {
   const database = new Libsql(file);
