@@ -78,11 +78,35 @@ export function readReceipt(text: string, key: KeyObject): ReceiptPayload {
     throw new ReceiptFault(`it was signed with the key ${JSON.stringify(kid)}, and the given one is ${keyId}`);
   if (!verify(null, signed, key, signature))
     throw new ReceiptFault('its signature is not that of the key: it was changed');
-  if (payload.version === 1) return payload as unknown as ReceiptPayload;
-  throw new ReceiptFault(`it has the version ${JSON.stringify(payload.version)}, and only 1 is known here`);
+  if (payload.version !== 1)
+    throw new ReceiptFault(`it has the version ${JSON.stringify(payload.version)}, and only 1 is known here`);
+  if (!isPayload(payload))
+    throw new ReceiptFault('it does not say what a receipt says, although the key has signed it');
+  return payload as unknown as ReceiptPayload;
 }
 
 type Json = Readonly<Record<string, unknown>>;
+
+const TEXTS = ['installation', 'requestId', 'time', 'cause', 'actor', 'operation', 'resource'];
+
+/** Whoever has the key may have signed anything with it. */
+function isPayload(payload: Json): boolean {
+  const { details = {}, outcome, chain } = payload;
+  const { successes = [], failures = [], connections = [] } = Object(outcome) as Json;
+  return (
+    TEXTS.every((name) => typeof payload[name] === 'string') &&
+    isObject(details) &&
+    (outcome === null || isObject(outcome)) &&
+    [successes, failures].every((ids) => Array.isArray(ids)) &&
+    (!Array.isArray(connections) || connections.every(isObject)) &&
+    isObject(chain) &&
+    [chain.intent, chain.outcome].every((link) => link === null || isObject(link))
+  );
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null;
+}
 
 function partsOf(text: string): { header: Json; payload: Json; signed: Buffer; signature: Buffer } {
   const parts = text.trim().split('.');
@@ -106,7 +130,7 @@ function bytesOf(part: string, name: string): Buffer {
 function jsonOf(part: string, name: string): Json {
   try {
     const value: unknown = parseJson(bytesOf(part, name).toString('utf8'));
-    if (typeof value === 'object' && value !== null) return value as Json;
+    if (isObject(value)) return value;
   } catch (error) {
     if (error instanceof ReceiptFault) throw error;
   }
