@@ -188,3 +188,43 @@ test('work is not given up while its owner tries it again', async () => {
   await goOn();
   assert.deepEqual(told, [1]);
 });
+
+test('work that was begun beside other work which ends the process, each time, is not given up with it', async () => {
+  const records = new Map(['bad', 'good'].map((id) => [id, { id, state: 'PENDING', claims: 0 } as Work]));
+  const ended: [id: string, result: string][] = [];
+  for (let life = 1; life <= 8; life += 1) {
+    let isOver = false;
+    const kind: WorkKind<Work, Work, string, string> = {
+      ...{ name: 'work', failure: 'it will be tried again', maxAtOnce: 2 },
+      listUnfinished: async () => [...records.values()].filter(({ state }) => state !== 'ENDED'),
+      find: async (_, { id }) => records.get(id),
+      async claim(_, work, owner) {
+        records.set(work.id, { ...work, state: 'IN_PROGRESS', claimedBy: owner, claims: work.claims + 1 });
+        return true;
+      },
+      begin: async (_, { id }) => records.get(id),
+      abandoned: () => 'given up',
+      async perform({ id }) {
+        if (id === 'bad') isOver = true;
+        await nextTurn();
+        return isOver ? await new Promise<never>(() => {}) : 'done';
+      },
+      async end(_, work, result) {
+        records.set(work.id, { ...work, state: 'ENDED' });
+        ended.push([work.id, result]);
+        return result;
+      },
+    };
+    const store = {
+      transaction: async <T>(work: (store: Store) => Promise<T>) => await work(store as unknown as Store),
+    };
+    const parts = { store: store as unknown as Store, clock: new ManualClock(), log: recordedLog().log };
+    const work = createClaimedWork({ ...parts, kind, cluster: { node: `life ${life}`, isAlive: async () => false } });
+    await work.resume();
+    for (let turn = 0; turn < 10; turn += 1) await nextTurn();
+  }
+  assert.deepEqual(ended, [
+    ['bad', 'given up'],
+    ['good', 'done'],
+  ]);
+});

@@ -4,7 +4,7 @@ import { Interrupted } from '../interrupted.ts';
 import type { Log } from '../log.ts';
 import type { MaybePromise } from '../maybe-promise.ts';
 import type { Store } from '../store/store.ts';
-import { type BackgroundWork, createBackground } from './background.ts';
+import { type BackgroundWork, createBackground, type Lane } from './background.ts';
 
 /** The store's record of a piece of work: PENDING, then IN_PROGRESS once a node has claimed it, then anything else. */
 interface WorkRecord {
@@ -20,6 +20,9 @@ interface WorkRecord {
  * at each start.
  */
 const MAX_CLAIMS = 5;
+/** Work that as many owners have begun in vain is done by itself, so that what ends one of them is not laid to the rest. */
+const SUSPECT_CLAIMS = 2;
+const SUSPECTS = 'begun in vain';
 
 /** One kind of work that a node claims, does outside of any transaction, and ends only while the claim is still its own. */
 export interface WorkKind<Work extends WorkRecord, Begun, Result, Ended, Prepared = void> {
@@ -78,7 +81,7 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended,
   clock: Clock;
   log: Log;
 }): BackgroundWork & { start(work: Work): void } {
-  const { name, failure, maxAtOnce, lanes = [] } = kind;
+  const { name, failure, maxAtOnce } = kind;
   const background = createBackground({ clock, log, failure, maxAtOnce });
 
   /** The claim of a dead node does not count, nor does an earlier claim of this one. */
@@ -155,8 +158,7 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended,
       again.delete(id);
       return attempt(work);
     };
-    const lanesOfWork = lanes.map(({ of, max }) => ({ name: of(work), max }));
-    const run = background.run(id, next, lanesOfWork);
+    const run = background.run(id, next, lanesOf(kind, work));
     void run.then((isDone) => {
       if (isDone && again.delete(id)) start(work);
     });
@@ -171,6 +173,15 @@ export function createClaimedWork<Work extends WorkRecord, Begun, Result, Ended,
     settled: background.settled,
     close: background.close,
   };
+}
+
+function lanesOf<Work extends WorkRecord>(
+  { lanes = [], abandoned }: Pick<WorkKind<Work, unknown, unknown, unknown>, 'lanes' | 'abandoned'>,
+  work: Work,
+): Lane[] {
+  const isSuspect = abandoned !== undefined && (work.claims ?? 0) >= SUSPECT_CLAIMS;
+  const own = lanes.map(({ of, max }) => ({ name: of(work), max }));
+  return isSuspect ? [{ name: SUSPECTS, max: 1 }, ...own] : own;
 }
 
 /** Does the work. A claim of which a stop in order makes nothing does not count: the work has no part in that. */
