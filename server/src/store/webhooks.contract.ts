@@ -25,6 +25,25 @@ export function testWebhooks(open: OpenStore): void {
     await assert.rejects(webhooks.insert(sampleWebhook('a', OTHER)), isConflict);
   });
 
+  test('very many webhooks are listed with turns for others in between', async (t) => {
+    const { webhooks, transaction } = await openZoo(open, t);
+    const ids = Array.from({ length: 250 }, (_, index) => `w${index + 100}`);
+    await transaction(async (store) => {
+      for (const id of ids) await store.webhooks.insert(sampleWebhook(id));
+    });
+    let turns = 0;
+    let isListed = false;
+    const listed = webhooks.listAll().finally(() => {
+      isListed = true;
+    });
+    for (; !isListed; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(
+      (await listed).map(({ id }) => id),
+      ids,
+    );
+    assert.ok(turns > 2, `${turns} turns`);
+  });
+
   test('an update of a webhook changes what it names and nothing else', async (t) => {
     const { webhooks } = await openZoo(open, t);
     const [a, b] = [sampleWebhook('a'), sampleWebhook('b')];

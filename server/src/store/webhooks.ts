@@ -26,7 +26,7 @@ export interface WebhookTable {
   find(gameId: string, id: string): Promise<WebhookRecord | undefined>;
   /** The webhooks of a game, which has few, the oldest first. */
   list(gameId: string): Promise<WebhookRecord[]>;
-  /** Those of all games. */
+  /** Those of all games, in order of their ids, read a few at a time. */
   listAll(): Promise<WebhookRecord[]>;
   /** Ids are unique. */
   insert(record: Omit<WebhookRecord, 'gameName'>): Promise<void>;
