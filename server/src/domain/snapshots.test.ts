@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { attributesIn, CHANGE, type DomainOptions, openDomain, ROLE } from '../../test/support/domain.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import type { ErrorCode } from '../errors.ts';
+import { sampleJob, sampleSnapshot } from '../store/store-samples.ts';
 
 /** The pattern in the API's model. */
 const SNAPSHOT_ID = /^Snapshot_\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3,6}Z$/;
@@ -225,6 +226,29 @@ test('a snapshot is deleted, but not the newest, whose id a later one could have
   assert.deepEqual(
     (await snapshots.list('Demo', {})).items.map(({ id }) => id),
     [second],
+  );
+});
+
+test('a snapshot is deleted with its generated code, and other calls get their turn in between', async (t) => {
+  const { make, remove, store, game } = await openDeployed(t);
+  const [first, second] = [await make(), await make()];
+  const job = (snapshotId: string, id: string) => sampleJob(sampleSnapshot(game, snapshotId), id, { state: 'FAILED' });
+  for (let index = 0; index < 21; index += 1) await store.generatedCodeJobs.insert(job(first, `J${index}`));
+  await store.generatedCodeJobs.insert(job(second, 'newest'));
+  let isDone = false;
+  const removal = remove(first).finally(() => {
+    isDone = true;
+  });
+  let turns = 0;
+  for (; !isDone; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+  await removal;
+  assert.ok(turns >= 3, `${turns} turns`);
+  assert.deepEqual(await store.generatedCodeJobs.list(game.id, first, { limit: 1 }), []);
+  await assert.rejects(remove(second), failsWith('conflict', /the newest of its game/));
+  assert.notEqual(
+    await store.generatedCodeJobs.find(game.id, second, 'newest'),
+    undefined,
+    'what stays keeps its code',
   );
 });
 

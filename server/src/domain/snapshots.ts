@@ -154,7 +154,13 @@ export function createSnapshots(parts: SnapshotsParts): Snapshots {
       audit.around(change, async () => {
         const game = await getActiveGame(store, gameName);
         const old = await findOldRuntimes(game, parts);
-        await store.transaction((store) => deleteUnneeded({ ...parts, store, old }, gameName, id));
+        await store.transaction((store) => assertUnneeded({ ...parts, store, old }, gameName, id));
+        // Its zips would go with it, all in one step, which holds everybody up.
+        await store.snapshots.removeCode(game.id, id);
+        await store.transaction(async (store) => {
+          await assertUnneeded({ ...parts, store, old }, gameName, id);
+          await store.snapshots.remove(game.id, id);
+        });
       }),
 
     exportUrl: (gameName, id, change) =>
@@ -172,7 +178,7 @@ export function createSnapshots(parts: SnapshotsParts): Snapshots {
 type OldRuntimes = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** Throws `not_found`, and `conflict` for a snapshot that something still needs. */
-async function deleteUnneeded(
+async function assertUnneeded(
   { store, old, clock, settings }: Pick<SnapshotsParts, 'store' | 'clock' | 'settings'> & { old: OldRuntimes },
   gameName: string,
   id: string,
@@ -184,7 +190,6 @@ async function deleteUnneeded(
   }
   const why = await whyNeeded(store, game, id);
   if (why !== undefined) throw new ServiceError('conflict', `snapshot "${id}" cannot be deleted: ${why}`);
-  await store.snapshots.remove(game.id, id);
 }
 
 /** Looks through all stages of the game, until a node does not answer: another would take as long to say nothing. */

@@ -141,6 +141,23 @@ function testSnapshotRecords(open: OpenStore): void {
     await snapshots.removeAll(OTHER.id);
   });
 
+  test('the jobs of a snapshot alone are removed, and other calls get their turn in between', async (t) => {
+    const { snapshots, generatedCodeJobs } = await openZoo(open, t);
+    for (let index = 0; index < 21; index += 1) await generatedCodeJobs.insert(sampleJob(SNAPSHOT, `J${index}`));
+    await generatedCodeJobs.insert(sampleJob(SECOND_SNAPSHOT, 'other'));
+    let turns = 0;
+    let isDone = false;
+    const removal = snapshots.removeCode(ZOO.id, SNAPSHOT.id).finally(() => {
+      isDone = true;
+    });
+    for (; !isDone; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+    await removal;
+    assert.ok(turns >= 3, `${turns} turns`);
+    assert.deepEqual(await generatedCodeJobs.list(ZOO.id, SNAPSHOT.id, { limit: 1 }), []);
+    assert.equal((await generatedCodeJobs.find(ZOO.id, SECOND_SNAPSHOT.id, 'other'))?.id, 'other');
+    assert.equal(await snapshots.count(ZOO.id), 2);
+  });
+
   test("a game's snapshots are listed in pages, newest first, without their sections", async (t) => {
     const { snapshots } = await openZoo(open, t);
     assert.deepEqual(await snapshots.list(OTHER.id, { limit: 10 }), []);

@@ -240,6 +240,8 @@ export interface SnapshotTable {
   findUse(gameId: string, id: string): Promise<SnapshotUse | undefined>;
   /** Removes the snapshot with its jobs of generated code. Deployments and runtimes keep its id. */
   remove(gameId: string, id: string): Promise<void>;
+  /** Removes the jobs of generated code of the snapshot, some at a time, so that other calls get their turn. */
+  removeCode(gameId: string, id: string): Promise<void>;
   /** Removes a game's snapshots and all that belongs to them, some at a time, so that other calls get their turn. */
   removeAll(gameId: string): Promise<void>;
 }

@@ -14,6 +14,8 @@ const REMOVED_AT_ONCE = 5;
 
 export function snapshotTable(scope: Scope): SnapshotTable {
   const { read, write } = scope;
+  const ofGame = (gameId: string) =>
+    read.selectFrom('generated_code_jobs').select('id').where('game_id', '=', gameId).limit(REMOVED_AT_ONCE);
   return {
     async find(gameId, id) {
       const row = await read
@@ -74,16 +76,11 @@ export function snapshotTable(scope: Scope): SnapshotTable {
         query.deleteFrom('snapshots').where('game_id', '=', gameId).where('id', '=', id).execute(),
       );
     },
+    async removeCode(gameId, id) {
+      await removeJobs(scope, ofGame(gameId).where('snapshot_id', '=', id));
+    },
     async removeAll(gameId) {
-      await untilNothingIsLeft(async () => {
-        const jobs = read.selectFrom('generated_code_jobs').select('id').where('game_id', '=', gameId);
-        const ids = (await jobs.limit(REMOVED_AT_ONCE).execute()).map(({ id }) => id);
-        if (ids.length === 0) return 0n;
-        const removed = await write((query) =>
-          query.deleteFrom('generated_code_jobs').where('id', 'in', ids).executeTakeFirst(),
-        );
-        return removed.numDeletedRows;
-      });
+      await removeJobs(scope, ofGame(gameId));
       await untilNothingIsLeft(async () => {
         const { numDeletedRows } = await write((query) => {
           const some = query.selectFrom('snapshots').select('id').where('game_id', '=', gameId).limit(REMOVED_AT_ONCE);
@@ -93,6 +90,18 @@ export function snapshotTable(scope: Scope): SnapshotTable {
       });
     },
   };
+}
+
+/** Removes all jobs that `some` finds, which gives a few of them at a time. */
+async function removeJobs({ write }: Scope, some: { execute(): Promise<readonly { id: string }[]> }): Promise<void> {
+  await untilNothingIsLeft(async () => {
+    const ids = (await some.execute()).map(({ id }) => id);
+    if (ids.length === 0) return 0n;
+    const removed = await write((query) =>
+      query.deleteFrom('generated_code_jobs').where('id', 'in', ids).executeTakeFirst(),
+    );
+    return removed.numDeletedRows;
+  });
 }
 
 /** Other calls get their turn after each step. */
