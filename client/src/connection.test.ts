@@ -315,15 +315,17 @@ describe('frames from the server', () => {
     });
   }
 
-  test('that are binary, or a second welcome, are reported and do not end the connection', () => {
+  test('that are binary, a second welcome, or too long to be read, are reported and do not end the connection', () => {
     const { socket, faults, closures } = setUpReady();
     socket.receives(new Uint8Array([123, 125]));
     socket.receives(WELCOME);
+    socket.receives('['.repeat(4_194_305));
     assert.deepEqual(
       faults.map((fault) => fault.message),
       [
         'the server sent a bad frame: a frame must be text, got a binary message',
         'the server sent a bad frame: there must be one welcome, got a second',
+        'the server sent a bad frame: a frame must have at most 4194304 characters, got 4194305',
       ],
     );
     assert.deepEqual(closures, []);

@@ -1,5 +1,6 @@
 import {
   closeCode,
+  type Decoded,
   decodeClientFrame,
   decodeServerFrame,
   type EventFrame,
@@ -46,6 +47,8 @@ type State = 'opening' | 'greeting' | 'ready' | 'closing' | 'ended';
 
 /** How much may wait in the socket before messages are refused: a server that does not read must not fill memory. */
 export const MAX_BUFFERED_BYTES = 1_048_576;
+/** Much more than any frame of a server has. The values that are made from JSON take fifty times its room. */
+const MAX_FRAME_CHARACTERS = 4_194_304;
 const CLOSE_TIMEOUT_MS = 1_000;
 /** Longer than any browser waits for the end of a connection that the server closes; Firefox waits for ten seconds. */
 const BROWSER_CLOSE_MS = 12_000;
@@ -171,10 +174,7 @@ export class Connection {
   #received(data: unknown): void {
     if (this.#state !== 'greeting' && this.#state !== 'ready') return;
     this.#heartbeat?.received();
-    const decoded =
-      typeof data === 'string'
-        ? decodeServerFrame(data)
-        : ({ ok: false, fault: 'a frame must be text, got a binary message' } as const);
+    const decoded = decode(data);
     if (!decoded.ok) this.#fault(decoded.fault);
     else if (this.#state === 'ready') this.#handle(decoded.frame);
     else if (decoded.frame.kind === 'welcome') this.#welcomed(decoded.frame);
@@ -304,4 +304,10 @@ export class Connection {
       reject(new ConnectionClosedError(closure));
     }
   }
+}
+
+function decode(data: unknown): Decoded<ServerFrame> {
+  if (typeof data !== 'string') return { ok: false, fault: 'a frame must be text, got a binary message' };
+  if (data.length <= MAX_FRAME_CHARACTERS) return decodeServerFrame(data);
+  return { ok: false, fault: `a frame must have at most ${MAX_FRAME_CHARACTERS} characters, got ${data.length}` };
 }

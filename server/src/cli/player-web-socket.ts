@@ -15,6 +15,9 @@ export interface UpgradeRefusal {
 /** Statuses below 500 that ask the client to come again: a time-out, too early, too many requests. */
 const PASSING_STATUSES = [408, 425, 429];
 
+/** Much more than any frame of a server has. Values made from JSON take fifty times its bytes. */
+const MAX_PAYLOAD_BYTES = 4_194_304;
+
 /**
  * A WebSocket that tells `refused` with which HTTP answer an attempt failed, before it reports the failure itself. The
  * WebSocket of Node.js hides that answer, as those of browsers do. Nothing is sent before `assertThere` has resolved; an
@@ -35,7 +38,7 @@ export function createPlayerWebSocket(
   };
   return class extends WebSocket {
     constructor(url: string, protocols: string[]) {
-      super(url, protocols, { finishRequest: begin });
+      super(url, protocols, { finishRequest: begin, maxPayload: MAX_PAYLOAD_BYTES, perMessageDeflate: false });
       this.on('unexpected-response', (_, response) => {
         void readRefusal(response).then((refusal) => {
           // The client may have given up while it waited for the text.
