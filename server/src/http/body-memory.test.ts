@@ -42,10 +42,32 @@ test('bodies that are not proven leave half of the memory to those that are, and
   const [stranger, another, known] = [hold(), hold(), hold()];
   assert.equal(stranger.grow(9_000_000, 9_000_000), true);
   assert.equal(another.grow(1_000_001, 1_000_001), false);
-  assert.equal(known.grow(9_000_000, 9_000_000, true), true);
+  assert.equal(known.grow(9_000_000, 9_000_000, 'known'), true);
   assert.equal(another.grow(1_000_000, 1_000_000), true);
-  assert.equal(known.grow(10_000_001, 10_000_001, true), false, 'all of it is used');
+  assert.equal(known.grow(10_000_001, 10_000_001, 'known'), false, 'all of it is used');
   stranger.release();
   known.release();
   assert.equal(hold().grow(9_000_000, 9_000_000), true);
+});
+
+test('a signer with many bodies leaves as much as they have to others, and always has room for one', () => {
+  const hold = createBodyMemory({ ownBytes: 0, sharedBytes: 20_000_000 });
+  const grows = (bytes: number, signer: string) => {
+    const memory = hold();
+    const hasRoom = memory.grow(bytes, bytes, signer);
+    if (!hasRoom) memory.release();
+    return { memory, hasRoom };
+  };
+  const many = Array.from({ length: 20 }, () => grows(1_000_000, 'many'));
+  assert.equal(many.filter(({ hasRoom }) => hasRoom).length, 10);
+  const other = grows(9_000_000, 'other');
+  assert.ok(other.hasRoom, 'a single body may take all that is free');
+  assert.equal(grows(600_000, 'other').hasRoom, false);
+  other.memory.release();
+  assert.equal(grows(1_000_000, 'many').hasRoom, false);
+  for (const { memory } of many) memory.release();
+  const [one, another] = [grows(20_000_000, 'many'), grows(1, 'many')];
+  assert.deepEqual([one.hasRoom, another.hasRoom], [true, false]);
+  one.memory.release();
+  assert.ok(grows(20_000_000, 'other').hasRoom, 'all of it has come back');
 });

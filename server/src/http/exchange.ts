@@ -30,7 +30,7 @@ export interface HttpRequest {
    * `onPart` is called with each part as it arrives, for work that would take long on the whole body at once. A proven body,
    * which a known caller has signed if it is what its head says, finds room where others do not.
    */
-  readBody(maxBytes: number, onPart?: (part: Uint8Array) => void, isProven?: boolean): MaybePromise<Uint8Array>;
+  readBody(maxBytes: number, onPart?: (part: Uint8Array) => void, signer?: string): MaybePromise<Uint8Array>;
 }
 
 /** A reply to send over HTTP. A reply to HEAD has the body that GET would get, but only its length is sent. */

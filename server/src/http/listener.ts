@@ -93,9 +93,9 @@ export function createHttpListener({
     const { headers } = head;
     const memory = holdMemory();
     const timeoutMs = settings.requestTimeoutMs;
-    const body: HttpRequest['readBody'] = (maxBytes, onPart, isProven) => {
+    const body: HttpRequest['readBody'] = (maxBytes, onPart, signer) => {
       const isBroken = unreadable.isBroken(socket);
-      return readBody({ request, headers, response, isBroken, maxBytes, timeoutMs, memory, clock, onPart, isProven });
+      return readBody({ request, headers, response, isBroken, maxBytes, timeoutMs, memory, clock, onPart, signer });
     };
     let isKnown = false;
     const callerIsKnown = () => {

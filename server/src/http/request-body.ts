@@ -24,7 +24,7 @@ export function readBody({
   memory,
   clock,
   onPart = () => {},
-  isProven,
+  signer,
 }: {
   request: IncomingMessage;
   headers: RequestHeaders;
@@ -38,8 +38,8 @@ export function readBody({
   clock: Clock;
   /** Called with each part of the body as it arrives. */
   onPart?: ((part: Uint8Array) => void) | undefined;
-  /** Whether a known caller has signed the body, if it is what its head says. */
-  isProven?: boolean | undefined;
+  /** The known caller who has signed the body, if it is what its head says. */
+  signer?: string | undefined;
 }): MaybePromise<Uint8Array> {
   if (declaredLength(headers) > maxBytes) return Promise.reject(tooLarge(maxBytes));
   if (isBroken && !request.complete) return Promise.reject(malformed());
@@ -58,7 +58,7 @@ export function readBody({
     const onData = (chunk: Uint8Array): void => {
       const size = body.length + chunk.length;
       if (size > maxBytes) settle(() => reject(tooLarge(maxBytes)));
-      else if (!memory.grow(size, body.sizeWith(chunk.length), isProven)) settle(() => reject(noMemory()));
+      else if (!memory.grow(size, body.sizeWith(chunk.length), signer)) settle(() => reject(noMemory()));
       else {
         body.add(chunk);
         onPart(chunk);

@@ -108,7 +108,8 @@ export function createSignatureAuthentication(parts: AuthenticationParts): Authe
       payload ??= createHash('sha256');
       payload.update(part);
     };
-    const read = () => request.readBody(maxBytes, onPart, isProven);
+    const holder = credential.subject ?? accessKeyId;
+    const read = () => request.readBody(maxBytes, onPart, isProven ? holder : undefined);
     const reading = orElse(read, (error) => {
       if (!(error instanceof BodyError)) throw error;
       if (mayBeForged) failures.check(caller, seen);

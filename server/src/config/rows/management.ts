@@ -85,7 +85,7 @@ const rows = {
     // The longest body takes twice its size while the last of it comes.
     min: 4 * MEBIBYTE,
     max: 16_384 * MEBIBYTE,
-    help: 'Memory that longer bodies share, for what each takes beyond RESPARK_MAX_BODY_BYTES, which may be three times its length while it comes; a call whose body finds no room is refused with 429 and told when to try again. Half of it is for those whose callers have signed their SHA-256 (x-amz-content-sha256).',
+    help: 'Memory that longer bodies share, for what each takes beyond RESPARK_MAX_BODY_BYTES, which may be three times its length while it comes; a call whose body finds no room is refused with 429 and told when to try again. Half of it is for those whose callers have signed their SHA-256 (x-amz-content-sha256). One access key has about half of what is free.',
   }),
   longBodyBytesPerSecondPerAddress: integer({
     default: 8 * MEBIBYTE,
