@@ -70,7 +70,10 @@ const { players, runtimes } = createServices({
   longWork: { run: () => Promise.reject(new Error('nothing is configured here')) },
   cloudCode: {
     sandbox: { prepare: refuse, invoke: refuse, dropped() {}, close: refuse },
-    playerData: { get: refuse, set: refuse, remove: refuse, removeStage: async () => {}, close: refuse },
+    playerData: {
+      ...{ get: refuse, page: refuse, set: refuse, remove: refuse, close: refuse },
+      removeStage: async () => {},
+    },
     stageLogs: { append: refuse, read: refuse, remove: async () => {}, close: refuse },
     outside: {
       ...{ invokeLambda: refuse, getItem: refuse, putItem: refuse, updateItem: refuse },

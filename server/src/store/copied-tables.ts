@@ -1,5 +1,5 @@
 import { CHAINS_WITH_HEADS } from './audit/sqlite-chain.ts';
-import { idOfEntry } from './player-data/postgres.ts';
+import { idOfEntry } from './player-data/entry-ids.ts';
 import type { Schema } from './schema.ts';
 
 export type ColumnType = 'text' | 'bigint' | 'integer' | 'smallint' | 'bytea';

@@ -45,7 +45,7 @@ async function open(t: TestContext, env: Readonly<Record<string, string>> = {}) 
           gets += 1;
           return { version: 1, values: new Map([['Gold', String(gets)]]) };
         },
-        async remove() {},
+        remove: async () => ({ keys: 0, bytes: 0 }),
         set: async (_player, _changes, version) => (version === undefined ? 1 : Promise.reject(CONFLICT)),
       },
       disconnect: async () => ({ successes: [], failures: [] }),

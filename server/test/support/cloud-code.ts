@@ -9,7 +9,10 @@ const refuse = () => Promise.reject(new Error('this test runs no scripts'));
 /** For what never deploys anything. */
 export const NO_CLOUD_CODE: CloudCode = {
   sandbox: { prepare: refuse, invoke: refuse, dropped() {}, close: refuse },
-  playerData: { get: refuse, set: refuse, remove: refuse, removeStage: async () => {}, close: refuse },
+  playerData: {
+    ...{ get: refuse, page: refuse, set: refuse, remove: refuse, close: refuse },
+    removeStage: async () => {},
+  },
   stageLogs: { append: refuse, read: refuse, remove: async () => {}, close: refuse },
   outside: {
     invokeLambda: refuse,

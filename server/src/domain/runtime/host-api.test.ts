@@ -26,7 +26,10 @@ function open() {
         whenSet();
         return 2;
       },
-      remove: async ({ playerId }) => void did.push(`remove ${playerId}`),
+      async remove({ playerId }) {
+        did.push(`remove ${playerId}`);
+        return { keys: 1, bytes: 1 };
+      },
     },
     disconnect: async () => {
       did.push('disconnect');

@@ -1,5 +1,5 @@
 import { ServiceError } from '../../errors.ts';
-import { BYTES_BESIDE_ENTRY, type PlayerDataLimits } from './player-data.ts';
+import type { PlayerDataLimits, PlayerDataPosition, PlayerDataSize, PlayerValues } from './player-data.ts';
 
 /** What no database keeps in a text. */
 export const CANNOT_BE_KEPT = /[\0\p{Surrogate}]/u;
@@ -27,21 +27,52 @@ export function outdated(expectedVersion: number): ServiceError {
   return new ServiceError('conflict', `the player's data is no longer at version ${expectedVersion}: read it again`);
 }
 
-/** How much a player has. */
-export interface Size {
-  readonly keys: number;
-  /** The bytes of the keys and values as UTF-8. */
-  readonly bytes: number;
+/** What is read of a player's entries. */
+export interface Row {
+  readonly version: number;
+  /** Null in the only row of a player who has none of what was asked for. */
+  readonly key: string | null;
+  readonly value: string | null;
 }
 
-/** How many bytes a stage is charged for what one player has. */
-export function chargeFor({ keys, bytes }: Size): number {
-  return bytes + keys * BYTES_BESIDE_ENTRY;
+export function toValues(rows: readonly (Row | undefined)[]): PlayerValues {
+  const values = new Map<string, string>();
+  for (const row of rows)
+    if (row !== undefined && row.key !== null && row.value !== null) values.set(row.key, row.value);
+  return { version: rows[0]?.version ?? 0, values };
+}
+
+/** The size of what a player has who has nothing. */
+export const NOTHING: PlayerDataSize = { keys: 0, bytes: 0 };
+
+/** A page may begin behind a key of any length, and its position is to be short. */
+const MAX_FROM_CHARACTERS = 128;
+
+export const FIRST: PlayerDataPosition = { from: '', skip: 0 };
+
+/**
+ * Where the next page begins behind one that began at `start` and has entries with these keys, in the order of their UTF-8.
+ * Keys that begin alike stand together, so those with the beginning of the last one are counted.
+ */
+export function positionBehind(start: PlayerDataPosition, keys: readonly string[]): PlayerDataPosition {
+  const from = [...(keys.at(-1) ?? '').slice(0, 2 * MAX_FROM_CHARACTERS)].slice(0, MAX_FROM_CHARACTERS).join('');
+  const alike = keys.filter((key) => key.startsWith(from)).length;
+  return { from, skip: start.from === from ? start.skip + alike : alike };
+}
+
+/** How many of these entries, and at least the first, have at most so many bytes together, with so many beside each. */
+export function countFitting(entries: readonly { readonly bytes: number }[], maxBytes: number, beside: number): number {
+  let sum = 0;
+  const end = entries.findIndex(({ bytes }, index) => {
+    sum += bytes + beside;
+    return index > 0 && sum > maxBytes;
+  });
+  return end < 0 ? entries.length : end;
 }
 
 /** Throws a `ServiceError('quota_exceeded')` when a player would have more than the limits allow. */
 export function assertWithinLimits(
-  { keys, bytes }: Size,
+  { keys, bytes }: PlayerDataSize,
   { maxKeysPerPlayer, maxBytesPerPlayer }: Omit<PlayerDataLimits, 'maxBytesPerStage'>,
 ): void {
   const refuse = (has: string, may: number) => {

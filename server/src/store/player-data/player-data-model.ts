@@ -1,6 +1,13 @@
 import { ServiceError } from '../../errors.ts';
 import type { PlayerKey } from '../../player-key.ts';
-import { BYTES_BESIDE_ENTRY, type PlayerData, type PlayerDataLimits, type PlayerValues } from './player-data.ts';
+import {
+  BYTES_BESIDE_ENTRY,
+  type PlayerData,
+  type PlayerDataLimits,
+  type PlayerDataPage,
+  type PlayerDataSize,
+  type PlayerValues,
+} from './player-data.ts';
 import type { PlayerDataStores } from './player-data-stores.ts';
 
 export interface Player {
@@ -40,6 +47,22 @@ export class Model implements PlayerData {
     return { version, values: new Map([...values].filter(([name]) => keys.includes(name))) };
   }
 
+  async page(
+    key: PlayerKey,
+    { start = { from: '', skip: 0 }, maxBytes }: Parameters<PlayerData['page']>[1],
+  ): Promise<PlayerDataPage> {
+    const { version, values } = this.find(key);
+    const page = new Map<string, string>();
+    const left = [...values].slice(start.skip);
+    for (const [name, value] of left) {
+      if (page.size > 0 && this.chargeFor(new Map([...page, [name, value]])) > maxBytes) break;
+      page.set(name, value);
+    }
+    const next = left.length > page.size ? { from: '', skip: start.skip + page.size } : undefined;
+    const bytes = [...page].map(([name, value]) => [name, Buffer.from(value)] as const);
+    return { version, ...this.countAll(values), values: new Map(bytes), next };
+  }
+
   async set(key: PlayerKey, changes: Changes, expectedVersion?: number): Promise<number> {
     this.assertCanBeKept(changes);
     const { version, values: before } = this.find(key);
@@ -52,8 +75,10 @@ export class Model implements PlayerData {
     return this.write(key, values);
   }
 
-  async remove(key: PlayerKey): Promise<void> {
+  async remove(key: PlayerKey): Promise<PlayerDataSize> {
+    const removed = this.countAll(this.find(key).values);
     this.write(key, new Map());
+    return removed;
   }
 
   async removeStage(stageId: string): Promise<void> {
@@ -87,6 +112,10 @@ export class Model implements PlayerData {
 
   protected chargeFor(values: ReadonlyMap<string, string>): number {
     return this.bytesOf(values) + values.size * BYTES_BESIDE_ENTRY;
+  }
+
+  protected countAll(values: ReadonlyMap<string, string>): PlayerDataSize {
+    return { keys: values.size, bytes: this.bytesOf(values) };
   }
 
   protected bytesOf(values: ReadonlyMap<string, string>): number {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { ServiceError } from '../../errors.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import type { Register } from '../suite.ts';
+import { testPages } from './pages.contract.ts';
 import type { PlayerDataLimits } from './player-data.ts';
 import type { PlayerDataStores } from './player-data-stores.ts';
 import { testQuota } from './quota.contract.ts';
@@ -29,6 +30,7 @@ export function testPlayerData(stores: PlayerDataStores, register: Register = te
   testWritesAtOnce(stores, register);
   testLimits(stores, register);
   testQuota(stores, register);
+  testPages(stores, register);
   testRemoval(stores, register);
   testProcesses(stores, register);
 }
@@ -243,7 +245,7 @@ function testLimits({ open, openBeside }: PlayerDataStores, register: Register):
   });
 }
 
-function testRemoval({ open }: PlayerDataStores, register: Register): void {
+function testRemoval({ open, openBeside }: PlayerDataStores, register: Register): void {
   register("a player's data is removed, and no other player's", async (t) => {
     const data = await open(t, LIMITS);
     const elsewhere = { ...ANNA, stageId: 'live' };
@@ -253,6 +255,30 @@ function testRemoval({ open }: PlayerDataStores, register: Register): void {
     assert.deepEqual(await data.get(ANNA), NOTHING);
     assert.equal((await data.get(BERT)).values.size, 2);
     assert.equal((await data.get(elsewhere)).values.size, 2);
+  });
+
+  register('a removal says how much it has removed, and what is removed once is of one removal', async (t) => {
+    const data = await open(t, LIMITS);
+    const beside = await openBeside(t, data, LIMITS);
+    const nothing = { keys: 0, bytes: 0 };
+    assert.deepEqual(await data.remove(ANNA), nothing);
+    await data.set(ANNA, entries({ a: '1', é: '"💥"', b: '2' }));
+    await data.set(ANNA, entries({ b: undefined, a: '12' }));
+    await data.set(BERT, entries({ a: '1' }));
+    assert.deepEqual(await data.remove(ANNA), { keys: 2, bytes: 3 + 8 });
+    assert.deepEqual(await data.remove(ANNA), nothing);
+    const many = new Map(Array.from({ length: 700 }, (_, at) => [`key ${at}`, 'x'.repeat(1_000)]));
+    const bytes = [...many.keys()].reduce((sum, key) => sum + key.length + 1_000, 0);
+    for (let round = 0; round < 3; round += 1) {
+      await data.set(ANNA, many);
+      const removed = await Promise.all([data, beside, data, beside].map((each) => each.remove(ANNA)));
+      const some = removed.filter(({ keys }) => keys > 0);
+      assert.deepEqual(some, [{ keys: 700, bytes }]);
+    }
+    const during = await Promise.all([data.set(ANNA, many), data.remove(ANNA), data.set(ANNA, entries({ a: '1' }))]);
+    const left = await data.page(ANNA, { maxBytes: 1 });
+    assert.equal(left.keys + during[1].keys, 701, 'what was written was removed, or is there');
+    assert.deepEqual(await data.remove(BERT), { keys: 1, bytes: 2 });
   });
 
   register("a stage's data is removed, however many players have some, and no other stage's", async (t) => {
@@ -291,6 +317,7 @@ function testProcesses({ open, openBeside }: PlayerDataStores, register: Registe
     await here.close();
     await assert.rejects(here.set(ANNA, entries({ a: '2' })));
     await assert.rejects(here.get(ANNA));
+    await assert.rejects(here.page(ANNA, { maxBytes: 1 }));
     await assert.rejects(here.remove(ANNA));
     await assert.rejects(here.removeStage(ANNA.stageId));
     assert.deepEqual(await beside.get(ANNA), { version, values: entries({ a: '1' }) });

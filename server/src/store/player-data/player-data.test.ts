@@ -8,6 +8,8 @@ import { type Changes, Model, type ModelClass, type Player, storesOf } from './p
 
 describe('a model of player data', () => testPlayerData(storesOf(Model)));
 
+type Part = Parameters<Model['page']>[1];
+
 /** The mistakes that the suite must notice, and the promise that each must break. */
 const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>> = {
   'a write puts its keys in place of all others': {
@@ -131,6 +133,54 @@ const BROKEN: Readonly<Record<string, { Variant: ModelClass; promise: RegExp }>>
       protected override write(key: PlayerKey, values: ReadonlyMap<string, string>) {
         this.assertWithinLimits(values);
         return super.write(key, values);
+      }
+    },
+  },
+  'a page ends behind the value that it has no room for': {
+    promise: /as many as there is room for/,
+    Variant: class extends Model {
+      override async page(key: PlayerKey, { start, maxBytes }: Part) {
+        return await super.page(key, { start, maxBytes: maxBytes + 1_000 });
+      }
+    },
+  },
+  'a page says how much it has itself': {
+    promise: /say how much there is/,
+    Variant: class extends Model {
+      override async page(key: PlayerKey, part: Part) {
+        const page = await super.page(key, part);
+        return { ...page, keys: page.values.size };
+      }
+    },
+  },
+  'a page begins with the last value of the one before': {
+    promise: /every value once/,
+    Variant: class extends Model {
+      override async page(key: PlayerKey, part: Part) {
+        const page = await super.page(key, part);
+        if (page.next === undefined || page.values.size === 1) return page;
+        return { ...page, next: { ...page.next, skip: page.next.skip - 1 } };
+      }
+    },
+  },
+  'a page is read in steps': {
+    promise: /no part of another/,
+    Variant: class extends Model {
+      override async page(key: PlayerKey, part: Part) {
+        const { version } = this.find(key);
+        await new Promise((resolve) => setImmediate(resolve));
+        return { ...(await super.page(key, part)), version };
+      }
+    },
+  },
+  'a removal counts what it finds some time before': {
+    promise: /is of one removal/,
+    Variant: class extends Model {
+      override async remove(key: PlayerKey) {
+        const removed = this.countAll(this.find(key).values);
+        await undefined;
+        await super.remove(key);
+        return removed;
       }
     },
   },

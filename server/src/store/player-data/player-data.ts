@@ -15,6 +15,18 @@ export interface PlayerDataLimits {
  */
 export const BYTES_BESIDE_ENTRY = 128;
 
+/** How much a player has. */
+export interface PlayerDataSize {
+  readonly keys: number;
+  /** The keys and values together, as UTF-8. */
+  readonly bytes: number;
+}
+
+/** How many bytes a stage is charged for what one player has. */
+export function chargeFor({ keys, bytes }: PlayerDataSize): number {
+  return bytes + keys * BYTES_BESIDE_ENTRY;
+}
+
 export interface PlayerValues {
   /**
    * The version of everything the player has, asked for or not. It is another number after each write, and never one
@@ -24,6 +36,22 @@ export interface PlayerValues {
   readonly version: number;
   /** Key → JSON text; a key that is not set is absent. */
   readonly values: ReadonlyMap<string, string>;
+}
+
+/** Where a page begins, of the version that it was given for: so many values behind the first whose place is `from` or later. */
+export interface PlayerDataPosition {
+  /** At most 128 characters. */
+  readonly from: string;
+  readonly skip: number;
+}
+
+/** Some of what a player has. The size is that of everything. */
+export interface PlayerDataPage extends PlayerDataSize {
+  readonly version: number;
+  /** Key → JSON text in UTF-8. */
+  readonly values: ReadonlyMap<string, Uint8Array>;
+  /** Where the next page begins; undefined on the last. */
+  readonly next: PlayerDataPosition | undefined;
 }
 
 /**
@@ -44,6 +72,15 @@ export interface PlayerData {
   get(player: PlayerKey, keys?: readonly string[]): Promise<PlayerValues>;
 
   /**
+   * The values from `start` on, or from the first on, until a stage is charged more than `maxBytes` for them, and at least
+   * one if there is one. All of it stood together at one version. A position is of no use at any other version.
+   */
+  page(
+    player: PlayerKey,
+    part: { readonly start?: PlayerDataPosition | undefined; readonly maxBytes: number },
+  ): Promise<PlayerDataPage>;
+
+  /**
    * Sets the keys in `changes`, removes those that are undefined there, leaves all others as they are, and resolves
    * with the version that this makes. Removing a key that is not set is not an error.
    *
@@ -58,8 +95,8 @@ export interface PlayerData {
    */
   set(player: PlayerKey, changes: ReadonlyMap<string, string | undefined>, expectedVersion?: number): Promise<number>;
 
-  /** Removes everything the player has. A player without data is not an error. */
-  remove(player: PlayerKey): Promise<void>;
+  /** Removes everything the player has, and resolves with how much that was. A player without data is not an error. */
+  remove(player: PlayerKey): Promise<PlayerDataSize>;
 
   /**
    * Removes the data of all players of the stage, some of it at a time, so that other calls get their turn. What is

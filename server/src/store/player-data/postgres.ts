@@ -1,4 +1,4 @@
-import { createHash, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { ServiceError } from '../../errors.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import { Batches } from '../postgres/batches.ts';
@@ -8,17 +8,26 @@ import {
   assertWithinLimits,
   CANNOT_BE_KEPT,
   type Change,
-  chargeFor,
+  FIRST,
+  NOTHING,
   outdated,
+  positionBehind,
+  type Row,
   toChange,
+  toValues,
 } from './changes.ts';
-import { BYTES_BESIDE_ENTRY, type PlayerData, type PlayerDataLimits } from './player-data.ts';
+import { idOfEntry } from './entry-ids.ts';
+import {
+  BYTES_BESIDE_ENTRY,
+  chargeFor,
+  type PlayerData,
+  type PlayerDataLimits,
+  type PlayerDataSize,
+} from './player-data.ts';
 import { SLOTS } from './stage-totals.ts';
 
 /** Players of a deleted stage that are removed in one transaction. */
 const REMOVED_AT_ONCE = 128;
-/** A longer key is known by its digest, because an index has no room for it. */
-const MAX_KEY_CHARACTERS = 256;
 
 type Query = Pick<Session, 'query'>;
 
@@ -27,6 +36,13 @@ interface Write {
   /** Undefined removes everything. */
   readonly changes: readonly Change[] | undefined;
   readonly expectedVersion: number | undefined;
+}
+
+/** What a write has come to. */
+interface Written {
+  readonly version: number;
+  /** What a removal has removed. */
+  readonly removed: PlayerDataSize;
 }
 
 /** A player as the writes of a batch leave them. */
@@ -79,7 +95,7 @@ export function openPostgresPlayerData({
   /** In which this process counts. Two that have the same wait for each other, and count as well. */
   slot?: number;
 }): PlayerData {
-  const batches = new Batches<Write, number>({
+  const batches = new Batches<Write, Written>({
     subject: 'player data',
     perform: (writes) => sessions.transact((session) => performAll({ session, writes, limits, slot })),
   });
@@ -88,7 +104,7 @@ export function openPostgresPlayerData({
       batches.assertOpen();
       const ids = keys?.filter((key) => !CANNOT_BE_KEPT.test(key)).map(idOfEntry) ?? null;
       const { rows } = await sessions.use(({ query }) =>
-        query<{ version: number; key: string | null; value: string | null }>(
+        query<Row>(
           `select version, key, value from players left join player_entries entry
              on entry.stage_id = players.stage_id and entry.player_id = players.player_id
              and ($3::text[] is null or entry.id = any($3::text[]))
@@ -96,17 +112,42 @@ export function openPostgresPlayerData({
           [stageId, playerId, ids],
         ),
       );
-      const values = new Map<string, string>();
-      for (const { key, value } of rows) if (key !== null && value !== null) values.set(key, value);
-      return { version: rows[0]?.version ?? 0, values };
+      return toValues(rows);
+    },
+    async page({ stageId, playerId }, { start = FIRST, maxBytes }) {
+      batches.assertOpen();
+      const { rows } = await sessions.use(({ query }) =>
+        query<Row & PlayerDataSize & { found: number | null }>(
+          `select version, keys, players.bytes, entry.key, entry.value, entry.found from players left join (
+             select id, key, value, count(*) over () as found, row_number() over up_to as number, sum(charge) over up_to as sum
+             from (
+               select id, key, value, bytes + ${BYTES_BESIDE_ENTRY} as charge from player_entries
+               where stage_id = $1 and player_id = $2 and id >= $3 order by id limit $4 offset $5
+             ) as charged window up_to as (order by id)
+           ) as entry on entry.number = 1 or entry.sum <= $6
+           where players.stage_id = $1 and players.player_id = $2 order by entry.id`,
+          [stageId, playerId, start.from, Math.floor(maxBytes / BYTES_BESIDE_ENTRY) + 2, start.skip, maxBytes],
+        ),
+      );
+      const { keys, bytes, found } = rows[0] ?? { ...NOTHING, found: null };
+      const { version, values } = toValues(rows);
+      const hasMore = (found ?? 0) > values.size;
+      const next = hasMore ? positionBehind(start, [...values.keys()].map(idOfEntry)) : undefined;
+      return {
+        version,
+        keys,
+        bytes,
+        next,
+        values: new Map([...values].map(([key, text]) => [key, Buffer.from(text)])),
+      };
     },
     async set(player, changes, expectedVersion) {
       const list = [...changes].map(([key, value]) => toChange(key, value));
       const bytes = list.reduce((sum, change) => sum + change.bytes, 0);
-      return await batches.write({ player, changes: list, expectedVersion }, bytes);
+      return (await batches.write({ player, changes: list, expectedVersion }, bytes)).version;
     },
     async remove(player) {
-      await batches.write({ player, changes: undefined, expectedVersion: undefined }, 0);
+      return (await batches.write({ player, changes: undefined, expectedVersion: undefined }, 0)).removed;
     },
     async removeStage(stageId) {
       for (let removed = REMOVED_AT_ONCE; removed === REMOVED_AT_ONCE; ) {
@@ -129,7 +170,7 @@ async function performAll({
   writes: readonly Write[];
   limits: PlayerDataLimits;
   slot: number;
-}): Promise<PromiseSettledResult<number>[]> {
+}): Promise<PromiseSettledResult<Written>[]> {
   const players = await lockPlayers(session, writes);
   const counters = await readCounters(session, writes);
   await readEntries(session, writes, players);
@@ -198,7 +239,7 @@ function setsOf(writes: readonly Write[]): readonly Write[] {
 }
 
 /** Changes the player in memory; throws a `ServiceError`, and changes nothing, when the write is refused. */
-function perform(write: Write, { players, versions, totals }: Found, limits: PlayerDataLimits): number {
+function perform(write: Write, { players, versions, totals }: Found, limits: PlayerDataLimits): Written {
   const { changes, expectedVersion } = write;
   const player = playerOf(players, write);
   const total = totals.get(player.key.stageId);
@@ -226,13 +267,16 @@ function perform(write: Write, { players, versions, totals }: Found, limits: Pla
   total.bytes += growth;
   for (const change of changes) player.changes.set(idOfEntry(change.key), change);
   player.version = versions.shift() ?? 0;
-  return Object.assign(player, { keys, bytes }).version;
+  Object.assign(player, { keys, bytes });
+  return { version: player.version, removed: NOTHING };
 }
 
-function wipe(player: Player, total: Total): number {
+function wipe(player: Player, total: Total): Written {
+  const removed = { keys: player.keys, bytes: player.bytes };
   total.bytes -= chargeFor(player);
   player.changes.clear();
-  return Object.assign(player, { isWiped: true, version: 0, keys: 0, bytes: 0 }).version;
+  Object.assign(player, { isWiped: true, version: 0, keys: 0, bytes: 0 });
+  return { version: 0, removed };
 }
 
 /** The size of the entry, if the player has it. */
@@ -376,10 +420,4 @@ function playerOf(players: ReadonlyMap<string, Player>, { player }: Write): Play
 
 function nameOf({ stageId, playerId }: PlayerKey): string {
   return JSON.stringify([stageId, playerId]);
-}
-
-/** What an entry has in its primary key. */
-export function idOfEntry(key: string): string {
-  if (key.length <= MAX_KEY_CHARACTERS) return `=${key}`;
-  return `#${createHash('sha256').update(key).digest('base64')}`;
 }

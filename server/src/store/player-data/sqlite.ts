@@ -1,3 +1,4 @@
+import type Libsql from 'libsql';
 import { ServiceError } from '../../errors.ts';
 import type { PlayerKey } from '../../player-key.ts';
 import { openSharedCommits, type SharedCommitsOptions, type WriteStatement } from '../shared-commits.ts';
@@ -6,18 +7,32 @@ import {
   assertWithinLimits,
   CANNOT_BE_KEPT,
   type Change,
-  chargeFor,
+  countFitting,
+  FIRST,
+  NOTHING,
   outdated,
-  type Size,
+  positionBehind,
+  type Row,
   toChange,
+  toValues,
 } from './changes.ts';
-import type { PlayerData, PlayerDataLimits, PlayerValues } from './player-data.ts';
+import {
+  BYTES_BESIDE_ENTRY,
+  chargeFor,
+  type PlayerData,
+  type PlayerDataLimits,
+  type PlayerDataPage,
+  type PlayerDataPosition,
+  type PlayerDataSize,
+} from './player-data.ts';
 
 /** The file in the data directory. */
 export const PLAYER_DATA_FILE = 'player-data.sqlite';
 /** Removing these takes a millisecond or two, in which no other write runs. */
 const KEYS_REMOVED_AT_ONCE = 256;
 const BYTES_REMOVED_AT_ONCE = 1_048_576;
+/** Where a player has more than this, each step removes one entry, because nothing else runs meanwhile. */
+const BYTES_REMOVED_IN_STEP = 262_144;
 
 /**
  * Each entry leads from one version of the schema (`user_version`) to the next; only ever append to this list. A player
@@ -67,6 +82,7 @@ const QUERIES = {
   removeEntry: 'DELETE FROM entries WHERE player = ? AND key = ?',
   removeEntries: `DELETE FROM entries WHERE player = ?1 AND key IN
                     (SELECT key FROM entries WHERE player = ?1 LIMIT ${KEYS_REMOVED_AT_ONCE})`,
+  findKey: 'SELECT key FROM entries WHERE player = ? LIMIT 1',
   lastVersion: 'SELECT version FROM last_version',
   setLastVersion: 'UPDATE last_version SET version = ?',
   findTotal: 'SELECT bytes FROM stage_bytes WHERE stage_id = ?',
@@ -78,7 +94,7 @@ const QUERIES = {
 type Statements = Readonly<Record<keyof typeof QUERIES, WriteStatement>>;
 
 /** What a player has, beside the entries. */
-interface Player extends Size {
+interface Player extends PlayerDataSize {
   readonly id: number;
   readonly version: number;
 }
@@ -88,8 +104,6 @@ interface Total {
   readonly stored: number;
   bytes: number;
 }
-
-const NOTHING: Size = { keys: 0, bytes: 0 };
 
 interface Options extends Pick<SharedCommitsOptions<never>, 'file' | 'clock' | 'log'> {
   readonly limits: PlayerDataLimits;
@@ -129,6 +143,8 @@ export async function openSqlitePlayerData({
      LEFT JOIN entries ON player = id AND key IN (SELECT value FROM json_each(?3)) ${ofPlayer}`,
   );
 
+  const readPage = createReadPage(reader);
+
   return {
     async get({ stageId, playerId }, keys) {
       const kept = keys?.filter((key) => !CANNOT_BE_KEPT.test(key));
@@ -139,6 +155,7 @@ export async function openSqlitePlayerData({
       });
       return toValues(rows as (Row | undefined)[]);
     },
+    page: async (player, { start = FIRST, maxBytes }) => commits.read(() => readPage(player, start, maxBytes)),
     async set(player, changes, expectedVersion) {
       const list = [...changes].map(([key, value]) => toChange(key, value));
       if (isShort() && list.some(({ value }) => value !== undefined)) throw noRoom();
@@ -155,6 +172,41 @@ export async function openSqlitePlayerData({
     },
     close: () => commits.close(),
   };
+}
+
+/** How many sizes are read first. They stand behind keys of any length, and most pages have few entries, or many. */
+const SIZES_AT_FIRST = 8;
+
+function createReadPage(reader: Libsql.Database) {
+  const ofPage = 'FROM entries WHERE player = ? AND key >= ? ORDER BY key LIMIT ? OFFSET ?';
+  const selectPlayer = reader.prepare(QUERIES.find);
+  const selectSizes = reader.prepare(`SELECT bytes ${ofPage}`);
+  // As text, a value would be read, and written again for the reply.
+  const selectValues = reader.prepare(`SELECT key, CAST(value AS BLOB) AS value ${ofPage}`);
+
+  /** How many entries the page has, and whether there are more. Their values may be megabytes, so they are read later. */
+  function measure(player: number, { from, skip }: PlayerDataPosition, maxBytes: number) {
+    const sizes: { bytes: number }[] = [];
+    for (let step = SIZES_AT_FIRST; ; step *= 2) {
+      const more = selectSizes.all(player, from, step, skip + sizes.length) as typeof sizes;
+      sizes.push(...more);
+      const count = countFitting(sizes, maxBytes, BYTES_BESIDE_ENTRY);
+      if (count < sizes.length || more.length < step) return { count, hasMore: count < sizes.length };
+    }
+  }
+
+  // One transaction sees one version.
+  return reader.transaction(
+    ({ stageId, playerId }: PlayerKey, start: PlayerDataPosition, maxBytes: number): PlayerDataPage => {
+      const player = selectPlayer.get(stageId, playerId) as Player | undefined;
+      if (player === undefined) return { ...NOTHING, version: 0, values: new Map(), next: undefined };
+      const { id, version, keys, bytes } = player;
+      const { count, hasMore } = measure(id, start, maxBytes);
+      const rows = selectValues.all(id, start.from, count, start.skip) as { key: string; value: ArrayBuffer }[];
+      const values = new Map(rows.map(({ key, value }) => [key, new Uint8Array(value)]));
+      return { version, keys, bytes, values, next: hasMore ? positionBehind(start, [...values.keys()]) : undefined };
+    },
+  );
 }
 
 /**
@@ -198,8 +250,11 @@ class Writes {
     return version;
   }
 
-  *remove(player: PlayerKey): Generator<void, void> {
-    yield* this.#removeAll(player, this.#find(player));
+  *remove(player: PlayerKey): Generator<void, PlayerDataSize> {
+    const found = this.#find(player);
+    yield* this.#removeAll(player, found);
+    const { keys, bytes } = found ?? NOTHING;
+    return { keys, bytes };
   }
 
   /** Removes some players of the stage, from this one on; gives where to go on, unless that was all. */
@@ -231,7 +286,7 @@ class Writes {
   #totalOf(stageId: string): Total {
     const known = this.#totals.get(stageId);
     if (known !== undefined) return known;
-    const { bytes } = (this.#statements.findTotal.get(stageId) as Size | undefined) ?? NOTHING;
+    const { bytes } = (this.#statements.findTotal.get(stageId) as PlayerDataSize | undefined) ?? NOTHING;
     const total = { stored: bytes, bytes };
     this.#totals.set(stageId, total);
     return total;
@@ -242,7 +297,7 @@ class Writes {
   }
 
   /** What the player will have after the changes. */
-  *#sizeAfter(found: Player | undefined, changes: readonly Change[]): Generator<void, Size> {
+  *#sizeAfter(found: Player | undefined, changes: readonly Change[]): Generator<void, PlayerDataSize> {
     let { keys, bytes } = found ?? NOTHING;
     for (const change of changes) {
       const before = found && (this.#statements.findBytes.get(found.id, change.key) as { bytes: number } | undefined);
@@ -261,10 +316,22 @@ class Writes {
 
   *#removeAll({ stageId, playerId }: PlayerKey, found: Player | undefined): Generator<void, void> {
     if (found === undefined) return;
-    while (this.#statements.removeEntries.run(found.id).changes === KEYS_REMOVED_AT_ONCE) yield;
-    this.#statements.remove.run(stageId, playerId);
+    const { remove, removeEntries } = this.#statements;
+    if (found.bytes > BYTES_REMOVED_IN_STEP) yield* this.#removeEach(found.id);
+    else while (removeEntries.run(found.id).changes === KEYS_REMOVED_AT_ONCE) yield;
+    remove.run(stageId, playerId);
     this.#totalOf(stageId).bytes -= chargeFor(found);
     yield;
+  }
+
+  *#removeEach(player: number): Generator<void, void> {
+    const { findKey, removeEntry } = this.#statements;
+    for (;;) {
+      const entry = findKey.get(player) as { key: string } | undefined;
+      if (entry === undefined) return;
+      removeEntry.run(player, entry.key);
+      yield;
+    }
   }
 
   #nextVersion(): number {
@@ -272,20 +339,6 @@ class Writes {
     this.#lastVersion += 1;
     return this.#lastVersion;
   }
-}
-
-interface Row {
-  readonly version: number;
-  /** Null in the only row of a player who has none of the keys. */
-  readonly key: string | null;
-  readonly value: string | null;
-}
-
-function toValues(rows: readonly (Row | undefined)[]): PlayerValues {
-  const values = new Map<string, string>();
-  for (const row of rows)
-    if (row !== undefined && row.key !== null && row.value !== null) values.set(row.key, row.value);
-  return { version: rows[0]?.version ?? 0, values };
 }
 
 function noRoom(): ServiceError {
