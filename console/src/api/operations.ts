@@ -18,6 +18,7 @@ export const OPERATIONS = {
   CreateStage: ['POST', '/game/{GameName}/stage', '', true],
   CreateWebhook: ['POST', '/respark/game/{GameName}/webhook', '', true],
   DeleteGame: ['DELETE', '/game/{GameName}', '', false],
+  DeletePlayerData: ['DELETE', '/respark/game/{GameName}/stage/{StageName}/player/{PlayerId}/data', '', false],
   DeleteSnapshot: ['DELETE', '/respark/game/{GameName}/snapshot/{SnapshotId}', '', false],
   DeleteStage: ['DELETE', '/game/{GameName}/stage/{StageName}', '', false],
   DeleteWebhook: ['DELETE', '/respark/game/{GameName}/webhook/{WebhookId}', '', false],
@@ -35,6 +36,7 @@ export const OPERATIONS = {
   GetGameConfiguration: ['GET', '/game/{GameName}/configuration', 'Sections', false],
   GetGeneratedCodeJob: ['GET', '/game/{GameName}/snapshot/{SnapshotId}/generated-sdk-code-job/{JobId}', '', false],
   GetPlayerConnectionStatus: ['GET', '/runtime/game/{GameName}/stage/{StageName}/player/{PlayerId}/connection', '', false],
+  GetPlayerData: ['GET', '/respark/game/{GameName}/stage/{StageName}/player/{PlayerId}/data', 'NextToken', false],
   GetReceipt: ['GET', '/respark/receipt/{RequestId}', '', false],
   GetReceiptKey: ['GET', '/respark/receipt-key', '', false],
   GetServerInfo: ['GET', '/respark/server', '', false],
@@ -126,6 +128,7 @@ export interface Inputs {
   CreateStage: { readonly ClientToken?: string | undefined; readonly Description?: string | undefined; readonly GameName: string; readonly Role: string; readonly StageName: string; readonly Tags?: Readonly<Record<string, string>> | undefined };
   CreateWebhook: { readonly Description?: string | undefined; readonly EventTypes?: readonly string[] | undefined; readonly Stages?: readonly string[] | undefined; readonly GameName: string; readonly Url: string };
   DeleteGame: { readonly GameName: string };
+  DeletePlayerData: { readonly GameName: string; readonly StageName: string; readonly PlayerId: string };
   DeleteSnapshot: { readonly GameName: string; readonly SnapshotId: string };
   DeleteStage: { readonly GameName: string; readonly StageName: string };
   DeleteWebhook: { readonly GameName: string; readonly WebhookId: string };
@@ -143,6 +146,7 @@ export interface Inputs {
   GetGameConfiguration: { readonly GameName: string; readonly Sections?: readonly string[] | undefined };
   GetGeneratedCodeJob: { readonly GameName: string; readonly JobId: string; readonly SnapshotId: string };
   GetPlayerConnectionStatus: { readonly GameName: string; readonly PlayerId: string; readonly StageName: string };
+  GetPlayerData: { readonly GameName: string; readonly StageName: string; readonly PlayerId: string; readonly NextToken?: string | undefined };
   GetReceipt: { readonly RequestId: string };
   GetReceiptKey: Readonly<Record<string, never>>;
   GetServerInfo: Readonly<Record<string, never>>;
@@ -221,6 +225,7 @@ export interface Outputs {
   CreateStage: { readonly Stage?: { readonly Arn?: string; readonly Created?: string; readonly Description?: string; readonly GameKey?: string; readonly LastUpdated?: string; readonly LogGroup?: string; readonly Name?: string; readonly Role?: string; readonly State?: 'ACTIVE' | 'DELETING'; readonly Tags?: Readonly<Record<string, string>> } };
   CreateWebhook: { readonly Secret?: string; readonly Webhook?: { readonly Created?: string; readonly Description?: string; readonly EventTypes?: readonly string[]; readonly GameName?: string; readonly Id?: string; readonly LastUpdated?: string; readonly Reason?: string; readonly Stages?: readonly string[]; readonly State?: 'DISABLED' | 'ENABLED'; readonly Url?: string } };
   DeleteGame: Readonly<Record<string, never>>;
+  DeletePlayerData: { readonly DeletedBytes: number; readonly DeletedKeys: number; readonly FreedBytes: number };
   DeleteSnapshot: Readonly<Record<string, never>>;
   DeleteStage: Readonly<Record<string, never>>;
   DeleteWebhook: Readonly<Record<string, never>>;
@@ -238,6 +243,7 @@ export interface Outputs {
   GetGameConfiguration: { readonly GameConfiguration?: { readonly Created?: string; readonly LastUpdated?: string; readonly Sections?: Readonly<Record<string, { readonly Attributes?: unknown; readonly Name?: string; readonly Size?: number }>> } };
   GetGeneratedCodeJob: { readonly GeneratedCodeJob?: { readonly Description?: string; readonly ExpirationTime?: string; readonly GeneratedCodeJobId?: string; readonly S3Url?: string; readonly Status?: 'IN_PROGRESS' | 'COMPLETED' | 'FAILED' | 'PENDING' } };
   GetPlayerConnectionStatus: { readonly Connections?: readonly { readonly Created?: string; readonly Id?: string }[] };
+  GetPlayerData: { readonly Bytes: number; readonly ChargedBytes: number; readonly Keys: number; readonly NextToken?: string; readonly Values: Readonly<Record<string, unknown>>; readonly Version: number };
   GetReceipt: { readonly Receipt: string };
   GetReceiptKey: { readonly InstallationId: string; readonly Jwk: { readonly alg?: string; readonly crv?: string; readonly kid?: string; readonly kty?: string; readonly use?: string; readonly x?: string }; readonly KeyId: string; readonly Pem: string };
   GetServerInfo: { readonly ApiVersion: string; readonly Features: readonly string[]; readonly Node: string; readonly PlayerUrl?: string; readonly Version: string };

@@ -19,6 +19,7 @@ import type { Nodes } from '../domain/nodes.ts';
 import type { Blocks } from '../domain/players/bars/blocks.ts';
 import type { StageAccess } from '../domain/players/bars/stage-access.ts';
 import type { DisconnectJobs } from '../domain/players/disconnect-jobs/disconnect-jobs.ts';
+import type { KeptData } from '../domain/players/kept-data.ts';
 import type { Online } from '../domain/players/online.ts';
 import type { Players } from '../domain/players/players.ts';
 import type { Rehearsals } from '../domain/players/rehearsals.ts';
@@ -43,6 +44,7 @@ export interface Services {
   readonly stageIdentities: StageIdentities;
   readonly players: Pick<Players, 'connections' | 'createToken' | 'disconnect'>;
   readonly online: Online;
+  readonly keptData: KeptData;
   readonly blocks: Blocks;
   readonly disconnectJobs: DisconnectJobs;
   readonly stageAccess: StageAccess;

@@ -36,6 +36,7 @@ import { createStageAccess } from '../domain/players/bars/stage-access.ts';
 import { createDisconnect } from '../domain/players/disconnect.ts';
 import { createDisconnectJobWork } from '../domain/players/disconnect-jobs/disconnect-job-work.ts';
 import { createDisconnectJobs, type DisconnectJobsParts } from '../domain/players/disconnect-jobs/disconnect-jobs.ts';
+import { createKeptData } from '../domain/players/kept-data.ts';
 import { createOnline } from '../domain/players/online.ts';
 import { createPlayerTokens } from '../domain/players/player-tokens.ts';
 import { createPlayers } from '../domain/players/players.ts';
@@ -208,21 +209,8 @@ export function createServices({
   const runtimes = createRuntimes({ renewToken: createTokenRenewal({ tokens, cluster, clock }), answers, log });
   const downloads = createDownloads({ store, findCredential: access.findCredential, sealer: keyring, longWork, clock });
   const parts = {
-    store,
-    audit,
-    cluster,
-    deletions,
-    downloads,
-    paginate,
-    turn,
-    examine,
-    longWork,
-    runtimes,
-    events,
-    clock,
-    random,
-    log,
-    settings,
+    ...{ store, audit, cluster, deletions, downloads, paginate, turn, examine, longWork },
+    ...{ runtimes, events, clock, random, log, settings },
   };
   const jobWork = createDisconnectJobWork({ ...parts, arns, databaseTime });
   const deployments = createDeployments(parts);
@@ -247,6 +235,7 @@ export function createServices({
     clusterNodes: createNodes({ cluster, audit, clock, log, settings }),
     players,
     online: createOnline({ store, cluster, pageTokens, turn, clock, log, settings }),
+    keptData: createKeptData({ ...parts, playerData, pageTokens }),
     bars,
     blocks: createBlocks({ store, blocking, changes, audit, paginate, turn, clock, settings }),
     stageAccess: createStageAccess({ changes, audit }),

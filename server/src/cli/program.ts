@@ -35,6 +35,7 @@ import { migrateCommand } from './commands/migrate.ts';
 import { nodesCommand } from './commands/nodes.ts';
 import { notifyCommand } from './commands/notify.ts';
 import { packCommand } from './commands/pack.ts';
+import { playerDataCommand } from './commands/player-data.ts';
 import { playersCommand } from './commands/players.ts';
 import { receiptCommand } from './commands/receipt.ts';
 import { rehearseCommand } from './commands/rehearse.ts';
@@ -89,6 +90,7 @@ Settings are flags of "serve" or RESPARK_… variables; "respark config print" s
     kickCommand,
     connectionsCommand,
     playersCommand,
+    playerDataCommand,
     tokenCommand,
     identityCommand,
     blockCommand,

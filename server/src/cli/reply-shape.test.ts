@@ -32,6 +32,7 @@ const COMMANDS = [
   ...['disconnect', 'kick', 'connections', 'blocks', 'token', 'unblock', 'revoke-tokens'].map((name) => [
     ...[name, ...STAGE, '--player', 'p'],
   ]),
+  ...['get', 'delete'].map((name) => ['player-data', name, ...STAGE, '--player', 'p']),
   ...['confirm', 'pause'].map((name) => ['jobs', name, ...STAGE, '--id', ID]),
   ['jobs', 'show', ...STAGE, '--id', ID, '--no-wait'],
   ['jobs', 'start', ...STAGE, '--everybody', '--dry-run'],

@@ -52,6 +52,7 @@ export const FEATURES = {
       ...['UnblockPlayer', 'UnblockPlayerInGame'],
     ],
   },
+  'player-data': { operations: ['DeletePlayerData', 'GetPlayerData'] },
   'player-listener': { operations: [], means: 'players have a port of their own' },
   'player-tokens': { operations: ['CreatePlayerToken'] },
   receipts: { operations: ['GetReceipt', 'GetReceiptKey'], means: 'and `Receipt` of DisconnectPlayer' },

@@ -144,7 +144,7 @@ export async function openApi(
   };
 
   const arns = createArns({ region: 'us-east-1', accountId: '123456789012' });
-  const { games, stages, stageIdentities, online, blocks, disconnectJobs, stageAccess } = domain;
+  const { games, stages, stageIdentities, online, keptData, blocks, disconnectJobs, stageAccess } = domain;
   const { notifications, rehearsals, eventRecords, webhooks } = domain;
   const { accessKeys, resourceTags, auditRecords, stageLogLines, clusterActivity, clusterNodes } = domain;
 
@@ -158,6 +158,7 @@ export async function openApi(
       stageIdentities,
       players,
       online,
+      keptData,
       blocks,
       disconnectJobs,
       stageAccess,

@@ -22,6 +22,7 @@ export async function playEveryOwnOperation(t: TestContext, parts: DeskParts): P
   const anna = `anna-${desk.way}`;
   const token = await vouchFor(desk, anna);
   const connections = await lookAtPlayers(desk, anna, token);
+  await readAndDelete(desk, anna);
   await barPlayer(desk, { player: anna, token, connections });
   await revokeTokens(desk, anna, token);
   await closeStage(desk);
@@ -213,6 +214,21 @@ async function lookAtPlayers(desk: Desk, player: string, token: string): Promise
   );
   assert.equal((await guest.closed).code, 4500);
   return hers;
+}
+
+/** What the script has kept about the player is read, and deleted at each node. */
+async function readAndDelete({ ask, stage, place, nodes }: Desk, player: string): Promise<void> {
+  const one = [...place, '--player', player];
+  const read = () => ask(['GET', `${stage}/player/${player}/data`], ['player-data', 'get', ...one]);
+  const remove = () => ask(['DELETE', `${stage}/player/${player}/data`], ['player-data', 'delete', ...one]);
+  for (const _ of nodes) assert.deepEqual(valueAt(await read(), ['Values']), { Greeted: true });
+  const first = await remove();
+  const others: unknown[] = [];
+  for (const _ of nodes) others.push(await remove());
+  const counted = (reply: unknown) => [valueAt(reply, ['DeletedKeys']), valueAt(reply, ['DeletedBytes'])];
+  assert.deepEqual(counted(first), [1, 11]);
+  for (const other of others) assert.deepEqual(counted(other), [0, 0]);
+  for (const _ of nodes) assert.deepEqual(valueAt(await read(), ['Values']), {});
 }
 
 /** Blocks the player from the stage, and from the whole game, and lets them in again. */

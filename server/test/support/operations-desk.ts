@@ -52,7 +52,8 @@ export interface Desk extends DeskParts {
   connect(node: number, token?: string): Promise<TestPlayer>;
 }
 
-const SCRIPT = "GameSparks().Logging().Info('hello from the script'); return GameSparks().Messaging().Response({});";
+const SCRIPT =
+  "GameSparks().CurrentPlayer().SetData({ Greeted: true }); GameSparks().Logging().Info('hello from the script'); return GameSparks().Messaging().Response({});";
 const PATIENCE_MS = 30_000;
 const PAUSE_MS = 50;
 

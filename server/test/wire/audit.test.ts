@@ -196,6 +196,7 @@ async function makeLiveChanges(
   await note('SendNotificationToPlayer', `${live}/player/p-1`, 'POST', '/stage/Live/player/p-1/notification', said);
   await note('SendNotificationToStage', live, 'POST', '/stage/Live/notification', said);
   await note('PlayRehearsedEnd', `${live}/player/p-1`, 'POST', '/stage/Live/player/p-1/rehearsal', { End: 'KICKED' });
+  await note('DeletePlayerData', `${live}/player/p-1`, 'DELETE', '/stage/Live/player/p-1/data');
   client.close();
   const first = Array.from({ length: 5 }, () => new ResparkClient({ url: server.playerUrl, gameKey, token }));
   await Promise.all(first.map((client) => client.connect()));
@@ -205,9 +206,8 @@ async function makeLiveChanges(
   await note('StartDisconnectJob', live, 'POST', jobs, { ...job, DryRun: true });
   const awaiting = idOf(await note('StartDisconnectJob', live, 'POST', jobs, { ...job, ConfirmAbove: 0 }));
   const begun = idOf(await note('StartDisconnectJob', live, 'POST', jobs, job));
-  await note('PauseDisconnectJob', live, 'POST', `${jobs}/${begun}/pause`);
-  await note('ResumeDisconnectJob', live, 'POST', `${jobs}/${begun}/resume`);
-  await note('CancelDisconnectJob', live, 'POST', `${jobs}/${begun}/cancel`);
+  for (const verb of ['Pause', 'Resume', 'Cancel'])
+    await note(`${verb}DisconnectJob`, live, 'POST', `${jobs}/${begun}/${verb.toLowerCase()}`);
   await note('ConfirmDisconnectJob', live, 'POST', `${jobs}/${awaiting}/confirm`);
   for (const one of first) one.close();
   for (const [suffix, path, resource] of [

@@ -30,6 +30,7 @@ import { drainNode, listNodes } from './nodes.ts';
 import { sendNotificationToPlayer, sendNotificationToStage } from './notifications.ts';
 import { countConnections, listConnections, listPlayers } from './online.ts';
 import { listPermissions } from './permissions.ts';
+import { deletePlayerData, getPlayerData } from './player-data.ts';
 import { createPlayerToken } from './player-tokens.ts';
 import { getReceipt, getReceiptKey } from './receipts.ts';
 import { playRehearsedEnd } from './rehearsals.ts';
@@ -66,6 +67,7 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   cancelDisconnectJob,
   getDisconnectJob,
   listDisconnectJobs,
+  deletePlayerData,
   deleteSnapshot,
   deleteWebhook,
   drainNode,
@@ -73,6 +75,7 @@ export const OWN_OPERATIONS: readonly Operation[] = [
   getAccessKey,
   getBlock,
   getBlockInGame,
+  getPlayerData,
   getServerInfo,
   getStageIdentity,
   getStageAccess,

@@ -3,10 +3,10 @@ import { shown } from '../../text.ts';
 
 /** Kinds of people who get a key. Each has what it may do from the table below, and nothing that was added since. */
 export const ROLES = {
-  viewer: 'sees everything but the audit log, and changes nothing',
+  viewer: 'sees everything but the audit log and players’ blocks, addresses and data, and changes nothing',
   moderator: 'sees players’ connections, disconnects and blocks players',
   operator:
-    'sees everything, disconnects, blocks and notifies players, closes stages, deploys, changes stages and tags',
+    'sees everything, disconnects, blocks and notifies players, deletes their data, closes stages, deploys, changes stages and tags',
   developer:
     'sees everything but the audit log, changes configurations, makes snapshots, generates code, deploys, plays as any player and rehearses ends of connections',
   admin: 'does everything, including what makes and deletes games, stages and access keys',
@@ -88,6 +88,9 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'respark:SendNotificationToStage': grant('stage', 'operator'),
   'respark:UnblockPlayer': grant('stage', 'moderator', 'operator'),
   'respark:UnblockPlayerInGame': grant('stages', 'moderator', 'operator'),
+  // What a game keeps about a player is personal. Whoever deploys scripts can have them read it.
+  'respark:GetPlayerData': grant('stage', 'operator', 'developer'),
+  'respark:DeletePlayerData': grant('stage', 'operator'),
   // The holder of a player's token can play as the player, as a person who deploys scripts can.
   'respark:CreatePlayerToken': grant('stage', 'developer'),
   // It ends a player's connection, and is not for those who end real ones: they would take it for the real thing.
