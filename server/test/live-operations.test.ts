@@ -42,6 +42,10 @@ test('the commands of each role do what their section says', async (t) => {
   assert.equal(ended.match(/ COMPLETED /g)?.length, 4, ended);
   assert.match(await run(events), /whsec_/);
 
+  const [show, remove] = commandsOf('A player asks what is kept, or wants it gone');
+  assert.equal(JSON.parse(await run(`${show}cat demo-player.json`)).Keys, 0);
+  assert.match(await run(remove), /nothing was kept about player demo-player(.*\n)*.*may connect again/);
+
   const [verify, receipt] = commandsOf('Security');
   assert.match(await run(verify), /DisconnectPlayer/);
   assert.match(await run(receipt), /The signature is good/);

@@ -24,6 +24,7 @@ import { BlockDialog } from './block-dialog.tsx';
 import { EndedNotice, sayEnded } from './ended-notice.tsx';
 import { KickDialog } from './kick-dialog.tsx';
 import { LogTable } from './log-table.tsx';
+import { PlayerData } from './player-data.tsx';
 import { UnblockDialog } from './unblock-dialog.tsx';
 
 const LIVE_MS = 2_000;
@@ -66,6 +67,7 @@ export function PlayerPage() {
       <Connections player={player} round={round} onKick={(kick) => setOpen({ kick })} />
       {isAllowed('ListStageLogLines') && <Logs player={player} />}
       {isAllowed('ListAuditRecords') && <History key={`history ${round}`} player={player} />}
+      {isAllowed('GetPlayerData') && <PlayerData player={player} onDone={done} />}
       {open.kick !== undefined && (
         <KickDialog
           player={player}

@@ -5,6 +5,7 @@ import { HARNESS_TEXTS } from './harness.ts';
 import { JOB_TEXTS } from './jobs.ts';
 import { KEY_TEXTS } from './keys.ts';
 import { PLAIN_TEXTS } from './plain.ts';
+import { PLAYER_DATA_TEXTS } from './player-data.ts';
 import { WEBHOOK_TEXTS } from './webhooks.ts';
 
 type Texts = Readonly<Record<string, readonly [english: string, german: string]>>;
@@ -18,6 +19,7 @@ export const PARTS: readonly Texts[] = [
   KEY_TEXTS,
   CHANGE_TEXTS,
   WEBHOOK_TEXTS,
+  PLAYER_DATA_TEXTS,
   DONE_TEXTS,
 ];
 
@@ -30,5 +32,6 @@ export const TEXTS = {
   ...KEY_TEXTS,
   ...CHANGE_TEXTS,
   ...WEBHOOK_TEXTS,
+  ...PLAYER_DATA_TEXTS,
   ...DONE_TEXTS,
 } as const satisfies Texts;
