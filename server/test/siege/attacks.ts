@@ -14,6 +14,7 @@ import {
 import { FRAME_BYTES, fill, payload, pieces, post, query, requestOf, word } from './attack-bytes.ts';
 import { EVENT_ATTACKS } from './event-attacks.ts';
 import { HISTORY_ATTACKS } from './history-attacks.ts';
+import { PLAYER_DATA_ATTACKS } from './player-data-attacks.ts';
 import { HARMFUL_HANDLERS } from './scripted-attacks.ts';
 import { open, signed } from './signed-calls.ts';
 import { STAFF_ATTACKS } from './staff-attacks.ts';
@@ -169,6 +170,7 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   ...EVENT_ATTACKS,
   ...STAFF_ATTACKS,
   ...HISTORY_ATTACKS,
+  ...PLAYER_DATA_ATTACKS,
   ...STRANGER_ATTACKS,
 };
 

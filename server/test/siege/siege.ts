@@ -22,6 +22,7 @@ import { tlsFiles } from '../support/tls-files.ts';
 import { ATTACKS } from './attacks.ts';
 import { fillEvents } from './event-attacks.ts';
 import { fillHistory } from './history-attacks.ts';
+import { fillPlayerData } from './player-data-attacks.ts';
 import { harmfulGame } from './scripted-attacks.ts';
 import { LARGE_WORDING } from './staff-attacks.ts';
 import { type Door, LARGE, LARGE_STAGE, type Target } from './target.ts';
@@ -216,6 +217,7 @@ async function prepare(server: ServerProcess, call: Call): Promise<Target> {
   fillAccessKeys(server, staffKey.accessKeyId);
   const requestId = await gather(server, call);
   await fillHistory(server, { call, snapshotId });
+  fillPlayerData(server);
   return {
     ...doorOf(server),
     harmfulGameKey: '',
