@@ -64,6 +64,7 @@ function OutcomeOf({ record: { Outcome, Details: details } }: { record: AuditRec
       {ConnectionsClosed.length > 0 && <span class="muted">{counted('closedNow', ConnectionsClosed.length)}</span>}
       {unproven > 0 && <span class="muted"> {counted('unprovenNow', unproven)}</span>}
       {counts?.reached !== undefined && <span class="muted">{counted('notified', counts.reached)}</span>}
+      {counts?.keys !== undefined && <span class="muted">{counted('keysDeleted', counts.keys)}</span>}
     </>
   );
 }

@@ -11,6 +11,8 @@ export const PLAYER_DATA_TEXTS = {
     'Scripts may write about the player again: block or disconnect the player first. Logs, audit records, blocks and backups stay.',
     'Skripte können wieder etwas über den Spieler speichern: Sperren oder trennen Sie ihn vorher. Logs, Audit-Einträge, Sperren und Backups bleiben.',
   ],
+  keysDeleted: ['{n} key deleted.', '{n} Schlüssel gelöscht.'],
+  keysDeletedMany: ['{n} keys deleted.', '{n} Schlüssel gelöscht.'],
   noPlayerData: ['Scripts keep nothing about this player.', 'Skripte speichern nichts über diesen Spieler.'],
   playerData: ['Player data', 'Spielerdaten'],
   playerDataDeleted: ['{n} key of {player} deleted.', '{n} Schlüssel von {player} gelöscht.'],

@@ -36,7 +36,7 @@ test('[chromium] what scripts keep about a player is shown as what it is, and de
   await opened.press('Delete the player data');
   const after = await opened.shows(`5 keys of ${player.playerId} deleted.`);
   assert.match(after, /Scripts keep nothing about this player\./);
-  await opened.shows('DeletePlayerData');
+  assert.match(await opened.shows('5 keys deleted.'), /DeletePlayerData\s+done\s+5 keys deleted\./);
   await opened.assertSound();
   const [record] = await readAudit(server, { operation: 'DeletePlayerData' });
   assert.equal(record?.outcome?.counts?.keys, 5);

@@ -32,7 +32,7 @@ async function readPages(data: PlayerData, player: PlayerKey, maxBytes: number) 
   for (;;) {
     const start = pages.at(-1)?.next;
     if (start === undefined) return pages;
-    assert.ok(start.from.length <= 256, 'a position is short');
+    assert.ok(Buffer.byteLength(start.from) <= 512, 'a token has room for a position');
     pages.push(await readPage(data, player, { start, maxBytes }));
   }
 }

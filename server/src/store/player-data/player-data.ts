@@ -40,7 +40,7 @@ export interface PlayerValues {
 
 /** Where a page begins, of the version that it was given for: so many values behind the first whose place is `from` or later. */
 export interface PlayerDataPosition {
-  /** At most 128 characters. */
+  /** At most 128 characters, or 512 bytes of UTF-8, for which a token of a list has room. */
   readonly from: string;
   readonly skip: number;
 }
