@@ -68,8 +68,8 @@ export const KEY_TEXTS = {
   ],
   roleModerator: ['moderator: disconnects and blocks players', 'moderator: trennt und sperrt Spieler'],
   roleOperator: [
-    'operator: moderates, notifies, closes stages, deploys',
-    'operator: moderiert, benachrichtigt, schließt Stages, rollt aus',
+    'operator: moderates, notifies, deletes player data, closes stages, deploys',
+    'operator: moderiert, benachrichtigt, löscht Spielerdaten, schließt Stages, rollt aus',
   ],
   roleViewer: ['viewer: looks, and changes nothing', 'viewer: sieht zu und ändert nichts'],
   statement: ['Statement', 'Aussage'],
