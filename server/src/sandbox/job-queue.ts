@@ -81,11 +81,20 @@ export class JobQueue {
   take(mayRun: (job: Job) => boolean, onlyStageId?: string): Job | undefined {
     for (;;) {
       const job = this.#queue.take((_, next) => mayRun(next), onlyStageId);
-      if (job === undefined) return undefined;
-      const why = this.whyNot(job);
-      if (why === undefined) return job;
-      job.resolve(busy(why));
+      if (job === undefined || this.#stillRuns(job)) return job;
     }
+  }
+
+  /** The first of these messages, which a thread was sent ahead, that may run. It answers those before that. */
+  firstOf(sentAhead: Iterable<Job>): Job | undefined {
+    for (const job of sentAhead) if (this.#stillRuns(job)) return job;
+    return undefined;
+  }
+
+  #stillRuns(job: Job): boolean {
+    const why = this.whyNot(job);
+    if (why !== undefined) job.resolve(busy(why));
+    return why === undefined;
   }
 
   /** Why a message that has waited must not run; undefined when it may. */
@@ -110,6 +119,16 @@ export class JobQueue {
     this.#isClosed = true;
     for (const { reject } of this.#queue.clear()) reject(new Interrupted());
   }
+}
+
+/**
+ * A message that its thread has begun already. If its player was sent away by now, what it does has no effect: a process that was
+ * stopped for longer than its lease has threads that go on before the process has looked at that.
+ */
+export function begun(job: Job): Job {
+  if (!job.invocation.isDropped?.()) return job;
+  const call = async () => ({ error: { code: 'stopped', message: SENT_AWAY } });
+  return { ...job, invocation: { ...job.invocation, call }, resolve: () => job.resolve(busy(SENT_AWAY)) };
 }
 
 /** The answer to a message that is not run. */

@@ -6,7 +6,7 @@ import { answerText, parametersOf } from './bridge.ts';
 import { Crew } from './crew.ts';
 import { compileEngine } from './engine.ts';
 import { createHostAnswers } from './host-answers.ts';
-import { busy, JobQueue, withoutLines } from './job-queue.ts';
+import { begun, busy, JobQueue, withoutLines } from './job-queue.ts';
 import { Offences, QUICK_MS } from './offences.ts';
 import {
   inputOf,
@@ -157,7 +157,7 @@ export class SandboxPool implements Sandbox {
     this.#takeBackFromHeld();
     for (const thread of this.#crew.members) {
       if (!isFree(thread)) continue;
-      const job = this.#takeJob((next) => this.#mayRun(next)) ?? this.#crew.takeSentAhead().next().value;
+      const job = this.#takeJob((next) => this.#mayRun(next)) ?? this.#queue.firstOf(this.#crew.takeSentAhead());
       if (job === undefined) break;
       this.#run(thread, job);
     }
@@ -236,7 +236,7 @@ export class SandboxPool implements Sandbox {
     const { next } = thread;
     if (next === undefined) return;
     thread.next = undefined;
-    this.#begin(thread, next.job);
+    this.#begin(thread, begun(next.job));
     thread.number = next.number;
   }
 

@@ -110,6 +110,37 @@ test('what was sent ahead is not run when its player has been sent away meanwhil
   assert.deepEqual(calls, [1, 2]);
 });
 
+test('what its thread begins once the lease of its node is over has no effect, though nobody has said so', async (t) => {
+  const { pool, invoke } = await open(t, 1, 10_000);
+  let isDropped = false;
+  const called = () => assert.fail('its call was carried out');
+  const message = { runtime: RUNTIME, playerId: 'away', message: {}, isDropped: () => isDropped, call: called };
+  const before = invoke('Good');
+  const ahead = pool.invoke({ ...message, handler: 'Calls' });
+  const behind = invoke('Calls');
+  // The thread has gone on to the message when this one looks at anything again.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+  isDropped = true;
+  assert.equal(await before, 'returned');
+  assert.deepEqual((await ahead).ending, { kind: 'busy', why: 'the player was sent away' });
+  assert.equal(await behind, 'returned');
+});
+
+test('what was sent ahead is taken over by another thread only if it may still run', async (t) => {
+  const { pool, invoke, held } = await open(t, 2, 10_000);
+  const waiting = [invoke('Calls', { isHeld: true }), invoke('Calls', { isHeld: true })];
+  let isDropped = false;
+  const called = () => assert.fail('its script began');
+  const message = { runtime: RUNTIME, playerId: 'away', message: {}, isDropped: () => isDropped, call: called };
+  const ahead = [pool.invoke({ ...message, handler: 'Calls' }), pool.invoke({ ...message, handler: 'Calls' })];
+  await until(() => held.size === 2);
+  isDropped = true;
+  held.get(1)?.();
+  for (const one of ahead) assert.equal((await one).ending.kind, 'busy');
+  held.get(2)?.();
+  assert.deepEqual(await Promise.all(waiting), ['returned', 'returned']);
+});
+
 test('a message for which a thread has to load scripts is not run when its player is sent away meanwhile', async (t) => {
   const { pool, invoke } = await open(t, 1);
   let isDropped = false;
