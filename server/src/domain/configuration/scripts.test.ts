@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findScriptFault } from './scripts.ts';
 
+const everyOtherCharacter = (count: number) =>
+  Array.from({ length: count }, (_, index) => String.fromCodePoint(0x1_0000 + 2 * index)).join('');
 const names = (count: number) => Array.from({ length: count }, (_, index) => `a${index.toString(36)}`);
 
 test('a script is the body of a function', () => {
@@ -72,6 +74,7 @@ test('classes of characters count where they are, and regular expressions are ch
     'return /^[\\p{L}\\d_]+$/u.test(message.Name);',
     'return /[\\p{Letter}--[a-z]]|\\p{RGI_Emoji}/v;',
     'return /[\\w--\\d]\\\\w/v;',
+    'const iv = 1, dgsmyv = /[[a-z]--[\\/iv]]/iv, v = iv /iv, s = /[^\\/dgi-z]/dgimsvy; return a.i/iv/dgsmyv;',
     'return "\\p{a}" + "\\\\" + `\\w\\P{a}`; // \\s\n/* *\\d */',
   ]) {
     assert.equal(findScriptFault(script), undefined, script);
@@ -82,6 +85,10 @@ test('classes of characters count where they are, and regular expressions are ch
     '/[b-a]/',
     '/a/gg',
     '/a/q',
+    '/a/iiv',
+    '/a/ivv',
+    '/a/iuv',
+    '/[a--]/iv',
     '/\\w(/',
     '"\\w',
     'a\\w',
@@ -120,6 +127,7 @@ test('a large script costs time linear in its length, whatever is in it', () => 
     'classes of characters in one': `/[${'\\W'.repeat(200_000)}]/iu`,
     'classes of texts': '/\\p{RGI_Emoji}/iv;'.repeat(20_000),
     'classes of texts in one': `/[${'\\p{RGI_Emoji}'.repeat(20_000)}]/iv`,
+    'characters of a set without case': `/[${everyOtherCharacter(60_000)}]/iv`,
     statements: 'a=1;'.repeat(75_000),
     'private names in classes': `${'class{['.repeat(60)}${'a.#b;'.repeat(60_000)}`,
   };
