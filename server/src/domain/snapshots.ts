@@ -150,18 +150,7 @@ export function createSnapshots(parts: SnapshotsParts): Snapshots {
         });
       }),
 
-    delete: (gameName, id, change) =>
-      audit.around(change, async () => {
-        const game = await getActiveGame(store, gameName);
-        const old = await findOldRuntimes(game, parts);
-        await store.transaction((store) => assertUnneeded({ ...parts, store, old }, gameName, id));
-        // Its zips would go with it, all in one step, which holds everybody up.
-        await store.snapshots.removeCode(game.id, id);
-        await store.transaction(async (store) => {
-          await assertUnneeded({ ...parts, store, old }, gameName, id);
-          await store.snapshots.remove(game.id, id);
-        });
-      }),
+    delete: (gameName, id, change) => audit.around(change, () => deleteUnneeded(parts, gameName, id)),
 
     exportUrl: (gameName, id, change) =>
       audit.around(change, async () => {
@@ -176,6 +165,20 @@ export function createSnapshots(parts: SnapshotsParts): Snapshots {
 
 /** Stage id → those of its runtimes that a connection is on; only stages with runtimes that are old. */
 type OldRuntimes = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Throws as `assertUnneeded` does. */
+async function deleteUnneeded(parts: SnapshotsParts, gameName: string, id: string): Promise<void> {
+  const { store } = parts;
+  const game = await getActiveGame(store, gameName);
+  const old = await findOldRuntimes(game, parts);
+  await store.transaction((store) => assertUnneeded({ ...parts, store, old }, gameName, id));
+  // Its zips would go with it, all in one step, which holds everybody up.
+  await store.snapshots.removeCode(game.id, id);
+  await store.transaction(async (store) => {
+    await assertUnneeded({ ...parts, store, old }, gameName, id);
+    await store.snapshots.remove(game.id, id);
+  });
+}
 
 /** Throws `not_found`, and `conflict` for a snapshot that something still needs. */
 async function assertUnneeded(
