@@ -161,7 +161,9 @@ function connect(
     assertPragma(connection, 'synchronous', 2);
     assertPragma(connection, 'foreign_keys', 1);
     const mark = marks.watch(connection);
-    const markInThread = marks.watchInThread(connection, (sql) => execInThread(file, sql));
+    // Writes wait for this, and have a wait of their own for other processes.
+    const busyTimeout = `PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`;
+    const markInThread = marks.watchInThread(connection, (sql) => execInThread(file, `${busyTimeout}; ${sql}`));
     const foreignVersion = watchForeignVersion({ connection, file, clock });
     connection.exec(`PRAGMA wal_autocheckpoint = ${MOST_TIMES * CHECKPOINT_PAGES}`);
     connection.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);
