@@ -115,6 +115,26 @@ document.addEventListener('visibilitychange', () => {
   if (!document.hidden && opened !== undefined) leaveInTime(opened);
 });
 
+// A step back may find this page as it was left, although somebody has signed out in the tab since, or in with another key.
+// Who reads an address anew is signed in only with what the tab keeps, and who goes back is no more.
+addEventListener('pageshow', ({ persisted }) => {
+  const opened = session.get();
+  if (!persisted || opened === undefined) return;
+  if (ofTab.isLasting && idOfKept() === opened.accessKeyId) return;
+  const kept = ofTab.isLasting ? restored() : undefined;
+  if (kept === undefined) return leave(undefined);
+  farewell.set(undefined);
+  session.set(kept);
+});
+
+function idOfKept(): string | undefined {
+  try {
+    return (JSON.parse(ofTab.getItem(STORED) ?? '{}') as Partial<GivenKey>).accessKeyId;
+  } catch {
+    return undefined;
+  }
+}
+
 function leave(why: Farewell | undefined): void {
   ofTab.removeItem(STORED);
   farewell.set(why);

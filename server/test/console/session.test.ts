@@ -183,3 +183,57 @@ test('[chromium] whoever is signed in until soon is told when that is, and nobod
   await soon.shows(/Your sign-in ends at .*\d\d:\d\d:\d\d\. Save what you have typed/);
   await soon.assertSound();
 });
+
+test('[chromium] a step back to a page as it was left signs nobody in whom the tab does not keep', {
+  skip,
+}, async (t) => {
+  const server = await startTestServer(t);
+  const [mine, another] = [await makeKey(server, { Role: 'moderator' }), await makeKey(server, { Role: 'viewer' })];
+  const elsewhere = new URL('/healthz', server.url).href;
+  const stored = ({ page }: ConsolePage) => page.evaluate("sessionStorage.getItem('respark.access-key')");
+  const isPageAsLeft = ({ page }: ConsolePage) => page.waitForFunction('globalThis.isAsLeft === true');
+  /** Signs in, leaves for another page, does `meanwhile` on a new page of the console in the same tab, and goes back. */
+  async function comeBack(isKept: boolean, meanwhile: (opened: ConsolePage) => Promise<void>): Promise<ConsolePage> {
+    const opened = await openConsole(server.url, { hash: `#/blocks?${PLACE}` });
+    const { page } = opened;
+    await opened.fill('Access key id', mine.accessKeyId);
+    await opened.fill('Secret access key', mine.secretAccessKey);
+    if (isKept) await opened.press('Stay signed in in this tab');
+    await opened.press('Sign in');
+    await opened.shows('Sign out');
+    await page.evaluate("addEventListener('pageshow', (event) => { globalThis.isAsLeft = event.persisted; })");
+    const steps = Number(await page.evaluate('history.length'));
+    await page.goto(elsewhere);
+    await page.goto(new URL(`/console/#/blocks?${PLACE}`, server.url).href);
+    await meanwhile(opened);
+    const back = steps - Number(await page.evaluate('history.length'));
+    await page.evaluate(`history.go(${back})`);
+    await isPageAsLeft(opened);
+    return opened;
+  }
+
+  const out = await comeBack(true, async (opened) => {
+    await opened.press('Sign out');
+    await opened.shows('Secret access key');
+  });
+  await out.shows('Secret access key');
+  await out.assertSound();
+
+  const forgotten = await comeBack(false, async (opened) => void (await opened.shows('Secret access key')));
+  await forgotten.shows('Secret access key');
+
+  const changed = await comeBack(true, async (opened) => {
+    await opened.press('Sign out');
+    await opened.fill('Access key id', another.accessKeyId);
+    await opened.fill('Secret access key', another.secretAccessKey);
+    await opened.press('Stay signed in in this tab');
+    await opened.press('Sign in');
+    await opened.shows('Sign out');
+  });
+  await changed.shows(another.accessKeyId);
+  assert.match(String(await stored(changed)), new RegExp(another.accessKeyId));
+
+  const same = await comeBack(true, async (opened) => void (await opened.shows('Sign out')));
+  await same.shows(mine.accessKeyId);
+  await same.assertSound();
+});
