@@ -231,3 +231,28 @@ test('many writes of one commit read and write the total of their stage once', a
   }
   assert.deepEqual(beside.prepare('SELECT bytes FROM trail').all(), [{ bytes: 100 * 130 }, { bytes: 100 * 131 }]);
 });
+
+test('a page behind thousands of long keys that begin alike walks along them once', async (t) => {
+  const count = 5_000;
+  const limits = { ...LIMITS, maxKeysPerPlayer: count, maxBytesPerPlayer: 16_000_000 };
+  const { file, data } = await open(t, temporaryFile(t), { limits });
+  const keys = Array.from({ length: count }, (_, index) => `${'k'.repeat(1_500)}${10_000 + index}`);
+  await data.set(ANNA, new Map(keys.map((key) => [key, '1'])));
+  const beside = new Libsql(file);
+  t.after(() => beside.close());
+  const walk = beside.prepare('SELECT key FROM entries WHERE player = 1 AND key >= ? ORDER BY key LIMIT 1 OFFSET ?');
+  const start = { from: 'k'.repeat(128), skip: count - 100 };
+  const [walks, pages]: [number[], number[]] = [[], []];
+  for (let round = 0; round < 20; round += 1) {
+    const begunAt = performance.now();
+    const [walkedTo] = walk.all(start.from, start.skip) as { key: string }[];
+    const walkedAt = performance.now();
+    const { values, next } = await data.page(ANNA, { start, maxBytes: 65_536 });
+    pages.push(performance.now() - walkedAt);
+    walks.push(walkedAt - begunAt);
+    assert.ok(walkedTo?.key === keys[start.skip] && [...values.keys()][0] === walkedTo?.key);
+    assert.equal(next?.skip, start.skip + values.size);
+  }
+  const [page, once] = [Math.min(...pages), Math.min(...walks)];
+  assert.ok(page < 2.5 * once, `a page took ${page} ms, and to walk along the keys once ${once} ms`);
+});

@@ -180,15 +180,22 @@ const SIZES_AT_FIRST = 8;
 function createReadPage(reader: Libsql.Database) {
   const ofPage = 'FROM entries WHERE player = ? AND key >= ? ORDER BY key LIMIT ? OFFSET ?';
   const selectPlayer = reader.prepare(QUERIES.find);
+  const selectKey = reader.prepare(`SELECT key ${ofPage}`);
   const selectSizes = reader.prepare(`SELECT bytes ${ofPage}`);
   // As text, a value would be read, and written again for the reply.
   const selectValues = reader.prepare(`SELECT key, CAST(value AS BLOB) AS value ${ofPage}`);
 
+  /** The key of the first entry. SQLite walks along all that are skipped, of which there may be thousands, so it does once. */
+  function firstKey(player: number, { from, skip }: PlayerDataPosition): string | undefined {
+    if (skip === 0) return from;
+    return (selectKey.get(player, from, 1, skip) as { key: string } | undefined)?.key;
+  }
+
   /** How many entries the page has, and whether there are more. Their values may be megabytes, so they are read later. */
-  function measure(player: number, { from, skip }: PlayerDataPosition, maxBytes: number) {
+  function measure(player: number, first: string, maxBytes: number) {
     const sizes: { bytes: number }[] = [];
     for (let step = SIZES_AT_FIRST; ; step *= 2) {
-      const more = selectSizes.all(player, from, step, skip + sizes.length) as typeof sizes;
+      const more = selectSizes.all(player, first, step, sizes.length) as typeof sizes;
       sizes.push(...more);
       const count = countFitting(sizes, maxBytes, BYTES_BESIDE_ENTRY);
       if (count < sizes.length || more.length < step) return { count, hasMore: count < sizes.length };
@@ -201,8 +208,10 @@ function createReadPage(reader: Libsql.Database) {
       const player = selectPlayer.get(stageId, playerId) as Player | undefined;
       if (player === undefined) return { ...NOTHING, version: 0, values: new Map(), next: undefined };
       const { id, version, keys, bytes } = player;
-      const { count, hasMore } = measure(id, start, maxBytes);
-      const rows = selectValues.all(id, start.from, count, start.skip) as { key: string; value: ArrayBuffer }[];
+      const first = firstKey(id, start);
+      if (first === undefined) return { version, keys, bytes, values: new Map(), next: undefined };
+      const { count, hasMore } = measure(id, first, maxBytes);
+      const rows = selectValues.all(id, first, count, 0) as { key: string; value: ArrayBuffer }[];
       const values = new Map(rows.map(({ key, value }) => [key, new Uint8Array(value)]));
       return { version, keys, bytes, values, next: hasMore ? positionBehind(start, [...values.keys()]) : undefined };
     },
