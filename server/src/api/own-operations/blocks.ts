@@ -56,7 +56,7 @@ const BLOCKED =
 const TERMS =
   'The block lasts until `Until`, or for `Seconds`, or for good. Players are told with the close code 4510, those who are connected too; its reason has `Message` as far as it fits, and `until`. `Reason`, `Message` and `Messages` are what they are for DisconnectPlayer; `Evidence` is kept with the block, and GetBlock shows it to the staff. Players who are connected get what is for them in the notification `Respark.Farewell` before, which may be as long as that of DisconnectPlayer. A block that is there already is replaced.';
 const KEPT =
-  'A game has at most `RESPARK_MAX_BLOCKS_PER_GAME` blocks, those of its stages included, and as many revocations; a new one beyond that is a `ServiceQuotaExceededException`, while one that is there can be replaced. `Reason`, `Message`, `Messages` and `Evidence` may have 8,192 bytes together. A block that has ended is forgotten after an hour, or sooner when there is no room.';
+  'A game has at most `RESPARK_MAX_BLOCKS_PER_GAME` blocks, those of its stages included, and as many revocations; a new one beyond that is a `ServiceQuotaExceededException`, while one that is there can be replaced. `Reason`, `Message`, `Messages` and `Evidence` may have 8,192 bytes together. A block that has ended is forgotten after an hour, or sooner when there is no room. Blocks and revocations of one game are stored one after the other: one that has waited for 5 s is a `ThrottlingException`, and changes nothing.';
 const AWAY =
   'It is a retryable `InternalServerException` while the directory of the cluster is away. The block is stored all the same, and comes into force as soon as the directory is back.';
 const LIFTED =

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
-import { DEV, ZOO } from '../../../store/store-samples.ts';
+import { DEV, sampleGame, ZOO } from '../../../store/store-samples.ts';
 import { openTestStore } from '../../../store/test-store.ts';
 import { createBarChanges } from './bar-changes.ts';
 
@@ -83,4 +83,27 @@ test('the directory forgets a block also where it is of a newer version than the
   const { lift, brought } = await open(t, { isInDirectory: true, versionInDirectory: Date.now() * 2 });
   assert.deepEqual(await lift(), [true, 1]);
   assert.deepEqual(brought, ['ignored', 'forgotten']);
+});
+
+test('hundreds of blocks that one game asks for at once do not come before that of another game', async (t) => {
+  const store = await openTestStore(t);
+  const [busy, quiet] = [sampleGame('Busy'), sampleGame('Quiet')];
+  await Promise.all([busy, quiet].map((game) => store.games.insert(game)));
+  const enforcement = {
+    standing: () => ({ era: '', node: 'n1' }),
+    bring: async () => ({ successes: [], failures: [] }),
+    forget: async () => ({ hasHeld: false, newer: undefined }),
+  };
+  const changes = createBarChanges({ store, enforcement, room: NO_ROOM, clock: new ManualClock() });
+  const stored: string[] = [];
+  const block = async (gameId: string, playerId: string) => {
+    const terms = { until: undefined, signedInBefore: undefined, endsConnections: true };
+    const change = { actor: 'KEY', requestId: 'r1' };
+    await changes.set('block', { gameId, playerId }, terms, { change, stored: () => stored.push(gameId) });
+  };
+  const asked = Array.from({ length: 300 }, (_, number) => block(busy.id, `p${number}`));
+  asked.push(block(quiet.id, 'alice'));
+  await Promise.all(asked);
+  assert(stored.indexOf(quiet.id) < 5, `it came after ${stored.indexOf(quiet.id)} others`);
+  assert.equal(stored.length, 301);
 });

@@ -3,6 +3,7 @@ import { ServiceError } from '../../../errors.ts';
 import type { BarRecord, NewBar } from '../../../store/bars.ts';
 import type { Store } from '../../../store/store.ts';
 import type { Change } from '../../audit/audit.ts';
+import { createGameTurns } from '../../game-turns.ts';
 import { gameNotFound } from '../../games.ts';
 import { getActiveStage } from '../../stages.ts';
 import type { DisconnectResult } from '../disconnect.ts';
@@ -31,6 +32,9 @@ export function checkWording({ reason = '', messages = {}, evidence = '' }: Word
     `Reason, Message, Messages and Evidence take ${bytes} bytes together, and may take ${MAX_WORDING_BYTES} of what is kept: shorten them`,
   );
 }
+
+/** A database that several nodes use has no more patience with what waits for it. */
+const MAX_WAIT_MS = 5_000;
 
 /** How long: until a time, for a time, or, with neither, until somebody ends it. */
 export interface Duration {
@@ -85,6 +89,9 @@ export function createBarChanges({
   room: BarRoom;
   clock: Clock;
 }): BarChanges {
+  // A key may set hundreds of them in a second.
+  const inTurn = createGameTurns({ clock, what: 'blocks and revocations', maxWaitMs: MAX_WAIT_MS });
+
   function holds({ state, until }: BarRecord): boolean {
     return state === 'SET' && (until === undefined || until > clock.now());
   }
@@ -93,9 +100,10 @@ export function createBarChanges({
    * Lifts the bar in the store, and resolves with its record; without one, has the directory forget what it may have, and
    * resolves with whether that held.
    */
-  async function forgetOrLift(name: string, { stageId, playerId }: BarredScope): Promise<BarRecord | boolean> {
+  async function forgetOrLift(name: string, { gameId, stageId, playerId }: BarredScope): Promise<BarRecord | boolean> {
     for (let at = Math.floor(clock.now()); ; ) {
-      const lifted = await store.bars.lift(name, at);
+      const from = at;
+      const lifted = await inTurn(gameId, () => store.bars.lift(name, from));
       if (typeof lifted !== 'number') return lifted;
       // A database that has lost its last commits lacks bars that the directory still has, of versions that may be newer.
       const { hasHeld, newer } = await enforcement.forget(targetOf({ name, stageId, playerId }), lifted);
@@ -122,10 +130,12 @@ export function createBarChanges({
       const name = barName(kind, scope);
       const isSet = await room.take({ kind, name, gameId, stageId });
       const asOf = enforcement.standing();
-      const setting = store.bars.set({
-        ...{ name, kind, gameId, stageId, playerId, until, signedInBefore, endsConnections },
-        ...{ reason, messages, evidence, actor, requestId, createdAt: Math.floor(clock.now()) },
-      });
+      const bar = { name, kind, gameId, stageId, playerId, until, signedInBefore, endsConnections };
+      const setting = inTurn(gameId, () =>
+        store.bars.set({
+          ...{ ...bar, reason, messages, evidence, actor, requestId, createdAt: Math.floor(clock.now()) },
+        }),
+      );
       const record = await setting.finally(isSet);
       asked.stored?.();
       const ended = await enforcement.bring(record, asOf, asked);

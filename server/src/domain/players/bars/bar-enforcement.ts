@@ -6,6 +6,7 @@ import { createSettledTime } from '../../../settled-time.ts';
 import type { BarRecord } from '../../../store/bars.ts';
 import type { Store } from '../../../store/store.ts';
 import { type BackgroundWork, createBackground } from '../../background.ts';
+import { createGameTurns } from '../../game-turns.ts';
 import type { Disconnect, DisconnectResult } from '../disconnect.ts';
 import { farewellOfBar, markerOf } from './bars.ts';
 
@@ -70,6 +71,7 @@ export function createBarEnforcement({
   log: Log;
   settings: { readonly disconnectDeadlineMs: number };
 }): BarEnforcement {
+  const { renew, remove, markEnforced } = createRecords({ store, clock });
   const background = createBackground({ clock, log, failure: 'a bar could not be enforced and will be tried again' });
   let isClosing = false;
   let cancel = () => {};
@@ -79,16 +81,8 @@ export function createBarEnforcement({
 
   const endConnections = createEndConnections({ store, cluster, disconnect, clock });
 
-  /**
-   * Gives the bar a newer version when the directory has heard of a newer one already: a database that has lost its last commits
-   * hands out versions a second time.
-   */
-  async function renew({ name, version }: BarRecord, newer: number | undefined): Promise<BarRecord | undefined> {
-    return newer === undefined ? undefined : await store.bars.renew(name, version, newer);
-  }
-
   async function enforce(record: BarRecord, asOf: Standing, detail: Detail = {}): Promise<DisconnectResult> {
-    const { name, version, state } = record;
+    const { version, state } = record;
     const { target, bar } = markerOf(record);
     const { disconnectDeadlineMs: timeoutMs } = settings;
     const deadline = clock.monotonic() + timeoutMs;
@@ -96,7 +90,7 @@ export function createBarEnforcement({
       const { newer } = await withTimeout(cluster.liftBar(target, version), timeoutMs, clock);
       const renewed = await renew(record, newer);
       if (renewed !== undefined) return await enforce(renewed, asOf, detail);
-      await store.bars.remove(name, version);
+      await remove(record);
       return NOBODY;
     }
     // A bar that has ended meanwhile is set too: the one that it took the place of may last longer.
@@ -106,7 +100,7 @@ export function createBarEnforcement({
     const ending = endConnections(record, deadline - clock.monotonic(), detail);
     const ended = await withTimeout(ending, timeoutMs, clock);
     // A connection whose end is not proven is asked for again, by whichever node comes first.
-    if (ended.failures.length === 0) await store.bars.markEnforced(name, version);
+    if (ended.failures.length === 0) await markEnforced(record);
     return ended;
   }
 
@@ -168,6 +162,31 @@ export function createBarEnforcement({
       await looking;
       await background.close();
     },
+  };
+}
+
+/**
+ * What the store is told of bars that are brought. Their games take turns, beside those of callers: what is stored is enforced
+ * however much else waits to be stored.
+ */
+function createRecords({
+  store: { bars },
+  clock,
+}: {
+  store: { readonly bars: Pick<Store['bars'], 'renew' | 'remove' | 'markEnforced'> };
+  clock: Clock;
+}) {
+  const inTurn = createGameTurns({ clock, what: 'blocks and revocations' });
+  return {
+    /**
+     * Gives the bar a newer version when the directory has heard of a newer one already: a database that has lost its last commits
+     * hands out versions a second time.
+     */
+    async renew({ name, version, gameId }: BarRecord, newer: number | undefined): Promise<BarRecord | undefined> {
+      return newer === undefined ? undefined : await inTurn(gameId, () => bars.renew(name, version, newer));
+    },
+    remove: ({ name, version, gameId }: BarRecord) => inTurn(gameId, () => bars.remove(name, version)),
+    markEnforced: ({ name, version, gameId }: BarRecord) => inTurn(gameId, () => bars.markEnforced(name, version)),
   };
 }
 
