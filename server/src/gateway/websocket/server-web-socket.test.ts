@@ -328,6 +328,20 @@ for (const isTls of [false, true]) {
   });
 }
 
+test('a close frame that the kernel refuses, because the client has just reset the connection, is no proof', async (t) => {
+  for (const means of ['close', 'send'] as const) {
+    const { client, heard, told, webSocket } = await openWebSocketPair(t);
+    const proofs: string[] = [];
+    await turn();
+    client.resetAndDestroy();
+    if (means === 'send') webSocket.send('one', 3);
+    webSocket.close(4500, '', (proof) => proofs.push(proof), { text: 'why', bytes: 3 });
+    assert.deepEqual(proofs, ['socket_destroyed']);
+    await told.has('closed 1006');
+    assert.deepEqual([proofs, heard.all], [['socket_destroyed'], []]);
+  }
+});
+
 test('bytes that came behind the handshake are read first', async (t) => {
   const { client, told } = await openWebSocketPair(t, { head: join(text('one'), firstPiece('t')) });
   client.write(piece('wo', true));

@@ -104,8 +104,9 @@ export class ServerWebSocket<Owner> implements PlayerSocket {
     if (this.#canWrite()) this.#writeClose(code, reason, last);
     // Plain TCP hands the kernel at once what it takes. TLS always has its encrypted bytes still to write.
     const isAccepted = socket.writableLength === 0 && !isTls(socket);
-    // Both ends have finished their streams, so nothing is lost, and no close frame will be there to be accepted.
-    if (isAccepted && this.#lastWritten !== 'close frame') socket.destroy();
+    // Both ends have finished their streams, so nothing is lost, and no close frame will be there to be accepted. Or the client has
+    // reset the connection and the kernel has refused the frame, which nothing but `errored` says in this turn.
+    if (isAccepted && (this.#lastWritten !== 'close frame' || socket.errored)) socket.destroy();
     if (socket.destroyed || isAccepted) {
       settle(socket.destroyed ? 'socket_destroyed' : 'close_frame_accepted');
       return;
