@@ -21,7 +21,7 @@ export const closeStageToPlayers = ownOperation({
   recordedBytes: (input) => recordedBytesOf(input),
   decisions: [
     'Closes a stage to newcomers, for maintenance: once the call has returned, nobody who comes is welcomed, on any node. They are closed with 4007, whose reason has `Message` as far as it fits and, while an end is known, `until` and `retryAfterMs`; their clients come back by themselves.',
-    'Those who are connected may stay, and are told nothing. With `SendAway` they are closed with 4000 and the same hint, on every node; the call fails, and is gone on with, when a node does not say that it has done so.',
+    'Those who are connected may stay, and are told nothing. With `SendAway` they are closed with 4000 and the same hint, on every node; the call fails, and is gone on with, when a node does not say that it has done so. Those who are there are sent away also when the closure ends by itself before the call does, and stay when somebody has opened the stage again by then.',
     '`Reason`, `Message`, `Messages` and `Evidence` have the form that they have for DisconnectPlayer. The stage opens again at `Until`, after `Seconds`, or with OpenStageToPlayers. The game, its operations and its deployments go on as before.',
     MANY_ON_RECORD,
   ],

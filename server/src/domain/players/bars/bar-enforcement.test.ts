@@ -255,7 +255,7 @@ test('a bar that is lifted, or made to end, while it is brought ends no connecti
   await enforcement.close();
 });
 
-for (const when of ['setBar', 'list'] as const) {
+for (const when of ['setBar', 'list', 'find'] as const) {
   test(`a bar that ends by itself before the answer ends all connections all the same: during ${when}`, async (t) => {
     const clock = new ManualClock(NOW);
     const store = await openTestStore(t);
@@ -282,7 +282,15 @@ for (const when of ['setBar', 'list'] as const) {
     } as unknown as Cluster;
     const disconnect = createDisconnect({ cluster, clock, log });
     const settings = { disconnectDeadlineMs: 1_000 };
-    const enforcement = createBarEnforcement({ store, clock, log, cluster, disconnect, settings });
+    const bars: typeof store.bars = {
+      ...store.bars,
+      async find(name) {
+        passes('find');
+        return await store.bars.find(name);
+      },
+    };
+    const { stages } = store;
+    const enforcement = createBarEnforcement({ store: { bars, stages }, clock, log, cluster, disconnect, settings });
     t.after(() => enforcement.close());
     const set = async (terms: Partial<NewBar> & Pick<NewBar, 'kind'>) =>
       await store.bars.set({ ...BAR, name: terms.kind, stageId: LIVE.id, until: clock.now() + 1, ...terms });

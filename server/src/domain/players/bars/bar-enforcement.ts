@@ -246,8 +246,9 @@ function createEndConnections({
     if (!endsConnections || (isRepeated && hasEnded(record))) return NOBODY;
     const text = messages[''];
     if (playerId === undefined) {
-      if (stageId !== undefined && (isOver() || (await isStillSet(name))))
-        await cluster.requestAll('send_away', { stageId, text, until }, timeoutMs);
+      // It may end by itself while the store is asked.
+      const isMeant = isOver() || (await isStillSet(name)) || isOver();
+      if (stageId !== undefined && isMeant) await cluster.requestAll('send_away', { stageId, text, until }, timeoutMs);
       return NOBODY;
     }
     const order = { requestId, reason: text, farewell: farewellOfBar(record) };
