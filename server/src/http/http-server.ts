@@ -8,7 +8,7 @@ import type { Log } from '../log.ts';
 import { StartupError } from '../startup-error.ts';
 import { findHeader } from './exchange.ts';
 import { MAX_HEADER_LINES } from './request-head.ts';
-import { findTimeFault, readTlsFiles, type TlsFiles } from './tls-files.ts';
+import { findTimeFault, readChangedTlsFiles, readTlsFiles, type TlsFiles } from './tls-files.ts';
 
 /**
  * Connections that the kernel holds until the server takes them: more than the usual 511, for when all players return.
@@ -176,7 +176,7 @@ function openTls(
   checkTimes();
   const reload = () => {
     try {
-      const pair = readTlsFiles(files);
+      const pair = readChangedTlsFiles(files);
       server.setSecureContext({ ...pair, ...TLS_OPTIONS });
       cert = pair.cert;
       log.info({ certFile: files.certFile }, 'the TLS certificate was reloaded');

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { decodeText } from '../text.ts';
 
 export interface TlsFiles {
@@ -14,6 +14,9 @@ export interface TlsFiles {
 const WARNING_MS = 14 * 86_400_000;
 const WARNING_PART = 1 / 6;
 
+/** A chain of certificates has a few kilobytes. */
+const MAX_BYTES = 1_048_576;
+
 /**
  * Throws for an empty file too, as a file may be while it is being replaced: Node.js would take it, and no client could connect.
  */
@@ -24,6 +27,16 @@ export function readTlsFiles({ certFile, keyFile }: TlsFiles): { readonly cert: 
     return text;
   };
   return { cert: read(certFile), key: read(keyFile) };
+}
+
+/** For a server that runs: everything would wait for the writer of a pipe, or for the end of a device that has none. */
+export function readChangedTlsFiles(files: TlsFiles): ReturnType<typeof readTlsFiles> {
+  for (const file of [files.certFile, files.keyFile]) {
+    const found = statSync(file);
+    if (!found.isFile()) throw new Error(`${file} is no plain file`);
+    if (found.size > MAX_BYTES) throw new Error(`${file} is longer than ${MAX_BYTES} bytes`);
+  }
+  return readTlsFiles(files);
 }
 
 /** The warning for a certificate that clients refuse because of its dates, or soon will; undefined for a good one. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { join } from 'node:path';
@@ -102,6 +103,15 @@ describe('TLS', () => {
 
     writeFileSync(certFile, '');
     await server.printed(/cert\.pem is empty/);
+    assert.equal(await shownBy(server.url), 'second');
+
+    writeFileSync(certFile, ' '.repeat(1_100_000));
+    await server.printed(/cert\.pem is longer than 1048576 bytes/);
+    if (process.platform !== 'win32') {
+      rmSync(certFile);
+      assert.equal(spawnSync('mkfifo', [certFile]).status, 0);
+      await server.printed(/cert\.pem is no plain file/);
+    }
     assert.equal(await shownBy(server.url), 'second');
     await Promise.all([early.token(), late.token()]);
   });
