@@ -263,15 +263,20 @@ for (const when of ['setBar', 'list', 'find'] as const) {
     await store.games.insert(ZOO);
     await store.stages.insert(LIVE);
     const asked: unknown[] = [];
-    const passes = (step: string) => void (step === when && clock.advance(2));
+    let isLiftedMeanwhile = false;
+    const passes = async (step: string) => {
+      if (step !== when) return;
+      clock.advance(2);
+      if (isLiftedMeanwhile) for (const name of ['block', 'closure']) await store.bars.lift(name, clock.now());
+    };
     const entry = { connectionId: 'c', node: 'a', runtimeId: 'empty', createdAt: NOW };
     const cluster = {
       ...{ era: () => 'e', node: 'a', isProvenDead: () => false },
       async setBar() {
-        passes('setBar');
+        await passes('setBar');
       },
       async list() {
-        passes('list');
+        await passes('list');
         return { era: 'e', entries: [entry], endedOwners: [] };
       },
       async request(_: string, kind: string, { close }: { close?: string }) {
@@ -294,6 +299,23 @@ for (const when of ['setBar', 'list', 'find'] as const) {
     t.after(() => enforcement.close());
     const set = async (terms: Partial<NewBar> & Pick<NewBar, 'kind'>) =>
       await store.bars.set({ ...BAR, name: terms.kind, stageId: LIVE.id, until: clock.now() + 1, ...terms });
+
+    // Whom somebody has let in again stays, also when the time of the bar is over by now.
+    const lifted = [await set({ kind: 'block' }), await set({ kind: 'closure', playerId: undefined })];
+    isLiftedMeanwhile = true;
+    const left = [];
+    for (const bar of lifted) left.push(await enforcement.bring(bar, enforcement.standing()));
+    isLiftedMeanwhile = false;
+    assert.deepEqual(
+      [left, asked.splice(0)],
+      [
+        [
+          { successes: [], failures: ['c'] },
+          { successes: [], failures: [] },
+        ],
+        [],
+      ],
+    );
 
     const block = await set({ kind: 'block' });
     const { successes, failures, connections } = await enforcement.bring(block, enforcement.standing(), {

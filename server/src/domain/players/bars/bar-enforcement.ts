@@ -233,6 +233,11 @@ function createEndConnections({
     return bar?.state === 'SET' && !hasEnded(bar);
   }
 
+  /** Whether nobody has let the players in, which is another matter than a bar that has ended by itself. */
+  async function isNotLifted(name: string): Promise<boolean> {
+    return (await store.bars.find(name))?.state === 'SET';
+  }
+
   function hasEnded({ until }: BarRecord): boolean {
     return until !== undefined && until <= clock.now();
   }
@@ -247,7 +252,7 @@ function createEndConnections({
     const text = messages[''];
     if (playerId === undefined) {
       // It may end by itself while the store is asked.
-      const isMeant = isOver() || (await isStillSet(name)) || isOver();
+      const isMeant = (await isStillSet(name)) || (isOver() && (await isNotLifted(name)));
       if (stageId !== undefined && isMeant) await cluster.requestAll('send_away', { stageId, text, until }, timeoutMs);
       return NOBODY;
     }
@@ -257,7 +262,7 @@ function createEndConnections({
       const call = { player: { stageId: id, playerId }, timeoutMs: deadline - clock.monotonic(), signedInBefore };
       const detailed = { ...call, isDetailed: stageId !== undefined && isDetailed };
       // Somebody who has come back by now may be among them, and must not hear of a block that is over.
-      if (isOver()) return await disconnect({ ...detailed, order });
+      if (isOver()) return await disconnect({ ...detailed, order, isStillMeant: () => isNotLifted(name) });
       let isMeant = true;
       const close = kind === 'block' ? ('blocked' as const) : undefined;
       const ended = await disconnect({
