@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import AsyncLibsql from 'libsql/promise';
 import type { MaybePromise } from '../maybe-promise.ts';
 
@@ -26,21 +27,16 @@ export function createCheckpoints({
   file,
   pages,
   settled,
+  checkpoint = createCheckpoint(file),
 }: {
   file: string;
   pages: number;
   settled: () => MaybePromise<void>;
+  /** Never fails. */
+  checkpoint?: () => MaybePromise<void>;
 }): Checkpoints {
   let pagesInWal = 0;
   let underWay: Promise<void> | undefined;
-
-  async function checkpoint(): Promise<void> {
-    try {
-      await execInThread(file, 'PRAGMA wal_checkpoint(PASSIVE)');
-    } catch {
-      // The disk is full, or fails: the WAL keeps all of it, and there will be another checkpoint.
-    }
-  }
 
   async function checkpointAfter(settling: MaybePromise<void>): Promise<void> {
     await settling;
@@ -70,12 +66,39 @@ export function createCheckpoints({
   };
 }
 
+function createCheckpoint(file: string): () => Promise<void> {
+  const exec = createExecInThread(file);
+  return async () => {
+    try {
+      await exec('PRAGMA wal_checkpoint(PASSIVE)');
+    } catch {
+      // The disk is full, or fails, or the file is gone: the WAL keeps all of it, and there will be another checkpoint.
+    }
+  };
+}
+
 /** Executes statements by a connection of their own, in a thread of the binding, so that nothing here waits for the disk. */
-export async function execInThread(file: string, statements: string): Promise<void> {
-  const connection = new AsyncLibsql(file, {});
-  try {
-    await connection.exec(statements);
-  } finally {
-    connection.close();
-  }
+export type ExecInThread = (statements: string) => Promise<void>;
+
+/**
+ * Must be called when the database is open. Refuses to execute anything once its file is no longer in its place: to open that
+ * would make an empty database there, or change one that was put there and is none of this process.
+ */
+export function createExecInThread(file: string): ExecInThread {
+  const opened = identityOf(file);
+  return async (statements) => {
+    const found = identityOf(file);
+    if (found === undefined || found !== opened) throw new Error(`${file} is no longer the file that was opened`);
+    const connection = new AsyncLibsql(file, {});
+    try {
+      await connection.exec(statements);
+    } finally {
+      connection.close();
+    }
+  };
+}
+
+function identityOf(file: string): string | undefined {
+  const { dev, ino } = statSync(file, { bigint: true, throwIfNoEntry: false }) ?? {};
+  return ino === undefined ? undefined : `${dev} ${ino}`;
 }

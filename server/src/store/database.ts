@@ -22,7 +22,8 @@ export interface Database {
 
   /**
    * A number that changes when another process, or another object over the same database, commits: from the moment at
-   * which a query here could see that commit. Commits of this object's `transaction` leave it as it is. What was read
+   * which a query here could see that commit. Commits of this object's `transaction` leave it as it is, but for those after
+   * which SQLite's file is marked (`wal-mark.ts`). What was read
    * by a query that began after one call still stands when a later call gives the same number, unless this object has
    * committed in between. Undefined where finding out would cost as much as reading.
    *

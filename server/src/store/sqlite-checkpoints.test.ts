@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { createStore } from './sql-store.ts';
@@ -62,4 +62,32 @@ test('a write that comes meanwhile waits, so that a copy of the file without it 
     assert.equal(page.readInt32BE(MARK) % 2, 0, 'the file says that the WAL has more');
     assert.ok(sizeOf(file) > (round + 1) * 6 * MEGABYTE, 'all before it is in the file');
   }
+});
+
+test('a file that was put in the place of the database is not touched, and none is made where there is none', async (t) => {
+  const { file, store } = await open(t);
+  const directory = dirname(file);
+  const away = join(temporaryDirectory(t), 'away');
+  mkdirSync(away);
+  for (const name of readdirSync(directory)) renameSync(join(directory, name), join(away, name));
+  // One that SQLite moves into the file itself, so that the mark is due as well.
+  const writeVeryMuch = async (prefix: string) => {
+    await store.transaction(async ({ snapshots }) => {
+      for (let index = 0; index < 20; index += 1) {
+        await snapshots.insert(sampleSnapshot(ZOO, `${prefix}${index}`, { sections: 'x'.repeat(MEGABYTE) }));
+      }
+    });
+    await store.meta.set('fact', prefix);
+  };
+  await writeVeryMuch('1-');
+  assert.deepEqual(readdirSync(directory), []);
+
+  const other = openSqlite({ file: join(directory, 'other.db') });
+  await other.migrate();
+  await other.close();
+  renameSync(join(directory, 'other.db'), file);
+  const before = readFileSync(file);
+  await writeVeryMuch('2-');
+  assert.ok(readFileSync(file).equals(before), 'the other database is as it was');
+  assert.equal(await store.meta.get('fact'), '2-');
 });

@@ -17,7 +17,7 @@ import { createPrivateFile, describeDatabaseFault } from '../data-directory/priv
 import { ServiceError } from '../errors.ts';
 import { isFull, isReadOnly } from '../file-fault.ts';
 import { StartupError } from '../startup-error.ts';
-import { type Checkpoints, createCheckpoints, execInThread } from './checkpoints.ts';
+import { type Checkpoints, createCheckpoints, createExecInThread } from './checkpoints.ts';
 import type { Database, Query } from './database.ts';
 import { watchForeignVersion } from './foreign-version.ts';
 import { assertMigrated, migrate } from './migrations/migrate.ts';
@@ -61,7 +61,8 @@ export function openSqlite({
   onFull?: () => void;
 }): Database {
   const { connection, mark, markInThread, foreignVersion } = connect(file, clock);
-  const checkpoints = createCheckpoints({ file, pages: CHECKPOINT_PAGES, settled: markInThread.committed });
+  const { committed: settled, checkpoint } = markInThread;
+  const checkpoints = createCheckpoints({ file, pages: CHECKPOINT_PAGES, settled, checkpoint });
   const written = { pages: 0 };
   const database = withPreparedStatements({ connection, mark, written });
   const query = new Kysely<Schema>({ dialect: createDialect({ connection, database, checkpoints, written }) });
@@ -80,7 +81,7 @@ export function openSqlite({
     // Each try takes a while, so very many writes that are late would keep each other waiting.
     if (busy !== undefined && isLate(askedAt) && clock.monotonic() - busy.foundAt < STILL_BUSY_MS)
       throw new WriterBusy();
-    // What is written during a checkpoint would be missing in a copy of the file that looks whole.
+    // A checkpoint writes the mark of the file, for which it takes the lock of writers without a wait.
     await checkpoints.end();
     try {
       const result = await query.transaction().execute(work);
@@ -145,7 +146,7 @@ function connect(
   connection: Libsql.Database;
   /** For the close, with which the process has nothing else to do. */
   mark: Pick<WalMark, 'mayClose'>;
-  markInThread: Pick<WalMarkInThread, 'committed'>;
+  markInThread: Pick<WalMarkInThread, 'committed' | 'checkpoint'>;
   foreignVersion: () => number;
 } {
   let connection: Libsql.Database | undefined;
@@ -163,7 +164,8 @@ function connect(
     const mark = marks.watch(connection);
     // Writes wait for this, and have a wait of their own for other processes.
     const busyTimeout = `PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`;
-    const markInThread = marks.watchInThread(connection, (sql) => execInThread(file, `${busyTimeout}; ${sql}`));
+    const exec = createExecInThread(file);
+    const markInThread = marks.watchInThread(connection, (sql) => exec(`${busyTimeout}; ${sql}`));
     const foreignVersion = watchForeignVersion({ connection, file, clock });
     connection.exec(`PRAGMA wal_autocheckpoint = ${MOST_TIMES * CHECKPOINT_PAGES}`);
     connection.exec(`PRAGMA busy_timeout = ${BLOCKING_WAIT_MS}`);

@@ -34,6 +34,11 @@ export interface WalMark {
 /** The same where the statements that set the mark run in a thread. Never rejects; one call must end before the next. */
 export interface WalMarkInThread {
   committed(): MaybePromise<void>;
+  /**
+   * Moves the WAL into the file, which says of itself meanwhile, and afterwards, that it needs its WAL: a copy that is made in the
+   * middle has pages of two times.
+   */
+  checkpoint(): MaybePromise<void>;
   mayClose(): MaybePromise<boolean>;
 }
 
@@ -162,6 +167,10 @@ function watchMark({
       const inFile = markInFile();
       if (triesIn > 0) triesIn -= 1;
       if (due === undefined && (triesIn > 0 || (inFile > 0 && !isOdd(inFile)))) return;
+      triesIn = COMMITS_BETWEEN_TRIES;
+      return renew();
+    },
+    checkpoint() {
       triesIn = COMMITS_BETWEEN_TRIES;
       return renew();
     },

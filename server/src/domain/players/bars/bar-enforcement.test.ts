@@ -290,7 +290,7 @@ for (const when of ['setBar', 'list', 'find'] as const) {
     const bars: typeof store.bars = {
       ...store.bars,
       async find(name) {
-        passes('find');
+        await passes('find');
         return await store.bars.find(name);
       },
     };
