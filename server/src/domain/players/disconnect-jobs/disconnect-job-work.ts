@@ -3,6 +3,7 @@ import type { DisconnectJobRecord, JobEnd } from '../../../store/disconnect-jobs
 import type { Store } from '../../../store/store.ts';
 import type { BackgroundWork } from '../../background.ts';
 import { createClaimedWork, type WorkKind } from '../../claimed-work.ts';
+import { createGameTurns } from '../../game-turns.ts';
 import { createDisconnectJobEnds, type DisconnectJobEndParts } from './disconnect-job-ends.ts';
 import type { JobRequest } from './disconnect-job-request.ts';
 import { DisconnectJobRun, type RunEnd, type RunParts } from './disconnect-job-run.ts';
@@ -44,7 +45,12 @@ export function createDisconnectJobWork(parts: Parts): DisconnectJobWork {
   const { store, cluster, clock, log, databaseTime } = parts;
   const pauses = createPauses(clock);
   const ends = createDisconnectJobEnds(parts);
-  const runParts = { ...parts, disconnectJobs: store.disconnectJobs, pauses };
+  // Each job writes down how far it is ten times a second.
+  const inTurn = createGameTurns({ clock, what: 'steps of jobs' });
+  const runPartsOf = ({ gameId }: DisconnectJobRecord): RunParts => ({
+    ...{ ...parts, pauses },
+    disconnectJobs: { advance: (...step) => inTurn(gameId, () => store.disconnectJobs.advance(...step)) },
+  });
 
   const ownNow: SharedNow = () => clock.now();
 
@@ -78,7 +84,7 @@ export function createDisconnectJobWork(parts: Parts): DisconnectJobWork {
 
     async perform({ job, playerIds, owner, now }) {
       const request = JSON.parse(job.request) as JobRequest;
-      return await new DisconnectJobRun(runParts, { job, request, playerIds, owner, now: now() }).run();
+      return await new DisconnectJobRun(runPartsOf(job), { job, request, playerIds, owner, now: now() }).run();
     },
 
     async end(store, { job: { id } }, result, owner) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { CHANGE, openDomain, ROLE } from '../../../../test/support/domain.ts';
 import { ManualClock } from '../../../../test/support/manual-clock.ts';
 import type { Audit, Change } from '../../audit/audit.ts';
@@ -53,6 +54,30 @@ test('however many jobs of one game take their time, those of another begin at o
   let ofDemo = 0;
   for (const stage of names) ofDemo += await begun(stage);
   assert.equal(ofDemo, 20);
+});
+
+test('of the jobs of one game, one at a time has the store write down how far it is', async (t) => {
+  const { games, stages, disconnectJobs, cluster, store } = await openDomain(t);
+  await games.create({ name: 'Demo' }, CHANGE);
+  const names = Array.from({ length: 5 }, (_, index) => `Dev${index}`);
+  for (const name of names) await stages.create({ gameName: 'Demo', name, role: ROLE }, CHANGE);
+  cluster.answer('count_connections', async () => ({ connections: 1, players: 1 }));
+  cluster.answer('match_connections', () => new Promise(() => {}));
+  const { advance } = store.disconnectJobs;
+  const written = { now: 0, most: 0, inAll: 0 };
+  t.mock.method(store.disconnectJobs, 'advance', async (...step: Parameters<typeof advance>) => {
+    written.now += 1;
+    written.most = Math.max(written.most, written.now);
+    try {
+      return await advance(...step);
+    } finally {
+      written.now -= 1;
+      written.inAll += 1;
+    }
+  });
+  await Promise.all(names.map((stageName) => disconnectJobs.start({ gameName: 'Demo', stageName }, EVERYBODY, CHANGE)));
+  for (let turn = 0; turn < 2_000 && written.inAll < 5; turn += 1) await wait(1);
+  assert.deepEqual([written.inAll, written.most], [5, 1]);
 });
 
 test('a job for which no node has a place yet is paused and cancelled at once, which is on record', async (t) => {
