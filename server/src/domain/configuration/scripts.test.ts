@@ -79,7 +79,11 @@ test('classes of characters count where they are, and regular expressions are ch
   ]) {
     assert.equal(findScriptFault(script), undefined, script);
   }
+  const many = everyOtherCharacter(2_001);
+  assert.equal(findScriptFault(`const v = /[${many}[a-z]]*[^\\w]/gv, w = 1; return w /v/w + "/v";`), undefined);
   for (const script of [
+    `/[${many}/v`,
+    `/${many}(/v`,
     '/\\p{Nothing}/u',
     '/[\\w-a]/u',
     '/[b-a]/',
@@ -128,6 +132,8 @@ test('a large script costs time linear in its length, whatever is in it', () => 
     'classes of texts': '/\\p{RGI_Emoji}/iv;'.repeat(20_000),
     'classes of texts in one': `/[${'\\p{RGI_Emoji}'.repeat(20_000)}]/iv`,
     'characters of a set without case': `/[${everyOtherCharacter(60_000)}]/iv`,
+    'characters of a set, the last one first': `/[${[...everyOtherCharacter(200_000)].reverse().join('')}]/v`,
+    'characters of many sets': `/[${[...everyOtherCharacter(1_900)].reverse().join('')}]/v;\n`.repeat(60),
     statements: 'a=1;'.repeat(75_000),
     'private names in classes': `${'class{['.repeat(60)}${'a.#b;'.repeat(60_000)}`,
   };

@@ -19,13 +19,14 @@ export interface ScriptFault {
  * acorn's messages are the clearer ones, but it guesses from the token before whether a slash begins a regular expression,
  * and can be misled: a script could then end its function inside of what acorn takes for one, and run whenever it is
  * loaded. Therefore V8, which reads slashes by the grammar, must take it for the body of a function as well. It works out
- * what regular expressions match, so neither it nor acorn is given the chance: see `withoutClasses`, `withoutFolding` and `Flags`.
+ * what regular expressions match, so neither it nor acorn is given the chance: see `withoutClasses`, `withoutFolding`,
+ * `withoutLargeSets` and `Flags`.
  */
 export function findScriptFault(script: string): ScriptFault | undefined {
   try {
     // The oldest Node.js that runs scripts knows no later syntax.
     ScriptParser.parse(script, { ecmaVersion: 2024, allowReturnOutsideFunction: true, allowHashBang: false });
-    return findV8Fault(withoutClasses(withoutFolding(script)));
+    return findV8Fault(withoutClasses(withoutLargeSets(withoutFolding(script))));
   } catch (error) {
     if (isPositioned(error)) {
       const { line, column } = error.loc;
@@ -61,10 +62,37 @@ const FLAGS_WITH_I = /\/([dgmsuvy]*)i([dgmsuvy]*)(?![\w$\\])/g;
 function withoutFolding(script: string): string {
   return script.replace(FLAGS_WITH_I, (all: string, before: string, after: string) => {
     const others = before + after;
-    if (!others.includes('v')) return all;
-    const free = [...'dgmsy'].find((flag) => !others.includes(flag)) ?? '';
-    return `/${before}${free}${after}`;
+    return others.includes('v') ? `/${before}${unusedFlag(others)}${after}` : all;
   });
+}
+
+/** Characters of which V8 keeps a list for a set. Others are few. */
+const IN_SETS = /[^ -~]|\\[ux]/g;
+const MAX_IN_SETS = 2_000;
+/** No regular expression goes on in the next line, and no shorter line has more than that. */
+const LONG_LINE = new RegExp(`.{${MAX_IN_SETS},}`, 'g');
+
+/** Flags of a regular expression with sets; in any other place a part of a text, or of a name. */
+const FLAGS_WITH_V = /\/([dgimsuy]*)v([dgimsuy]*)(?![\w$\\])/g;
+
+/**
+ * The script with another flag in place of `v` in each line with very many characters. In Node.js 24, V8 puts those of a set into
+ * a sorted list, one after the other, and takes a minute for what fits into a script. Without the flag, a set is a class: it ends
+ * at its first bracket, so that the rest stands behind it.
+ */
+function withoutLargeSets(script: string): string {
+  return script.replace(LONG_LINE, (line: string) => {
+    if ((line.match(IN_SETS)?.length ?? 0) <= MAX_IN_SETS) return line;
+    return line.replace(
+      FLAGS_WITH_V,
+      (_, before: string, after: string) => `/${before}${unusedFlag(before + after)}${after}`,
+    );
+  });
+}
+
+/** A flag that changes nothing of what a regular expression may be made of; none if all of them are there. */
+function unusedFlag(flags: string): string {
+  return [...'dgmsy'].find((flag) => !flags.includes(flag)) ?? '';
 }
 
 /** The parser's message, or what it means to the author of a script. */
