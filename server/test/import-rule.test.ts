@@ -99,7 +99,7 @@ const RULE: Readonly<Record<string, Names>> = {
     forbidden: ['../main.ts', 'kysely', 'ws'],
   },
   'server/src/examiner/planted.ts': {
-    allowed: ['./examiner-worker.ts', '../domain/examination.ts', '../clock.ts', 'node:worker_threads'],
+    allowed: ['./examiner-process.ts', '../domain/examination.ts', '../clock.ts', 'node:child_process'],
     forbidden: ['../main.ts', '../domain/games.ts', '../domain/configuration/document.ts', 'kysely', 'libsql', 'ws'],
   },
   'server/src/outside/planted.ts': {

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { systemClock } from '../clock.ts';
 import { examineInThisThread } from '../domain/examination.ts';
@@ -55,7 +58,7 @@ for (const length of [100, MEGABYTE]) {
   });
 }
 
-test('a failure in the thread is passed on', async () => {
+test('a failure in the process is passed on', async () => {
   const { examine } = createExaminer({ clock: systemClock, settings: SETTINGS });
   await assert.rejects(examine({ sections: 'not JSON' }), { name: 'SyntaxError' });
   const code = { ...CODE, language: 'COBOL' };
@@ -73,6 +76,31 @@ test('a script that nests too deeply is a fault of its snapshot, and not the end
   assert.match(faults[0]?.message ?? '', /The script nests too deeply/);
 });
 
+/** A program that does so much of an examination as `code` says. */
+function programOf(t: TestContext, code: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'respark-examiner-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const program = join(folder, 'program.mjs');
+  writeFileSync(program, code);
+  return program;
+}
+
+test('a process that V8 gives up is a failure of its examination, and not the end of this process', async (t) => {
+  const program = programOf(t, "process.on('message', () => process.abort());");
+  const { examine } = createExaminer({ clock: systemClock, settings: SETTINGS, program });
+  for (let count = 0; count < 3; count += 1) {
+    await assert.rejects(examine({ sections: '{}' }), /the examining process ended with .* and without findings/);
+  }
+});
+
+test('a process that a stop of the whole server ends before it listens is interrupted', {
+  skip: process.platform === 'win32',
+}, async (t) => {
+  const program = programOf(t, "process.kill(process.pid, 'SIGTERM'); setInterval(() => {}, 1_000);");
+  const { examine } = createExaminer({ clock: systemClock, settings: SETTINGS, program });
+  await assert.rejects(examine({ sections: '{}' }), { name: 'Interrupted' });
+});
+
 test('an examination that does not end is given up', async () => {
   const clock = new ManualClock();
   const examination = createExaminer({ clock, settings: SETTINGS }).examine({
@@ -83,7 +111,7 @@ test('an examination that does not end is given up', async () => {
   assert.equal(clock.pending, 0);
 });
 
-test('no more threads run at once than the settings allow, and the others wait their turn', async () => {
+test('no more processes run at once than the settings allow, and the others wait their turn', async () => {
   const clock = new ManualClock();
   const { examine, close } = createExaminer({ clock, settings: { ...SETTINGS, examinerThreads: 1 } });
   const order: string[] = [];
@@ -92,7 +120,7 @@ test('no more threads run at once than the settings allow, and the others wait t
     order.push(name);
   });
   await new Promise(setImmediate);
-  // Each thread has a timer of its own.
+  // Each process has a timer of its own.
   assert.equal(clock.pending, 1);
   await Promise.all(examinations);
   assert.deepEqual(order, ['first', 'second', 'third']);

@@ -63,13 +63,13 @@ const rows = {
     default: 2,
     min: 1,
     max: 64,
-    help: 'Maximum number of threads that examine snapshots for deployments and generated code at once; more examinations wait for one.',
+    help: 'Maximum number of processes of their own in which snapshots for deployments and generated code are examined at once; more examinations wait for one.',
   }),
   examinerMemoryBytes: integer({
     default: 512 * MEBIBYTE,
     min: 128 * MEBIBYTE,
     max: 16_384 * MEBIBYTE,
-    help: 'Memory that one examining thread may use, which a snapshot of a megabyte needs at worst. A node needs as much for each of its threads, while they examine, beside what its players need.',
+    help: 'Memory for the objects of one examining process, which a snapshot of a megabyte needs at worst. A node needs as much for each of these processes, while they examine, beside what its players need.',
   }),
   drainDelayMs: integer({
     default: 5_000,
