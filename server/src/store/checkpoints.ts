@@ -78,7 +78,7 @@ function createCheckpoint(file: string): () => Promise<void> {
 }
 
 /** Executes statements by a connection of their own, in a thread of the binding, so that nothing here waits for the disk. */
-export type ExecInThread = (statements: string) => Promise<void>;
+type ExecInThread = (statements: string) => Promise<void>;
 
 /**
  * Must be called when the database is open. Refuses to execute anything once its file is no longer in its place: to open that
