@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,6 +92,43 @@ test('a process that V8 gives up is a failure of its examination, and not the en
   for (let count = 0; count < 3; count += 1) {
     await assert.rejects(examine({ sections: '{}' }), /the examining process ended with .* and without findings/);
   }
+});
+
+test('a process examines one snapshot after the other, until it fails or has had nothing to do for a while', async (t) => {
+  const program = programOf(
+    t,
+    `process.on('message', ({ sections }) => {
+      if (sections === 'abort') process.abort();
+      process.send(sections === 'bug' ? { bug: new Error('a bug') } : { findings: { pid: process.pid } });
+    });`,
+  );
+  const clock = new ManualClock();
+  const { examine, close } = createExaminer({ clock, settings: SETTINGS, program });
+  t.after(close);
+  const examined = async () => (await examine({ sections: '{}' })) as unknown as { pid: number };
+  const { pid: first } = await examined();
+  assert.equal((await examined()).pid, first);
+  await assert.rejects(examine({ sections: 'bug' }), /a bug/);
+  const { pid: second } = await examined();
+  assert.notEqual(second, first);
+  await assert.rejects(examine({ sections: 'abort' }), /and without findings/);
+  const { pid: third } = await examined();
+  assert.notEqual(third, second);
+  clock.advance(299_999);
+  assert.equal((await examined()).pid, third);
+  clock.advance(300_000);
+  assert.notEqual((await examined()).pid, third);
+  assert.equal(clock.pending, 1);
+});
+
+test('a process that is kept does not keep this one from its end', () => {
+  const code = `
+    import { createExaminer } from ${JSON.stringify(new URL('./examiner.js', import.meta.url).href)};
+    import { systemClock } from ${JSON.stringify(new URL('../clock.js', import.meta.url).href)};
+    const { examine } = createExaminer({ clock: systemClock, settings: ${JSON.stringify(SETTINGS)} });
+    console.log((await examine({ sections: '{}' })).faults.length);`;
+  const args = ['--input-type=module', '--eval', code];
+  assert.equal(execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 }), '0\n');
 });
 
 test('a process that a stop of the whole server ends before it listens is interrupted', {
