@@ -258,7 +258,7 @@ test('a server that still has the old key when it was replaced on another machin
       await rotate(settings);
       const webhooks = createWebhooks({
         ...{ ...backends, clock, random, audit: UNRECORDED, post: { faultOf: () => undefined } },
-        deliveries: { look: async () => {} },
+        deliveries: { look: async () => {}, ended: async () => {} },
       } as unknown as WebhooksParts);
       const refused = { name: 'StartupError', message: /^the secret key is not the one/ };
       await assert.rejects(webhooks.create('Zoo', { url: 'https://hooks.example/' }, CHANGE), refused);

@@ -82,7 +82,8 @@ test('webhooks that hang are given up together, in the time of one', async () =>
   await pass();
   assert.equal(sent.length, 10);
   let isOver = false;
-  const over = claimed.reconcile([]).then(() => {
+  await claimed.reconcile([]);
+  const over = Promise.all(WEBHOOKS.map(({ id }) => claimed.ended(id))).then(() => {
     isOver = true;
   });
   await settle();
@@ -104,7 +105,8 @@ test('webhooks that hang are given up together, too, when their cursors were tak
   assert.equal(sent.length, 10);
   cursors.areOwn = false;
   let isOver = false;
-  const over = claimed.reconcile(WEBHOOKS).then(() => {
+  await claimed.reconcile(WEBHOOKS);
+  const over = Promise.all(WEBHOOKS.map(({ id }) => claimed.ended(id))).then(() => {
     isOver = true;
   });
   await settle();
@@ -113,6 +115,25 @@ test('webhooks that hang are given up together, too, when their cursors were tak
   await settle();
   assert.equal(isOver, true);
   await over;
+});
+
+test('a webhook is taken up while another hangs that is given up, and that one again once its delivery has ended', async () => {
+  const [hanging = assert.fail(), other = assert.fail()] = WEBHOOKS;
+  const { claimed, clock, sent, pass } = open();
+  await claimed.reconcile([hanging]);
+  await pass();
+  assert.equal(sent.length, 1);
+  await claimed.reconcile([other]);
+  await pass();
+  assert.equal(sent.length, 2, 'the other one was not held up');
+  await claimed.reconcile([hanging, other]);
+  await pass();
+  assert.equal(sent.length, 2, 'nothing is sent a second time while the answer to the first may come');
+  clock.advance(1_000);
+  await claimed.ended(hanging.id);
+  await claimed.reconcile([hanging, other]);
+  await pass();
+  assert.equal(sent.length, 3);
 });
 
 test('a webhook is switched off for what the URL that it has answers, and not for an answer of the one before', async () => {

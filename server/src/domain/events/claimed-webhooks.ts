@@ -28,9 +28,13 @@ type Lag = ReturnType<Delivery['lag']>;
 export interface ClaimedWebhooks {
   /**
    * Delivers what is enabled and nobody else has, by what is known now, and nothing else. Takes what a dead node had. What
-   * fails for one webhook is logged, and leaves the others alone.
+   * fails for one webhook is logged, and leaves the others alone. Does not wait for the ends of deliveries that are not to go
+   * on, which send nothing further: a receiver may be silent, and other games have no part in that. A webhook whose delivery is
+   * ending is left to a later call.
    */
   reconcile(webhooks: readonly WebhookRecord[]): Promise<void>;
+  /** Resolves when no delivery of the webhook is ending here. */
+  ended(id: string): Promise<void>;
   lag(): WebhookLag;
   /** What this node remembers of a webhook, also of one that it does not deliver any more. */
   deliveriesOf(id: string): Promise<WebhookDeliveries>;
@@ -45,6 +49,14 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
   const lags = new Map<string, Lag>();
   let isClosed = false;
 
+  /** A webhook that cannot be looked at must not keep others from that. */
+  async function each(id: string, work: () => Promise<void>): Promise<void> {
+    await work().catch((error: unknown) => {
+      if (!isClosed) warn(id, { err: error, webhookId: id }, 'a webhook could not be looked at');
+    });
+  }
+  const { ending, end } = createEnds(each);
+
   async function stop(id: string): Promise<void> {
     const delivery = running.get(id);
     running.delete(id);
@@ -52,12 +64,12 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
     await delivery?.stop();
   }
 
-  /** Goes on with the delivery while it is this node's; otherwise its end is one of those that are waited for. */
-  async function keep(webhook: WebhookRecord, delivery: Delivery, ends: Promise<void>[]): Promise<void> {
+  /** Goes on with the delivery while it is this node's; otherwise it ends. */
+  async function keep(webhook: WebhookRecord, delivery: Delivery): Promise<void> {
     delivery.change(receiverOf(webhook, parts));
     const isOwn = delivery.owner === cluster.node && (await delivery.save());
     if (isOwn) lags.set(webhook.id, delivery.lag((await eventLog.ends(webhook.gameId)).last));
-    else ends.push(each(webhook.id, () => stop(webhook.id)));
+    else end(webhook.id, () => stop(webhook.id));
   }
 
   async function leave(id: string, delivery: Delivery): Promise<void> {
@@ -92,35 +104,26 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
     await eventLog.release(id, cluster.node).catch(() => {});
   }
 
-  /** A webhook that cannot be looked at must not keep others from that. */
-  async function each(id: string, work: () => Promise<void>): Promise<void> {
-    await work().catch((error: unknown) => {
-      if (!isClosed) warn(id, { err: error, webhookId: id }, 'a webhook could not be looked at');
-    });
-  }
-
   async function reconcile(webhooks: readonly WebhookRecord[]): Promise<void> {
     const enabled = new Map(
       webhooks.filter(({ state }) => state === 'ENABLED').map((webhook) => [webhook.id, webhook]),
     );
-    // All at once, because each waits a moment for the answers to what was sent.
-    const ends: Promise<void>[] = [];
     for (const [id, delivery] of [...running]) {
       const webhook = enabled.get(id);
-      if (webhook === undefined) ends.push(each(id, () => leave(id, delivery)));
-      else await each(id, () => keep(webhook, delivery, ends));
+      if (webhook === undefined) end(id, () => leave(id, delivery));
+      else await each(id, () => keep(webhook, delivery));
     }
-    await Promise.all(ends);
     attempts.keepOnly(new Set(webhooks.map(({ id }) => id)));
-    if ([...enabled.keys()].every((id) => running.has(id))) return;
+    if ([...enabled.keys()].every((id) => running.has(id) || ending.has(id))) return;
     const owners = new Map((await eventLog.cursors()).map(({ receiver, owner }) => [receiver, owner]));
     for (const [id, webhook] of enabled) {
-      if (!running.has(id) && !isClosed) await each(id, () => begin(webhook, owners.get(id)));
+      if (!running.has(id) && !ending.has(id) && !isClosed) await each(id, () => begin(webhook, owners.get(id)));
     }
   }
 
   return {
     reconcile,
+    ended: async (id) => await ending.get(id),
     lag: () => lagOf([...lags.values()], clock.now()),
     async deliveriesOf(id) {
       const delivery = running.get(id);
@@ -131,6 +134,19 @@ export function createClaimedWebhooks(parts: ClaimedWebhooksParts): ClaimedWebho
       isClosed = true;
       // Another node, or the next start, goes on from there. What could not be saved is sent again.
       await Promise.all([...running].map(([id, delivery]) => leave(id, delivery).catch(() => {})));
+      await Promise.all(ending.values());
+    },
+  };
+}
+
+/** The ends of deliveries, by webhook. Each waits a moment for the answers to what was sent. */
+function createEnds(each: (id: string, work: () => Promise<void>) => Promise<void>) {
+  const ending = new Map<string, Promise<void>>();
+  return {
+    ending,
+    end(id: string, work: () => Promise<void>): void {
+      const ended = each(id, work).finally(() => ending.delete(id));
+      ending.set(id, ended);
     },
   };
 }

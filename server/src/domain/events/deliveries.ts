@@ -36,6 +36,8 @@ export interface Deliveries {
   start(): Promise<void>;
   /** Looks now at what has changed. Never rejects. */
   look(): Promise<void>;
+  /** Resolves when no delivery of the webhook is ending on this node, which takes a moment after the look that ends it. */
+  ended(webhookId: string): Promise<void>;
   /** How far the receivers are behind that this node delivers to. */
   counts(): WebhookLag;
   close(): Promise<void>;
@@ -100,7 +102,7 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
   }
 
   /**
-   * Looks are made one after the other. A look may have to wait for receivers; all calls in the meantime share the next look,
+   * Looks are made one after the other. A look may have to wait for the database; all calls in the meantime share the next look,
    * which finds everything that has changed. With a look for each call, a game that keeps changing its webhooks would make
    * the others wait longer and longer.
    */
@@ -125,6 +127,7 @@ export function createDeliveries(parts: DeliveriesParts): Deliveries {
       plan();
     },
     look,
+    ended: claimed.ended,
     counts: claimed.lag,
     async close() {
       isClosed = true;

@@ -81,7 +81,7 @@ export interface WebhooksParts extends WebhookDeliveriesParts {
   readonly store: Store;
   readonly audit: Audit;
   readonly eventLog: Pick<EventLog, 'cursors' | 'rewind' | 'removeCursor' | 'positionBefore'>;
-  readonly deliveries: Pick<Deliveries, 'look'>;
+  readonly deliveries: Pick<Deliveries, 'look' | 'ended'>;
   readonly interest: Pick<Interest, 'add'>;
   readonly post: WebhookPost;
   readonly pace: Pick<PostPace, 'enter'>;
@@ -157,7 +157,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
           await store.webhooks.update(id, update);
           return { ...found, ...update };
         });
-        await deliveries.look();
+        await applied(deliveries, id);
         return { webhook, secret: secret && showSecret(secret) };
       }),
 
@@ -165,7 +165,7 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
       audit.around(recorded(change, id), async () => {
         await get(gameName, id);
         await store.webhooks.remove(id);
-        await deliveries.look();
+        await applied(deliveries, id);
         await eventLog.removeCursor(id);
       }),
 
@@ -177,13 +177,19 @@ export function createWebhooks(parts: WebhooksParts): Webhooks {
         assertRested(replays.take(id));
         await eventLog.rewind(id, gameId, await eventLog.positionBefore(gameId, since));
         // The first look finds that the cursor was taken away, the second takes it up again.
-        await deliveries.look();
+        await applied(deliveries, id);
         await deliveries.look();
       });
     },
 
     test: createTest(parts, get),
   };
+}
+
+/** Has this node take up what was changed of a webhook, also when its receiver keeps the delivery from ending for a moment. */
+async function applied(deliveries: WebhooksParts['deliveries'], id: string): Promise<void> {
+  await deliveries.look();
+  await deliveries.ended(id);
 }
 
 /** Puts on record which webhook it is, and what of it is set. Paths of URLs are left out, for many are secrets of the receiver. */
