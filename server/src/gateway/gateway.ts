@@ -90,7 +90,7 @@ export class Gateway implements ConnectionHost {
     events = NO_CONNECTION_EVENTS,
     settings,
   }: {
-    players: Pick<Players, 'admit'>;
+    players: Pick<Players, 'admit' | 'forgetStage'>;
     runtimes: Pick<Runtimes, 'enter'>;
     cluster: Cluster;
     limits: Limits;
@@ -136,7 +136,7 @@ export class Gateway implements ConnectionHost {
     });
     this.#graces = deadlines(settings.closeGraceMs, (connection) => connection.destroy());
     answerOtherNodes({
-      ...{ cluster, membership: this.#membership, clock, random, metrics, settings },
+      ...{ cluster, membership: this.#membership, players, clock, random, metrics, settings },
       end: (connection, why) => this.#end(connection, why),
       silence: (connection, forMs) => this.#silence(connection, forMs),
     });

@@ -99,3 +99,11 @@ test('a job is told of no connection that has ended with an incarnation of the n
   t.mock.method(cluster.lease, 'mayAct', () => false);
   assert.deepEqual(await ask(), [[], 0]);
 });
+
+test('a node that closes the connections of a stage remembers nothing of the stage once it has answered', async () => {
+  const forgotten: string[] = [];
+  const { cluster, connect } = openGateway({ forgetStage: (id) => forgotten.push(id) });
+  const { connection } = await connect('alice');
+  await cluster.request(cluster.node, 'close_stage', { stageId: PLAYER.stageId }, 5_000);
+  assert.deepEqual([forgotten, connection.isStopped], [[PLAYER.stageId], true]);
+});

@@ -2,6 +2,7 @@ import { encode } from '@respark/protocol';
 import { type Clock, withTimeout } from '../clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { DisconnectOrder } from '../disconnect-order.ts';
+import type { Players } from '../domain/players/players.ts';
 import { all, andThen, type MaybePromise, orElse } from '../maybe-promise.ts';
 import type { Metrics } from '../metrics.ts';
 import type { PlayerKey } from '../player-key.ts';
@@ -23,15 +24,13 @@ export function answerNodeRequests({
   endedByJobs,
   end,
   clock,
-  metrics,
   settings,
 }: {
   cluster: Cluster;
-  membership: Pick<Membership, 'find' | 'ofStage' | 'dropMessages'>;
+  membership: Pick<Membership, 'find' | 'dropMessages'>;
   endedByJobs: Pick<EndedByJobs, 'has'>;
   end: End;
   clock: Clock;
-  metrics: Pick<Metrics, 'forgetStage'>;
   settings: { readonly probeTimeoutMs: number };
 }): void {
   /** The ids of the connections that have ended and that the directory no longer lists. */
@@ -118,9 +117,29 @@ export function answerNodeRequests({
       endedByJobIds: connectionIds.filter((id) => endedByJobs.has(jobRequestId, id)),
     }),
   }));
+}
 
+/** Answers the request to close the connections of a stage, which has been marked as being deleted. */
+export function answerCloseStage({
+  cluster,
+  membership,
+  end,
+  players,
+  clock,
+  metrics,
+}: {
+  cluster: Pick<Cluster, 'answer'>;
+  membership: Pick<Membership, 'ofStage'>;
+  end: End;
+  players: Pick<Players, 'forgetStage'>;
+  clock: Clock;
+  metrics: Pick<Metrics, 'forgetStage'>;
+}): void {
   const closing = createOneAtATime();
   cluster.answer('close_stage', async ({ stageId }) => {
+    // Once all nodes have answered, another stage may get the name. A node that took the name for this one would find no connection
+    // of the other's players, and say that there is none.
+    players.forgetStage(stageId);
     // A node that got no answer in time asks again while the first request is still at work.
     await closing(stageId, () =>
       endEach(membership.ofStage(stageId), clock, (connection) => end(connection, { name: 'stage_deleted' })),

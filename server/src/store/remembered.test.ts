@@ -131,6 +131,20 @@ test('where it fails to see the commits of others, a look-up rejects rather than
   await assert.rejects(looked, failure);
 });
 
+test('what is to be forgotten, be it remembered or being read, answers nobody who asks later', async () => {
+  const { memory, lookUp, remembered } = openMemory();
+  await lookUp('a');
+  await lookUp('b', async () => ({ id: 'b', ownerId: 'p' }));
+  const { promise: read, resolve: endRead } = deferred<Sample>();
+  const looked = lookUp('c', () => read);
+  memory.forget('o');
+  endRead({ id: 'c', ownerId: 'o' });
+  await looked;
+  assert.deepEqual(await remembered('a', 'b', 'c'), ['b']);
+  await lookUp('a');
+  assert.deepEqual(await remembered('a'), ['a']);
+});
+
 test('a read that begins before a commit and ends after it is answered, but not remembered', async () => {
   const { memory, lookUp, remembered } = openMemory();
   const { promise: read, resolve: endRead } = deferred<Sample>();

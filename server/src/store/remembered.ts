@@ -21,6 +21,12 @@ export interface Memory {
     idsOf: (found: T) => readonly string[],
   ): MaybePromise<T | undefined>;
 
+  /**
+   * To be called when another process is known to have changed the record with this id, of which the database may tell later:
+   * what was found, or is being read, answers no look-up that begins from now on.
+   */
+  forget(id: string): void;
+
   /** Runs a transaction of the database, with the same promises; `work` must report what it changes. */
   transaction<T>(work: (query: Query, changed: Changed) => Promise<T>): Promise<T>;
 }
@@ -49,7 +55,7 @@ export function createMemory(
   let commitsBegun = 0;
   let commitsEnded = 0;
 
-  function forget(changedIds: ReadonlySet<string>): void {
+  function forgetAll(changedIds: ReadonlySet<string>): void {
     for (const [lookUp, { ids }] of records) if (ids.some((id) => changedIds.has(id))) records.delete(lookUp);
   }
 
@@ -100,6 +106,13 @@ export function createMemory(
       return known === undefined ? together(lookUp, () => findAnew(lookUp, read, idsOf)) : (known.found as T);
     },
 
+    forget(id) {
+      forgetAll(new Set([id]));
+      // As after a commit of this process.
+      commitsBegun += 1;
+      commitsEnded += 1;
+    },
+
     async transaction(work) {
       const changedIds = new Set<string>();
       let isCommitting = false;
@@ -110,7 +123,7 @@ export function createMemory(
           await database.announce(query);
           isCommitting = true;
           commitsBegun += 1;
-          forget(changedIds);
+          forgetAll(changedIds);
           return result;
         });
       } finally {

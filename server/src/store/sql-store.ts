@@ -32,6 +32,7 @@ export function createStore(database: Database): Store {
       find: (gameName, name) => memory.find(`stage ${gameName} ${name}`, () => stages.find(gameName, name), idsOfStage),
       findById: (id) => memory.find(`stage id ${id}`, () => stages.findById(id), idsOfStage),
       findByGameKey: (gameKey) => memory.find(`game key ${gameKey}`, () => stages.findByGameKey(gameKey), idsOfStage),
+      forget: (id) => memory.forget(id),
     },
     accessKeys: {
       ...accessKeys,

@@ -204,6 +204,8 @@ export interface StageTable {
   find(gameName: string, stageName: string): MaybePromise<StageRecord | undefined>;
   findById(id: string): MaybePromise<StageRecord | undefined>;
   findByGameKey(gameKey: string): MaybePromise<StageRecord | undefined>;
+  /** To be called when another process is known to have changed the stage: look-ups from now on are not behind that. */
+  forget(id: string): void;
   list(gameId: string, page: PageQuery): Promise<StageRecord[]>;
   count(gameId: string): Promise<number>;
   /** Every stage that is being deleted, by itself or with its game. A restart goes on with these deletions. */

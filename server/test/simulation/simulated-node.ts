@@ -155,7 +155,7 @@ export class SimulatedNode {
       return record;
     };
     return createPlayers({
-      store: { games: { find: async () => undefined }, stages: { find, findByGameKey: find } },
+      store: { games: { find: async () => undefined }, stages: { find, findByGameKey: find, forget() {} } },
       ...{
         cluster,
         audit: UNRECORDED,

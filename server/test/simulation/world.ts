@@ -212,7 +212,7 @@ export class World {
       return { ...STAGE_RECORD, state: this.#stageState };
     };
     return createPlayers({
-      store: { games: { find: async () => undefined }, stages: { find, findByGameKey: find } },
+      store: { games: { find: async () => undefined }, stages: { find, findByGameKey: find, forget() {} } },
       cluster,
       audit: UNRECORDED,
       // The token is simply the player's id, because this does not test signatures.

@@ -87,12 +87,14 @@ export function openGateway({
   log?: Log;
   answers?: GameAnswers;
   admit?: Players['admit'];
+  forgetStage?: Players['forgetStage'];
 } = {}) {
   const clock = new ManualClock();
   const random = createSystemRandom();
   const cluster = new LocalCluster({ clock, random });
   const runtimes = createRuntimes({ renewToken: NO_TOKEN, answers, log: SILENT });
-  const players: Pick<Players, 'admit'> = {
+  const players: Pick<Players, 'admit' | 'forgetStage'> = {
+    forgetStage() {},
     admit: async ({ token = 'guest' }: HelloFrame) => ({
       isAdmitted: true,
       player: { stageId: STAGE.stageId, playerId: token, gameId: 'game-1', signedInAt: 0 },

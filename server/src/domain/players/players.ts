@@ -8,7 +8,7 @@ import type { PlayerKey, SignedInPlayer } from '../../player-key.ts';
 import type { RandomBytes } from '../../random.ts';
 import { EMPTY_RUNTIME_ID } from '../../runtime-id.ts';
 import type { BarRecord } from '../../store/bars.ts';
-import type { Store } from '../../store/store.ts';
+import type { StageRecord, Store } from '../../store/store.ts';
 import type { Audit, Change } from '../audit/audit.ts';
 import type { Events } from '../events/events.ts';
 import type { RuntimeName } from '../runtime/message.ts';
@@ -18,7 +18,7 @@ import { type CreateToken, createCreateToken } from './create-token.ts';
 import { listConnections } from './directory-look-up.ts';
 import { createDisconnect, type DisconnectResult } from './disconnect.ts';
 import { checkDisconnectRequest, type DisconnectRequest, detailsOf, onRecord } from './disconnect-request.ts';
-import { createIdentify, type NotIdentified } from './identify.ts';
+import { createIdentify, type Identified, type NotIdentified } from './identify.ts';
 import type { PlayerTokens, Session } from './player-tokens.ts';
 import type { ProviderTokens } from './provider-tokens.ts';
 
@@ -50,6 +50,9 @@ export interface Players {
    * token a new guest, if the stage lets guests in. Nothing is stored for a guest.
    */
   admit(hello: { gameKey: string; token?: string | undefined }): Promise<Admission | NotAdmitted>;
+
+  /** Must be called for a stage that another node has marked as being deleted, of which the store may know later. */
+  forgetStage(stageId: string): void;
 
   /** A token for a later hello of this player. */
   issueToken(player: PlayerKey): string;
@@ -95,7 +98,7 @@ export function createPlayers({
 }: {
   store: {
     readonly games: Pick<Store['games'], 'find'>;
-    readonly stages: Pick<Store['stages'], 'find' | 'findByGameKey'>;
+    readonly stages: Pick<Store['stages'], 'find' | 'findByGameKey' | 'forget'>;
   };
   audit: Audit;
   cluster: Cluster;
@@ -166,17 +169,13 @@ export function createPlayers({
     const isLate = identified.issuer !== undefined;
     if (isLate && (await store.stages.findByGameKey(hello.gameKey))?.identity !== stage.identity)
       return await admit(hello);
-    const { id: stageId, gameId, gameName, name: stageName } = stage;
-    return {
-      isAdmitted: true,
-      player: { stageId, playerId: identified.playerId, gameId, signedInAt: identified.signedInAtMs },
-      session: identified.session,
-      runtime: { id: stage.runtimeId ?? EMPTY_RUNTIME_ID, stage: { stageId, gameName, stageName } },
-    };
+    return admissionTo(stage, identified);
   }
 
   return {
     admit,
+
+    forgetStage: (stageId) => store.stages.forget(stageId),
 
     issueToken: (player) => tokens.issue(player.stageId, player.playerId),
 
@@ -203,5 +202,17 @@ export function createPlayers({
         onRecord,
       );
     },
+  };
+}
+
+function admissionTo(
+  { id: stageId, gameId, gameName, name: stageName, runtimeId = EMPTY_RUNTIME_ID }: StageRecord,
+  { playerId, signedInAtMs: signedInAt, session }: Identified,
+): Admission {
+  return {
+    isAdmitted: true,
+    player: { stageId, playerId, gameId, signedInAt },
+    session,
+    runtime: { id: runtimeId, stage: { stageId, gameName, stageName } },
   };
 }

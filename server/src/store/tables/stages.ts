@@ -24,6 +24,8 @@ export function stageTable(scope: Scope): StageTable {
       async (gameKeys) => (await stages.where('stages.game_key', 'in', gameKeys).execute()).map(toStage),
       ({ gameKey }) => gameKey,
     ),
+    // A table remembers nothing.
+    forget() {},
     async list(gameId, { after = '', limit }) {
       const page = stages.where('stages.game_id', '=', gameId).where('stages.name', '>', after);
       return (await page.orderBy('stages.name').limit(limit).execute()).map(toStage);
