@@ -5,7 +5,7 @@ const MAX_NESTING = 800;
  * Functions of acorn's parser through which it comes back to itself, one of them at least wherever it does. It reads the token
  * behind a comment such as `<!--` while it still reads the one before.
  */
-const NESTING = [
+export const NESTING = [
   'nextToken',
   'parseExprOp',
   'parseStatement',
