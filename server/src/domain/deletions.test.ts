@@ -50,7 +50,7 @@ test('while a stage is being deleted it can be read and deleted again, but nothi
   assert.equal(await stages.find('Demo', 'Dev'), undefined);
 });
 
-test('the bars of a stage and of a game are removed before either, so that none goes with its row', async (t) => {
+test('what there may be much of is removed before its stage or game, so that none goes with the row', async (t) => {
   const store = await openTestStore(t);
   const calls: string[] = [];
   const bars: Store['bars'] = {
@@ -60,6 +60,13 @@ test('the bars of a stage and of a game are removed before either, so that none 
       await store.bars.removeAll(place, leaving);
     },
   };
+  const notingAll = <T extends 'deployments' | 'runtimes'>(name: T) => ({
+    ...store[name],
+    async removeAll(stageId: string) {
+      calls.push(name);
+      await store[name].removeAll(stageId);
+    },
+  });
   const noting = <T extends 'stages' | 'games'>(name: T) => ({
     ...store[name],
     async remove(id: string) {
@@ -67,11 +74,16 @@ test('the bars of a stage and of a game are removed before either, so that none 
       await store[name].remove(id);
     },
   });
-  const domain = await openDomain(t, { store: { ...store, bars, stages: noting('stages'), games: noting('games') } });
+  const domain = await openDomain(t, {
+    store: {
+      ...{ ...store, bars, stages: noting('stages'), games: noting('games') },
+      ...{ deployments: notingAll('deployments'), runtimes: notingAll('runtimes') },
+    },
+  });
   await domain.games.create({ name: 'Demo' }, CHANGE);
   await domain.stages.create({ gameName: 'Demo', name: 'Dev', role: ROLE }, CHANGE);
   await domain.games.delete('Demo', CHANGE);
-  assert.deepEqual(calls, ['bars of the stage', 'stages', 'bars of the game', 'games']);
+  assert.deepEqual(calls, ['deployments', 'runtimes', 'bars of the stage', 'stages', 'bars of the game', 'games']);
 });
 
 test('the directory forgets the bars of a stage and of a game, which may have been set for good', async (t) => {

@@ -66,7 +66,9 @@ export function createDeletions({
     return background.run(stageId, async () => {
       await cluster.closeStage(stageId, settings.disconnectDeadlineMs);
       await removeKept(stageId);
-      // They would go with the row, all in one step, which holds everybody up.
+      // These would go with the row, all in one step, which holds everybody up.
+      await store.deployments.removeAll(stageId);
+      await store.runtimes.removeAll(stageId);
       const stage = await store.stages.findById(stageId);
       if (stage !== undefined) await store.bars.removeAll({ gameId: stage.gameId, stageId }, forget);
       await store.stages.remove(stageId);

@@ -265,6 +265,34 @@ test('a snapshot stays while a stage runs it, and until no player can be on it a
   await assert.rejects(remove(second), failsWith('conflict', /stage "Dev" runs it/));
 });
 
+test('runtimes that are old are forgotten one stage after the other, and other calls get their turn in between', async (t) => {
+  const { make, run, remove, clock, store, stages } = await openDeployed(t);
+  await stages.create({ gameName: 'Demo', name: 'Live', role: ROLE }, CHANGE);
+  const [first, second] = [await make(), await make()];
+  await make();
+  const { id: liveId = '' } = (await store.stages.find('Demo', 'Live')) ?? {};
+  for (const id of ['r1', 'r2']) {
+    await run(first, id);
+    await store.runtimes.insert({ id: `live ${id}`, stageId: liveId, snapshotId: first, createdAt: clock.now() });
+  }
+  await run(second, 'r3');
+  clock.advance(3_606_000);
+  const removed: number[] = [];
+  let turn = 0;
+  let isDone = false;
+  const { remove: removeRuntimes } = store.runtimes;
+  store.runtimes.remove = async (ids) => {
+    removed.push(turn);
+    await removeRuntimes(ids);
+  };
+  const removal = remove(first).finally(() => {
+    isDone = true;
+  });
+  removal.catch(() => {});
+  for (; !isDone; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(new Set(removed).size, 2, removed.join());
+});
+
 test('a snapshot stays while a connection of any node is on it, or a node does not say', async (t) => {
   const { make, run, remove, clock, cluster, runtimes, store } = await openDeployed(t);
   const [first, second] = [await make(), await make()];

@@ -163,42 +163,35 @@ export function createSnapshots(parts: SnapshotsParts): Snapshots {
   };
 }
 
-/** Stage id → those of its runtimes that a connection is on; only stages with runtimes that are old. */
-type OldRuntimes = ReadonlyMap<string, ReadonlySet<string>>;
-
 /** Throws as `assertUnneeded` does. */
 async function deleteUnneeded(parts: SnapshotsParts, gameName: string, id: string): Promise<void> {
   const { store } = parts;
   const game = await getActiveGame(store, gameName);
-  const old = await findOldRuntimes(game, parts);
-  await store.transaction((store) => assertUnneeded({ ...parts, store, old }, gameName, id));
+  await getSnapshotSummary(store, game, id);
+  await forgetUnused(game, parts);
+  await store.transaction((store) => assertUnneeded(store, gameName, id));
   // Its zips would go with it, all in one step, which holds everybody up.
   await store.snapshots.removeCode(game.id, id);
   await store.transaction(async (store) => {
-    await assertUnneeded({ ...parts, store, old }, gameName, id);
+    await assertUnneeded(store, gameName, id);
     await store.snapshots.remove(game.id, id);
   });
 }
 
 /** Throws `not_found`, and `conflict` for a snapshot that something still needs. */
-async function assertUnneeded(
-  { store, old, clock, settings }: Pick<SnapshotsParts, 'store' | 'clock' | 'settings'> & { old: OldRuntimes },
-  gameName: string,
-  id: string,
-): Promise<void> {
+async function assertUnneeded(store: Store, gameName: string, id: string): Promise<void> {
   const game = await getActiveGame(store, gameName);
   await getSnapshotSummary(store, game, id);
-  for (const [stageId, inUse] of old) {
-    await forgetOldRuntimes({ store, inUse, stageId, nowMs: clock.now(), graceMs: settings.authTimeoutMs });
-  }
   const why = await whyNeeded(store, game, id);
   if (why !== undefined) throw new ServiceError('conflict', `snapshot "${id}" cannot be deleted: ${why}`);
 }
 
-/** Looks through all stages of the game, until a node does not answer: another would take as long to say nothing. */
-async function findOldRuntimes(game: Game, parts: SnapshotsParts): Promise<OldRuntimes> {
+/**
+ * Forgets runtimes that no connection can be on any more, of one stage of the game after the other, so that other calls get
+ * their turn, until a node does not answer: another would take as long to say nothing.
+ */
+async function forgetUnused(game: Game, parts: SnapshotsParts): Promise<void> {
   const { store, clock, settings } = parts;
-  const old = new Map<string, ReadonlySet<string>>();
   let after: string | undefined;
   do {
     const stages = await store.stages.list(game.id, { limit: STAGES_AT_ONCE, ...(after !== undefined && { after }) });
@@ -206,12 +199,12 @@ async function findOldRuntimes(game: Game, parts: SnapshotsParts): Promise<OldRu
       const at = { nowMs: clock.now(), graceMs: settings.authTimeoutMs };
       if (!(await hasOldRuntimes({ store, stageId, ...at }))) continue;
       const inUse = await findRuntimesInUse({ ...parts, stageId });
-      if (inUse === undefined) return old;
-      old.set(stageId, inUse);
+      if (inUse === undefined) return;
+      await forgetOldRuntimes({ store, inUse, stageId, ...at });
+      await new Promise((resolve) => setImmediate(resolve));
     }
     after = stages.length < STAGES_AT_ONCE ? undefined : stages.at(-1)?.name;
   } while (after !== undefined);
-  return old;
 }
 
 /** Why the snapshot must stay, and what to do; undefined when it may go. */

@@ -146,6 +146,31 @@ export function testDeployments(open: OpenStore): void {
     assert.deepEqual(await idsOf(runtimes.list(LIVE.id)), ['R4']);
   });
 
+  test('all deployments and runtimes of a stage are removed, and other calls get their turn in between', async (t) => {
+    const { deployments, runtimes } = await openZoo(open, t);
+    for (let index = 0; index < 401; index += 1) {
+      await deployments.insert(sampleDeployment(DEV, `D${index}`));
+      await runtimes.insert({ id: `R${index}`, stageId: DEV.id, snapshotId: SNAPSHOT.id, createdAt: index });
+    }
+    await deployments.insert(sampleDeployment(LIVE, 'D'));
+    await runtimes.insert({ id: 'R', stageId: LIVE.id, snapshotId: SNAPSHOT.id, createdAt: 1 });
+    for (const table of [deployments, runtimes]) {
+      let turns = 0;
+      let isDone = false;
+      const removal = table.removeAll(DEV.id).finally(() => {
+        isDone = true;
+      });
+      for (; !isDone; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+      await removal;
+      assert.ok(turns >= 3, `${turns} turns`);
+      await table.removeAll(DEV.id);
+    }
+    assert.deepEqual(await deployments.list(DEV.id, { limit: 9 }), []);
+    assert.deepEqual(await runtimes.list(DEV.id), []);
+    assert.deepEqual(await idsOf(deployments.list(LIVE.id, { limit: 9 })), ['D']);
+    assert.deepEqual(await idsOf(runtimes.list(LIVE.id)), ['R']);
+  });
+
   test("of a stage's runtimes those are listed that were replaced before a time", async (t) => {
     const { runtimes } = await openZoo(open, t);
     for (const [id, createdAt, stage] of [

@@ -268,6 +268,8 @@ export interface DeploymentTable {
   end(id: string, owner: string, outcome: DeploymentOutcome): Promise<boolean>;
   /** Forgets all but the newest `keep` of the stage. */
   prune(stageId: string, keep: number): Promise<void>;
+  /** Removes all of the stage, some at a time, so that other calls get their turn. */
+  removeAll(stageId: string): Promise<void>;
 }
 
 /** How a deployment has ended. */
@@ -286,6 +288,8 @@ export interface RuntimeTable {
   /** The ids of those that were replaced by one which was made before `at`, `limit` at most, the oldest first. */
   listReplaced(stageId: string, at: number, limit: number): Promise<string[]>;
   remove(ids: readonly string[]): Promise<void>;
+  /** Removes all of the stage, some at a time, so that other calls get their turn. */
+  removeAll(stageId: string): Promise<void>;
 }
 
 export type JobOutcome = Pick<GeneratedCodeJobRecord, 'description' | 'updatedAt'> & {

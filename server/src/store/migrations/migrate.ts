@@ -15,6 +15,7 @@ import { createEndsOfBars } from './0011-ends-of-bars.ts';
 import { createEndsOfKeys } from './0012-ends-of-keys.ts';
 import { createClaimsOfWork } from './0013-claims-of-work.ts';
 import { createRecordsOfJobs } from './0014-records-of-jobs.ts';
+import { createUseOfSnapshots } from './0015-use-of-snapshots.ts';
 
 /** In order. A migration's place in the list, from 1, is the version that it leads to; only ever append to the list. */
 const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
@@ -32,6 +33,7 @@ const MIGRATIONS: readonly ((query: Query) => Promise<void>)[] = [
   createEndsOfKeys,
   createClaimsOfWork,
   createRecordsOfJobs,
+  createUseOfSnapshots,
 ];
 
 /** The version that this program's migrations lead to. */

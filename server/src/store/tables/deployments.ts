@@ -6,6 +6,7 @@ import {
   insertUnique,
   leaveClaim,
   type OfGame,
+  removeOfStage,
   type Scope,
   UNFINISHED,
 } from './scope.ts';
@@ -75,6 +76,7 @@ export function deploymentTable(scope: Scope): DeploymentTable {
         return query.deleteFrom('deployments').where('stage_id', '=', stageId).where('id', 'not in', kept).execute();
       });
     },
+    removeAll: (stageId) => removeOfStage(scope, 'deployments', stageId),
   };
 }
 

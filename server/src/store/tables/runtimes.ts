@@ -1,6 +1,6 @@
 import type { Schema } from '../schema.ts';
 import type { RuntimeRecord, RuntimeTable } from '../store.ts';
-import { insertUnique, type Scope } from './scope.ts';
+import { insertUnique, removeOfStage, type Scope } from './scope.ts';
 
 export function runtimeTable(scope: Scope): RuntimeTable {
   const { read, write } = scope;
@@ -22,7 +22,8 @@ export function runtimeTable(scope: Scope): RuntimeTable {
     },
     async listReplaced(stageId, at, limit) {
       const ids = read.selectFrom('runtimes').select('id').where('stage_id', '=', stageId);
-      const newest = await ids.where('created_at', '<', at).orderBy('id', 'desc').limit(1).executeTakeFirst();
+      const before = ids.where('created_at', '<', at);
+      const newest = await before.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst();
       if (newest === undefined) return [];
       const replaced = await ids.where('id', '<', newest.id).orderBy('id').limit(limit).execute();
       return replaced.map(({ id }) => id);
@@ -31,6 +32,7 @@ export function runtimeTable(scope: Scope): RuntimeTable {
       if (ids.length === 0) return;
       await write((query) => query.deleteFrom('runtimes').where('id', 'in', ids).execute());
     },
+    removeAll: (stageId) => removeOfStage(scope, 'runtimes', stageId),
   };
 }
 

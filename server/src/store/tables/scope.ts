@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { type InsertObject, sql } from 'kysely';
 import { ServiceError } from '../../errors.ts';
 import type { Database, Query } from '../database.ts';
@@ -73,4 +74,23 @@ export async function insertUnique<T extends keyof Schema>(
       .executeTakeFirstOrThrow(),
   );
   if (numInsertedOrUpdatedRows === 0n) throw new ServiceError('conflict', conflictMessage);
+}
+
+/** To remove this many small rows takes about a millisecond. */
+const REMOVED_AT_ONCE = 200;
+
+/** Removes what a stage has in the table, some at a time, so that other calls get their turn. */
+export async function removeOfStage(
+  { write }: Scope,
+  table: 'deployments' | 'runtimes',
+  stageId: string,
+): Promise<void> {
+  for (;;) {
+    const { numDeletedRows } = await write((query) => {
+      const some = query.selectFrom(table).select('id').where('stage_id', '=', stageId).limit(REMOVED_AT_ONCE);
+      return query.deleteFrom(table).where('id', 'in', some).executeTakeFirstOrThrow();
+    });
+    if (numDeletedRows === 0n) return;
+    await setImmediate();
+  }
 }

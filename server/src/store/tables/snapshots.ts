@@ -115,7 +115,13 @@ async function findUse({ read }: Scope, gameId: string, id: string): ReturnType<
     .innerJoin('runtimes', 'runtimes.stage_id', 'stages.id')
     .where('runtimes.snapshot_id', '=', id)
     .orderBy('stages.name');
-  const running = await runtimes.whereRef('runtimes.id', '=', 'stages.runtime_id').limit(1).executeTakeFirst();
+  // The stages lead to what they run, so that none of their other runtimes are looked at.
+  const running = await ofGame
+    .innerJoin('runtimes', 'runtimes.id', 'stages.runtime_id')
+    .where('runtimes.snapshot_id', '=', id)
+    .orderBy('stages.name')
+    .limit(1)
+    .executeTakeFirst();
   if (running !== undefined) return { kind: 'stage', stageName: running.name };
   const deploying = await ofGame
     .innerJoin('deployments', 'deployments.stage_id', 'stages.id')
