@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { systemClock } from '../clock.ts';
+import { SETTING_GROUPS } from '../config/config.ts';
 import { examineInThisThread } from '../domain/examination.ts';
 import { createExaminer } from './examiner.ts';
 
@@ -137,6 +138,20 @@ test('a process that a stop of the whole server ends before it listens is interr
   const program = programOf(t, "process.kill(process.pid, 'SIGTERM'); setInterval(() => {}, 1_000);");
   const { examine } = createExaminer({ clock: systemClock, settings: SETTINGS, program });
   await assert.rejects(examine({ sections: '{}' }), { name: 'Interrupted' });
+});
+
+test('the least memory that may be set is enough for a script that takes as much as any', async () => {
+  const named = SETTING_GROUPS.flatMap(({ settings }) => settings);
+  const { rule } = named.find(({ key }) => key === 'examinerMemoryBytes') ?? { rule: '' };
+  const settings = { ...SETTINGS, examinerMemoryBytes: Number.parseInt(rule, 10) };
+  const { examine } = createExaminer({ clock: systemClock, settings });
+  const Code = { ScriptLanguage: 'Javascript_ES5_1', Script: `a${'``'.repeat(500_000)};` };
+  const sections = {
+    ...JSON.parse(sectionsOf({ length: 100 })),
+    'GameSparks.Core.RequestHandlers': { R00000: { Enabled: true, Code } },
+  };
+  const { faults } = await examine({ sections: JSON.stringify(sections) });
+  assert.match(faults[0]?.message ?? '', /The script nests too deeply/);
 });
 
 test('an examination that does not end is given up', async () => {

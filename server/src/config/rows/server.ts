@@ -67,7 +67,8 @@ const rows = {
   }),
   examinerMemoryBytes: integer({
     default: 512 * MEBIBYTE,
-    min: 128 * MEBIBYTE,
+    // What a script of a megabyte takes at worst, and a half more: where memory ends within one of its own steps, V8 ends the process.
+    min: 256 * MEBIBYTE,
     max: 16_384 * MEBIBYTE,
     help: 'Memory for the objects of one examining process, which a snapshot of a megabyte needs at worst. A node needs as much for each of these processes, while they examine, beside what its players need.',
   }),
