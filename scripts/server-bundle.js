@@ -15,6 +15,7 @@ const ENTRIES = [
   'main.js',
   'cli/program.js',
   'cli/process-world.js',
+  'examiner/examiner-keeper.js',
   'examiner/examiner-process.js',
   'outside/exchange-worker.js',
   'sandbox/script-worker.js',

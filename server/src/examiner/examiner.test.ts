@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { systemClock } from '../clock.ts';
 import { SETTING_GROUPS } from '../config/config.ts';
@@ -95,34 +96,7 @@ test('a process that V8 gives up is a failure of its examination, and not the en
   }
 });
 
-test('a process examines one snapshot after the other, until it fails or has had nothing to do for a while', async (t) => {
-  const program = programOf(
-    t,
-    `process.on('message', ({ sections }) => {
-      if (sections === 'abort') process.abort();
-      process.send(sections === 'bug' ? { bug: new Error('a bug') } : { findings: { pid: process.pid } });
-    });`,
-  );
-  const clock = new ManualClock();
-  const { examine, close } = createExaminer({ clock, settings: SETTINGS, program });
-  t.after(close);
-  const examined = async () => (await examine({ sections: '{}' })) as unknown as { pid: number };
-  const { pid: first } = await examined();
-  assert.equal((await examined()).pid, first);
-  await assert.rejects(examine({ sections: 'bug' }), /a bug/);
-  const { pid: second } = await examined();
-  assert.notEqual(second, first);
-  await assert.rejects(examine({ sections: 'abort' }), /and without findings/);
-  const { pid: third } = await examined();
-  assert.notEqual(third, second);
-  clock.advance(299_999);
-  assert.equal((await examined()).pid, third);
-  clock.advance(300_000);
-  assert.notEqual((await examined()).pid, third);
-  assert.equal(clock.pending, 1);
-});
-
-test('a process that is kept does not keep this one from its end', () => {
+test('what waits for the next snapshot does not keep this process from its end', () => {
   const code = `
     import { createExaminer } from ${JSON.stringify(new URL('./examiner.js', import.meta.url).href)};
     import { systemClock } from ${JSON.stringify(new URL('../clock.js', import.meta.url).href)};
@@ -131,6 +105,38 @@ test('a process that is kept does not keep this one from its end', () => {
   const args = ['--input-type=module', '--eval', code];
   assert.equal(execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 }), '0\n');
 });
+
+test('a snapshot that is examined without an end has no process any more once the server has been killed', async (t) => {
+  const program = programOf(
+    t,
+    `import { writeFileSync } from 'node:fs';
+    process.on('message', ({ sections }) => {
+      writeFileSync(sections, String(process.pid));
+      for (;;);
+    });`,
+  );
+  const pidFile = `${program}.pid`;
+  const code = `
+    import { createExaminer } from ${JSON.stringify(new URL('./examiner.js', import.meta.url).href)};
+    import { systemClock } from ${JSON.stringify(new URL('../clock.js', import.meta.url).href)};
+    const program = ${JSON.stringify(program)};
+    const { examine } = createExaminer({ clock: systemClock, settings: ${JSON.stringify(SETTINGS)}, program });
+    await examine({ sections: ${JSON.stringify(pidFile)} });`;
+  const server = spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: 'ignore' });
+  t.after(() => server.kill('SIGKILL'));
+  const pid = () => Number(existsSync(pidFile) ? readFileSync(pidFile, 'utf8') : '0');
+  while (pid() === 0) await wait(10);
+  server.kill('SIGKILL');
+  while (isRunning(pid())) await wait(10);
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 test('a process that a stop of the whole server ends before it listens is interrupted', {
   skip: process.platform === 'win32',

@@ -3,12 +3,12 @@ import { fileURLToPath } from 'node:url';
 import { type Clock, withTimeout } from '../clock.ts';
 import type { Examination, Examine, Findings } from '../domain/examination.ts';
 import { Interrupted } from '../interrupted.ts';
-import type { Answer } from './examiner-process.ts';
+import type { FromKeeper, ToKeeper } from './examiner-keeper.ts';
 
 /** Many times what the largest snapshot takes, even beside as many others as there may be at once. */
 const TIMEOUT_MS = 60_000;
-/** How long a process is kept that has nothing to examine. */
-const KEPT_MS = 300_000;
+/** How long the keeper may take to end its processes and itself. */
+const CLOSE_MS = 1_000;
 const MEBIBYTE = 1_048_576;
 
 interface ExaminerSettings {
@@ -18,16 +18,16 @@ interface ExaminerSettings {
 
 export interface Examiner {
   /**
-   * Examines snapshots in processes of their own, one in each at a time, so that they hold up neither players nor calls, and can be
-   * ended whatever they do. V8 gives up the whole process, and not only a thread, where it cannot go on with a script, and some
-   * of what it does with one nothing can end but the end of the process.
+   * Examines each snapshot in a process of its own, so that it holds up neither players nor calls, and can be ended whatever it
+   * does. V8 gives up the whole process, and not only a thread, where it cannot go on with a script, and some of what it does
+   * with one nothing can end but the end of the process.
    */
   readonly examine: Examine;
   /** Ends all processes. Examinations under way, and all later ones, reject with `Interrupted`. */
   close(): Promise<void>;
 }
 
-const PROGRAM = fileURLToPath(new URL('./examiner-process.js', import.meta.url));
+const KEEPER = fileURLToPath(new URL('./examiner-keeper.js', import.meta.url));
 
 /** Sent to all processes of a server that is to stop. One that has just begun does not listen for them yet. */
 const STOPPING: readonly unknown[] = ['SIGINT', 'SIGTERM', 'SIGHUP'] satisfies NodeJS.Signals[];
@@ -35,19 +35,19 @@ const STOPPING: readonly unknown[] = ['SIGINT', 'SIGTERM', 'SIGHUP'] satisfies N
 export function createExaminer({
   clock,
   settings,
-  program = PROGRAM,
+  program,
 }: {
   clock: Clock;
   settings: ExaminerSettings;
+  /** What examines, in the place of `examiner-process.ts`. */
   program?: string;
 }): Examiner {
-  const crew = createCrew({ clock, settings, program });
+  const keeper = createKeeper({ clock, settings, program });
   /** Examinations that wait for a process, as many as there is background work at once. */
   const waiting: (() => void)[] = [];
   let free = settings.examinerThreads;
   let isClosed = false;
 
-  /** The next in line takes the place over, so that nobody who asks later gets it in between. */
   function release(): void {
     const next = waiting.shift();
     if (next === undefined) free += 1;
@@ -55,20 +55,14 @@ export function createExaminer({
   }
 
   async function examine(examination: Examination): Promise<Findings> {
+    if (isClosed) throw new Interrupted();
     if (free > 0) free -= 1;
     else await new Promise<void>((resolve) => waiting.push(resolve));
     try {
       if (isClosed) throw new Interrupted();
-      const examining = crew.take();
-      try {
-        const answer = await withTimeout(answerOf(examining, examination), TIMEOUT_MS, clock);
-        if (!('findings' in answer)) throw answer.bug;
-        crew.giveBack(examining);
-        return answer.findings;
-      } catch (error) {
-        await crew.end(examining);
-        throw isClosed ? new Interrupted({ cause: error }) : error;
-      }
+      return await keeper.examine(examination);
+    } catch (error) {
+      throw isClosed ? new Interrupted({ cause: error }) : error;
     } finally {
       release();
     }
@@ -78,94 +72,107 @@ export function createExaminer({
     examine,
     async close() {
       isClosed = true;
-      await crew.close();
+      await keeper.close();
     },
   };
+}
+
+interface Pending {
+  resolve(findings: Findings): void;
+  reject(error: unknown): void;
 }
 
 /**
- * The processes that examine, each one snapshot after the other: to begin one has the server's event loop wait while the kernel
- * copies what it knows of its memory, twenty milliseconds for a gigabyte.
+ * A small process that begins and ends those that examine. To begin one has the event loop wait while the kernel copies the
+ * tables of all memory that the process has, tens of milliseconds for a gigabyte: so the server begins a process only when it has
+ * little, at its start.
  */
-function createCrew({ clock, settings, program }: { clock: Clock; settings: ExaminerSettings; program: string }) {
-  const all = new Set<ChildProcess>();
-  /** Those without work, and what keeps each from being ended for that. */
-  const idle = new Map<ChildProcess, () => void>();
+function createKeeper({
+  clock,
+  settings,
+  program,
+}: {
+  clock: Clock;
+  settings: ExaminerSettings;
+  program: string | undefined;
+}) {
+  const pending = new Map<number, Pending>();
+  let lastId = 0;
+  let keeper = begin();
 
   function begin(): ChildProcess {
-    const examining = fork(program, {
-      execArgv: [`--max-old-space-size=${Math.floor(settings.examinerMemoryBytes / MEBIBYTE)}`],
+    const megabytes = Math.floor(settings.examinerMemoryBytes / MEBIBYTE);
+    const child = fork(KEEPER, [`${megabytes}`, ...(program === undefined ? [] : [program])], {
+      execArgv: [],
       // What the server is set to is no matter of a snapshot.
       env: {},
       serialization: 'advanced',
-      // V8 says there why it gives up.
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
-    all.add(examining);
-    examining.on('error', () => {});
-    examining.once('exit', () => forget(examining));
-    return examining;
+    child.on('message', (said: FromKeeper) => settle(said));
+    const gone = (how: string, signal: NodeJS.Signals | null) => {
+      if (child === keeper) for (const id of [...pending.keys()]) settle({ id, ended: how, signal });
+    };
+    child.on('error', (error) => gone(error.message, null));
+    child.once('exit', (code, signal) => gone(signal ?? `code ${code}`, signal));
+    setAwaited(child, false);
+    return child;
   }
 
-  function forget(examining: ChildProcess): void {
-    all.delete(examining);
-    idle.get(examining)?.();
-    idle.delete(examining);
+  function settle(said: FromKeeper): void {
+    const examination = pending.get(said.id);
+    pending.delete(said.id);
+    if (pending.size === 0) setAwaited(keeper, false);
+    if ('answer' in said) {
+      if ('findings' in said.answer) examination?.resolve(said.answer.findings);
+      else examination?.reject(said.answer.bug);
+      return;
+    }
+    const cause = new Error(`the examining process ended with ${said.ended} and without findings`);
+    examination?.reject(STOPPING.includes(said.signal) ? new Interrupted({ cause }) : cause);
   }
 
-  /** Whether this process, when it has nothing else to do, waits for that one. */
-  function setAwaited(examining: ChildProcess, isAwaited: boolean): void {
-    const change = isAwaited ? 'ref' : 'unref';
-    examining[change]();
-    examining.channel?.[change]();
-  }
-
-  /** Resolves when the process is gone. */
-  async function end(examining: ChildProcess): Promise<void> {
-    forget(examining);
-    const { pid, exitCode, signalCode } = examining;
-    if (pid === undefined || exitCode !== null || signalCode !== null) return;
-    setAwaited(examining, true);
-    const exit = new Promise((resolve) => examining.once('exit', resolve));
-    examining.kill('SIGKILL');
-    await exit;
+  function say(message: ToKeeper): void {
+    // Should it be gone, that is heard of otherwise.
+    keeper.send(message, () => {});
   }
 
   return {
-    take(): ChildProcess {
-      const [kept] = idle.keys();
-      if (kept === undefined) return begin();
-      idle.get(kept)?.();
-      idle.delete(kept);
-      setAwaited(kept, true);
-      return kept;
+    async examine(examination: Examination): Promise<Findings> {
+      if (!isThere(keeper)) keeper = begin();
+      lastId += 1;
+      const id = lastId;
+      const findings = new Promise<Findings>((resolve, reject) => pending.set(id, { resolve, reject }));
+      setAwaited(keeper, true);
+      say({ kind: 'examine', id, examination });
+      try {
+        return await withTimeout(findings, TIMEOUT_MS, clock);
+      } catch (error) {
+        // It may be the one that does not end.
+        if (pending.has(id)) say({ kind: 'give_up', id });
+        throw error;
+      }
     },
-    giveBack(examining: ChildProcess): void {
-      if (!all.has(examining)) return;
-      setAwaited(examining, false);
-      idle.set(
-        examining,
-        clock.after(KEPT_MS, () => void end(examining)),
-      );
+
+    async close(): Promise<void> {
+      if (!isThere(keeper)) return;
+      setAwaited(keeper, true);
+      const exit = new Promise((resolve) => keeper.once('exit', resolve));
+      if (keeper.connected) keeper.disconnect();
+      const timer = setTimeout(() => keeper.kill('SIGKILL'), CLOSE_MS);
+      await exit;
+      clearTimeout(timer);
     },
-    end,
-    close: async () => void (await Promise.all([...all].map(end))),
   };
 }
 
-/** Rejects when the process ends instead. */
-function answerOf(examining: ChildProcess, examination: Examination): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    examining.once('message', (answer: Answer) => {
-      examining.off('exit', gone).off('error', reject);
-      resolve(answer);
-    });
-    const gone = (code: number | null, signal: NodeJS.Signals | null): void => {
-      const cause = new Error(`the examining process ended with ${signal ?? `code ${code}`} and without findings`);
-      reject(STOPPING.includes(signal) ? new Interrupted({ cause }) : cause);
-    };
-    examining.once('exit', gone).once('error', reject);
-    // Should it be gone, that is heard of otherwise.
-    examining.send(examination, () => {});
-  });
+function isThere({ pid, exitCode, signalCode }: ChildProcess): boolean {
+  return pid !== undefined && exitCode === null && signalCode === null;
+}
+
+/** Whether this process, when it has nothing else to do, waits for that one. */
+function setAwaited(child: ChildProcess, isAwaited: boolean): void {
+  const change = isAwaited ? 'ref' : 'unref';
+  child[change]();
+  child.channel?.[change]();
 }
