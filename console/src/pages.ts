@@ -2,7 +2,6 @@ import type { FunctionComponent } from 'preact';
 import type { OperationName } from './api/operations.ts';
 import { Audit } from './pages/audit.tsx';
 import { Blocks } from './pages/blocks.tsx';
-import { Deployments } from './pages/deployments.tsx';
 import { Home } from './pages/home.tsx';
 import { Logs } from './pages/logs.tsx';
 import { PlayerPage } from './pages/player.tsx';
@@ -128,7 +127,7 @@ export const PAGES: readonly PageRow[] = [
     group: 'game',
     needs: ['ListStageDeployments'],
     isOfStage: true,
-    Show: Deployments,
+    Show: later(async () => (await import('./pages/deployments.tsx')).Deployments),
   },
   {
     id: 'harness',

@@ -105,6 +105,9 @@ test('[postgres] a migration that waits for a lock lets others read and write me
   for (const table of ['deployments', 'generated_code_jobs']) {
     await server.execute(url, `alter table ${table} drop column claims`);
   }
+  await server.execute(url, 'drop index runtimes_of_snapshot, runtimes_by_time, deployments_by_state');
+  const ofSnapshot = 'generated_code_jobs (game_id, snapshot_id, id)';
+  await server.execute(url, `create index generated_code_jobs_of_snapshot on ${ofSnapshot}`);
   await server.execute(url, 'delete from schema_version where version >= 10');
   // As pg_dump does for as long as it runs.
   const held = server.execute(url, 'begin; lock table access_keys in access share mode; select pg_sleep(14)');

@@ -13,7 +13,7 @@ const BUGS: readonly PlantedBug[] = [
       [`${NEWER}${SET}`, `${NEWER}undefined;`],
       [END, `${END} ${SET}`],
     ],
-    firstSeed: 180,
+    firstSeed: 590,
     caughtAs: /B1/,
   },
   {

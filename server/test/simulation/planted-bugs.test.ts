@@ -86,7 +86,7 @@ const BUGS: readonly PlantedBug[] = [
   {
     name: 'an end that its owner did not prove is called proven',
     file: 'domain/players/disconnect.js',
-    changes: [["if (unproven.has(id))\n        return { outcome: 'unproven' };", '']],
+    changes: [['if (unproven.has(id))\n        return UNPROVEN;', '']],
     caughtAs: /I10/,
   },
   {

@@ -6,7 +6,7 @@ import { type ManagementClient, ServiceRefusal } from '../management-client.ts';
 import { patiently } from '../patiently.ts';
 import { type PlayerInput, playerCommand } from '../player-call.ts';
 import { entriesAt, nextTokenIn, valueAt } from '../reply.ts';
-import { formatJson, formatTable } from '../table.ts';
+import { formatJson, formatJsonLine, formatTable } from '../table.ts';
 import { CommandError, type World } from '../world.ts';
 
 /** How often the pages are read anew because the data has changed between them. */
@@ -34,7 +34,7 @@ function getCommand(world: World): Command {
     else if (values.length === 0)
       world.stdout.write(`${printable(`nothing is kept about player ${player.PlayerId}`)}\n`);
     else {
-      const rows = values.map(([key, value]) => [key, JSON.stringify(value)]);
+      const rows = values.map(([key, value]) => [key, formatJsonLine(value).trimEnd()]);
       world.stdout.write(formatTable([['KEY', 'VALUE'], ...rows]));
       const { Keys, Bytes, ChargedBytes } = size;
       world.stdout.write(`${printable(`keys: ${Keys}; bytes: ${Bytes}; of the room of the stage: ${ChargedBytes}`)}\n`);
