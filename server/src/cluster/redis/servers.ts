@@ -100,25 +100,12 @@ export class RedisServers {
   }
 }
 
-let template: ReturnType<typeof makeTemplate> | undefined;
-
-/** It never connects. */
-function makeTemplate() {
-  return createClient({ disableOfflineQueue: true, disableClientInfo: true, maintNotifications: 'disabled' });
-}
-
-/**
- * A client for one connection. For options other than the last ones the library makes a new class, with a method for each of
- * Redis's hundreds of commands, which takes longer than all the rest. A duplicate is of the class of the first client.
- */
-export function makeClient(url: string, timeoutMs: number, { RESP = 2 }: ClientOptions = {}) {
-  template ??= makeTemplate();
-  return template.duplicate({ url, RESP, socket: { reconnectStrategy: false, connectTimeout: timeoutMs } });
-}
-
 /** Opens one connection to one server. */
-export async function connectTo(url: string, timeoutMs: number, options: ClientOptions = {}) {
-  const client = makeClient(url, timeoutMs, options);
+export async function connectTo(url: string, timeoutMs: number, { RESP = 2 }: ClientOptions = {}) {
+  const client = createClient({
+    ...{ url, RESP, disableOfflineQueue: true, disableClientInfo: true, maintNotifications: 'disabled' },
+    socket: { reconnectStrategy: false, connectTimeout: timeoutMs },
+  });
   let noteEnd = () => {};
   const ended = new Promise<void>((resolve) => {
     noteEnd = resolve;
