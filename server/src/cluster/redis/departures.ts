@@ -5,17 +5,11 @@ import { type PartitionKeys, playerName } from './keys.ts';
 import type { Joined } from './partition-parts.ts';
 import { UNREGISTER } from './scripts.ts';
 
-/** How many of those that went while the directory was away are removed before other work has its turn. */
-const SENT_AT_ONCE = 100;
-const PAUSE_MS = 1;
-
 interface DeparturesParts {
   readonly node: string;
   readonly keys: PartitionKeys;
   readonly entries: Entries;
   readonly findJoined: () => Joined | undefined;
-  /** Resolves after this time, or earlier when the partition is closed. */
-  readonly pause: (delayMs: number) => Promise<void>;
   readonly refused: (session: OpenSession, status: string) => unknown;
 }
 
@@ -46,19 +40,9 @@ export class Departures {
     await Promise.all(leavings.map(({ gone }) => gone));
   }
 
-  /** Sends all removals that are not acknowledged yet, on a new connection, a few at a time. */
-  async sendAll(joined: Joined): Promise<void> {
-    const { entries, pause } = this.#parts;
-    const leavings = entries.leavings();
-    for (let from = 0; from < leavings.length && !joined.session.isLost; from += SENT_AT_ONCE) {
-      const batch = leavings.slice(from, from + SENT_AT_ONCE);
-      // Some may have been sent once more meanwhile, and acknowledged.
-      this.#send(
-        joined,
-        batch.filter(({ id }) => entries.isLeaving(id)),
-      );
-      await pause(PAUSE_MS);
-    }
+  /** Sends all removals that are not acknowledged yet, on a new connection. */
+  sendAll(joined: Joined): void {
+    this.#send(joined, this.#parts.entries.leavings());
   }
 
   abandon(): void {

@@ -91,8 +91,8 @@ export class Partition {
     const refused = (session: OpenSession, status: string) => this.#refused(session, status);
     const findJoined = () => this.#findJoined();
     const { node } = parts.lease;
+    this.#departures = new Departures({ node, keys: this.#keys, entries: this.#entries, findJoined, refused });
     const pause = (delayMs: number) => this.#kept.pause(delayMs);
-    this.#departures = new Departures({ node, keys: this.#keys, entries: this.#entries, findJoined, pause, refused });
     this.#bars = new PartitionBars({ parts, keys: this.#keys, pause, refused });
     this.stages = new PartitionStages({
       ...{ keys: this.#keys, observation: this.#observation, clock: parts.clock, refused },
@@ -249,7 +249,7 @@ export class Partition {
     const joined = { session, era, keys, link };
     this.#joined = joined;
     this.#bars.joined(joined, hasBars === '1');
-    void this.#departures.sendAll(joined);
+    this.#departures.sendAll(joined);
     await this.#restore(joined);
     this.#countLease();
     log.info({ partition, link }, 'the node has joined the directory of connections');
