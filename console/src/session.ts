@@ -116,7 +116,7 @@ document.addEventListener('visibilitychange', () => {
 });
 
 // A step back may find this page as it was left, although somebody has signed out in the tab since, or in with another key.
-// Who reads an address anew is signed in only with what the tab keeps, and who goes back is no more.
+// A page that is loaded anew is signed in only with what the tab keeps, and a page that is gone back to is no more.
 addEventListener('pageshow', ({ persisted }) => {
   const opened = session.get();
   if (!persisted || opened === undefined) return;

@@ -12,7 +12,7 @@ import { counted, t } from '../texts/language.ts';
 import { useAction } from '../use-call.ts';
 import { usePages } from '../use-pages.ts';
 
-/** What scripts keep about the player. It is read once, since nobody needs each change of it at once. */
+/** What scripts keep about the player. It is read once, because a reader has no need to see each change at once. */
 export function PlayerData({ player, onDone }: { player: string; onDone: () => void }) {
   const { game, stage } = place.get();
   const [isDeleting, setDeleting] = useState(false);

@@ -7,7 +7,7 @@ export type Answer = { readonly findings: Findings } | { readonly bug: unknown }
 heedNoSignals();
 // What a process of `examiner-keeper.ts` runs. It stays until it is ended.
 process.once('message', (examination: Examination) => {
-  // Should the keeper be gone, nobody is to hear of it.
+  // Where the keeper is gone, this fails, and there is nothing left to do.
   process.send?.(answerTo(examination), undefined, undefined, () => {});
 });
 

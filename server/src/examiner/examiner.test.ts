@@ -4,8 +4,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import { ManualClock } from '../../test/support/manual-clock.ts';
+import { until } from '../../test/support/server.ts';
 import { systemClock } from '../clock.ts';
 import { SETTING_GROUPS } from '../config/config.ts';
 import { examineInThisThread } from '../domain/examination.ts';
@@ -124,10 +124,11 @@ test('a snapshot that is examined without an end has no process any more once th
     await examine({ sections: ${JSON.stringify(pidFile)} });`;
   const server = spawn(process.execPath, ['--input-type=module', '--eval', code], { stdio: 'ignore' });
   t.after(() => server.kill('SIGKILL'));
-  const pid = () => Number(existsSync(pidFile) ? readFileSync(pidFile, 'utf8') : '0');
-  while (pid() === 0) await wait(10);
+  await until(() => existsSync(pidFile) && readFileSync(pidFile, 'utf8') !== '');
+  const pid = Number(readFileSync(pidFile, 'utf8'));
+  t.after(() => isRunning(pid) && process.kill(pid, 'SIGKILL'));
   server.kill('SIGKILL');
-  while (isRunning(pid())) await wait(10);
+  await until(() => !isRunning(pid));
 });
 
 function isRunning(pid: number): boolean {

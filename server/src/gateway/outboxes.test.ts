@@ -46,7 +46,7 @@ test('owners for whom more waits than their share make room, those for whom most
   };
   fillAll({ '1/a': 400, '2/a': 300, '3/a': 100, '1/b': 250, '2/b': 200, '1/c': 340 });
   assert.deepEqual(closed, []);
-  // Of 1,500 bytes a may have 660, because b has 450 and c 390.
+  // The game a may have 660 of the 1,500 bytes, because b has 450 and c 390.
   fillAll({ '2/c': 50 });
   assert.deepEqual(closed, ['1/a']);
   // Now a has 400, b 750 and c 460, so b may have 640.

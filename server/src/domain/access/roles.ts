@@ -88,7 +88,7 @@ export const GRANTS: Readonly<Record<string, Grant>> = {
   'respark:SendNotificationToStage': grant('stage', 'operator'),
   'respark:UnblockPlayer': grant('stage', 'moderator', 'operator'),
   'respark:UnblockPlayerInGame': grant('stages', 'moderator', 'operator'),
-  // What a game keeps about a player is personal. Whoever deploys scripts can have them read it.
+  // What a game keeps about a player is personal. A person who deploys scripts can have them read it.
   'respark:GetPlayerData': grant('stage', 'operator', 'developer'),
   'respark:DeletePlayerData': grant('stage', 'operator'),
   // The holder of a player's token can play as the player, as a person who deploys scripts can.

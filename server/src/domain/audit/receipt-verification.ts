@@ -89,7 +89,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 const TEXTS = ['installation', 'requestId', 'time', 'cause', 'actor', 'operation', 'resource'];
 
-/** Whoever has the key may have signed anything with it. */
+/** The holder of the key may have signed anything with it. */
 function isPayload(payload: Json): boolean {
   const { details = {}, outcome, chain } = payload;
   const { successes = [], failures = [], connections = [] } = Object(outcome) as Json;

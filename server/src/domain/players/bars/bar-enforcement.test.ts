@@ -300,7 +300,7 @@ for (const when of ['setBar', 'list', 'find'] as const) {
     const set = async (terms: Partial<NewBar> & Pick<NewBar, 'kind'>) =>
       await store.bars.set({ ...BAR, name: terms.kind, stageId: LIVE.id, until: clock.now() + 1, ...terms });
 
-    // Whom somebody has let in again stays, also when the time of the bar is over by now.
+    // A player who was let in again stays, also when the time of the bar is over by now.
     const lifted = [await set({ kind: 'block' }), await set({ kind: 'closure', playerId: undefined })];
     isLiftedMeanwhile = true;
     const left = [];
@@ -322,7 +322,7 @@ for (const when of ['setBar', 'list', 'find'] as const) {
       isDetailed: true,
     });
     assert.deepEqual([successes, failures, connections?.map(({ outcome }) => outcome)], [['c'], [], ['closed']]);
-    // Nobody is told that the player is kept out.
+    // The player is not told of being kept out.
     assert.deepEqual(asked.splice(0), [['disconnect', undefined]]);
     assert.equal((await store.bars.find('block'))?.isEnforced, true);
 

@@ -233,7 +233,7 @@ function createEndConnections({
     return bar?.state === 'SET' && !hasEnded(bar);
   }
 
-  /** Whether nobody has let the players in, which is another matter than a bar that has ended by itself. */
+  /** Whether the players were not let in by a person, which is another matter than a bar that has ended by itself. */
   async function isNotLifted(name: string): Promise<boolean> {
     return (await store.bars.find(name))?.state === 'SET';
   }
